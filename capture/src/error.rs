@@ -1,0 +1,61 @@
+//! Why an input could not be read at all.
+//!
+//! Each variant's text is the one sentence its user gets: what, where, and what to do.
+
+use std::io;
+
+/// What makes reading an input impossible.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaptureError {
+    /// The input could not be opened.
+    #[error("cannot open {name}: {source}")]
+    Open {
+        /// The input as the user gave it.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Reading failed after the input was opened.
+    #[error("cannot read {name} at byte {offset}: {source}")]
+    Read {
+        /// The input as the user gave it.
+        name: String,
+        /// Offset where it failed, in bytes.
+        offset: u64,
+        /// Why.
+        source: io::Error,
+    },
+    /// The input has no bytes.
+    #[error("{name} is empty: nothing was captured, or it was not written yet")]
+    Empty {
+        /// The input as the user gave it.
+        name: String,
+    },
+    /// The first bytes are of no format we read.
+    #[error("{name} is not a capture: {looks_like}; hellotrace reads pcap and pcapng, also gzipped")]
+    NotACapture {
+        /// The input as the user gave it.
+        name: String,
+        /// What the first bytes look like, as a clause.
+        looks_like: String,
+    },
+    /// An event trace log of Windows, which needs converting.
+    #[error(
+        "{name} is an event trace log, not a capture: convert it on Windows with `pktmon etl2pcap {name} --out capture.pcapng`"
+    )]
+    EventTraceLog {
+        /// The input as the user gave it.
+        name: String,
+    },
+    /// The input has a capture's header, and not one packet in it could be read.
+    #[error("{name}: nothing in it could be read: {what} at byte {offset}")]
+    NothingReadable {
+        /// The input as the user gave it.
+        name: String,
+        /// What is wrong, as a clause.
+        what: String,
+        /// Where, in bytes.
+        offset: u64,
+    },
+}

@@ -1,0 +1,94 @@
+//! Who talks to whom: endpoints, and the key under which both directions of a conversation meet.
+
+use std::{fmt, net::IpAddr};
+
+/// What carries the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP or ICMPv6; ports are 0.
+    Icmp,
+}
+
+impl Transport {
+    /// `tcp`, `udp` or `icmp`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+        }
+    }
+}
+
+/// An address and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// IPv4 or IPv6 address.
+    pub address: IpAddr,
+    /// Port; 0 where the transport has none.
+    pub port: u16,
+}
+
+/// `10.0.0.1:88`, `[2001:db8::1]:88`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            IpAddr::V4(address) => write!(f, "{address}:{}", self.port),
+            IpAddr::V6(address) => write!(f, "[{address}]:{}", self.port),
+        }
+    }
+}
+
+/// A conversation, the same for both of its directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// What carries it.
+    pub transport: Transport,
+    /// The endpoint that sorts first.
+    pub low: Endpoint,
+    /// The endpoint that sorts last.
+    pub high: Endpoint,
+}
+
+/// Which way along a [`FlowKey`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// From `low` to `high`.
+    Up,
+    /// From `high` to `low`.
+    Down,
+}
+
+impl Direction {
+    /// The other way.
+    #[must_use]
+    pub fn reverse(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
+impl FlowKey {
+    /// The flow of a packet from `source` to `destination`, and the packet's direction along it.
+    pub fn of(transport: Transport, source: Endpoint, destination: Endpoint) -> (Self, Direction) {
+        if source <= destination {
+            (Self { transport, low: source, high: destination }, Direction::Up)
+        } else {
+            (Self { transport, low: destination, high: source }, Direction::Down)
+        }
+    }
+
+    /// Source and destination of what travels `direction` along this flow.
+    pub fn endpoints(&self, direction: Direction) -> (Endpoint, Endpoint) {
+        match direction {
+            Direction::Up => (self.low, self.high),
+            Direction::Down => (self.high, self.low),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Kerberos version 5: the messages of RFC 4120 with the extensions that Windows, Samba and MIT put on the wire.
+//!
+//! [`decode`] takes one message's bytes; [`framing`] cuts TCP streams into messages; [`message`] holds the types,
+//! [`numbers`] the names of codes, [`pkinit`] what RFC 4556 puts inside pre-authentication data.
+
+pub mod message;
+pub mod numbers;
+pub mod pkinit;
+
+pub use message::{
+    ApRequest, EncryptedPart, ErrorData, HostAddress, KdcReply, KdcRequest, KerberosTime, KrbError, Message, PaData,
+    PrincipalName, Stage, Ticket, TicketId,
+};
+pub use numbers::{EncryptionType, ErrorCode, NtStatus, PaType};

@@ -1,0 +1,307 @@
+//! The messages, as far as they are readable: encrypted parts are lengths, never bytes.
+//!
+//! Every field is optional where a damaged or unusual message may lack it: a message that breaks off keeps what
+//! came before (`stopped` says where it broke).
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{EncryptionType, ErrorCode, NtStatus, PaType, pkinit};
+use crate::WireText;
+
+/// One Kerberos message.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// AS-REQ or TGS-REQ, RFC 4120 §5.4.1.
+    KdcRequest(KdcRequest),
+    /// AS-REP or TGS-REP, RFC 4120 §5.4.2.
+    KdcReply(KdcReply),
+    /// AP-REQ, RFC 4120 §5.5.1.
+    ApRequest(ApRequest),
+    /// AP-REP, RFC 4120 §5.5.2.
+    ApReply(EncryptedPart),
+    /// KRB-ERROR, RFC 4120 §5.9.1.
+    Error(KrbError),
+    /// KRB-SAFE, RFC 4120 §5.6.1. Its user data is not kept.
+    Safe,
+    /// KRB-PRIV, RFC 4120 §5.7.1.
+    Private(EncryptedPart),
+    /// KRB-CRED, RFC 4120 §5.8.1.
+    Credential {
+        /// The tickets handed over.
+        tickets: Vec<Ticket>,
+        /// The encrypted keys.
+        enc_part: EncryptedPart,
+    },
+}
+
+/// Which of the two exchanges with a KDC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Authentication service exchange: AS-REQ, AS-REP.
+    As,
+    /// Ticket-granting service exchange: TGS-REQ, TGS-REP.
+    Tgs,
+}
+
+/// AS-REQ or TGS-REQ.
+#[derive(Clone, Debug)]
+pub struct KdcRequest {
+    /// Which of the two.
+    pub stage: Stage,
+    /// Pre-authentication data, in order.
+    pub padata: Vec<PaData>,
+    /// KDC-options, the most significant bit is option 0.
+    pub kdc_options: u32,
+    /// The client; absent in most TGS-REQs.
+    pub cname: Option<PrincipalName>,
+    /// The realm asked.
+    pub realm: Option<WireText>,
+    /// The service asked for.
+    pub sname: Option<PrincipalName>,
+    /// Wanted end of the ticket.
+    pub till: Option<KerberosTime>,
+    /// Wanted end of renewal.
+    pub rtime: Option<KerberosTime>,
+    /// As encoded: some clients write it as a negative number.
+    pub nonce: Option<i64>,
+    /// Encryption types, the client's favourite first.
+    pub etypes: Vec<EncryptionType>,
+    /// Addresses, from Windows usually its NetBIOS name.
+    pub addresses: Vec<HostAddress>,
+    /// Tickets enclosed for user-to-user and delegation.
+    pub additional_tickets: Vec<Ticket>,
+    /// The AP-REQ of PA-TGS-REQ, with the ticket that a TGS-REQ uses.
+    pub ap_request: Option<ApRequest>,
+    /// PA-PK-AS-REQ, where present and readable.
+    pub pkinit: Option<Box<pkinit::Request>>,
+    /// PA-FX-FAST, where present.
+    pub fast: Option<FastArmor>,
+    /// Where decoding had to stop, as a clause; the fields before it hold.
+    pub stopped: Option<String>,
+}
+
+impl KdcRequest {
+    /// Whether it carries pre-authentication data of this type.
+    pub fn has(&self, kind: PaType) -> bool {
+        self.padata.iter().any(|data| data.kind == kind)
+    }
+}
+
+/// AS-REP or TGS-REP.
+#[derive(Clone, Debug)]
+pub struct KdcReply {
+    /// Which of the two.
+    pub stage: Stage,
+    /// Pre-authentication data, in order.
+    pub padata: Vec<PaData>,
+    /// The client's realm.
+    pub crealm: Option<WireText>,
+    /// The client, as the KDC calls it.
+    pub cname: Option<PrincipalName>,
+    /// The ticket issued.
+    pub ticket: Option<Ticket>,
+    /// The part encrypted to the client.
+    pub enc_part: Option<EncryptedPart>,
+    /// PA-PK-AS-REP, where present and readable.
+    pub pkinit: Option<Box<pkinit::Reply>>,
+    /// Where decoding had to stop, as a clause.
+    pub stopped: Option<String>,
+}
+
+impl KdcReply {
+    /// Whether it carries pre-authentication data of this type.
+    pub fn has(&self, kind: PaType) -> bool {
+        self.padata.iter().any(|data| data.kind == kind)
+    }
+}
+
+/// AP-REQ.
+#[derive(Clone, Debug)]
+pub struct ApRequest {
+    /// AP-options, the most significant bit is option 0.
+    pub ap_options: u32,
+    /// The ticket presented.
+    pub ticket: Option<Ticket>,
+    /// The encrypted authenticator.
+    pub authenticator: Option<EncryptedPart>,
+}
+
+/// KRB-ERROR.
+#[derive(Clone, Debug)]
+pub struct KrbError {
+    /// The client's time, as far as the KDC repeats it.
+    pub ctime: Option<KerberosTime>,
+    /// Microseconds of `ctime`.
+    pub cusec: Option<i64>,
+    /// The KDC's time.
+    pub stime: Option<KerberosTime>,
+    /// Microseconds of `stime`.
+    pub susec: Option<i64>,
+    /// What went wrong.
+    pub code: ErrorCode,
+    /// The client's realm.
+    pub crealm: Option<WireText>,
+    /// The client.
+    pub cname: Option<PrincipalName>,
+    /// The service's realm.
+    pub realm: Option<WireText>,
+    /// The service.
+    pub sname: Option<PrincipalName>,
+    /// Text for a person.
+    pub e_text: Option<WireText>,
+    /// Further data, by its form.
+    pub e_data: Option<ErrorData>,
+    /// Where decoding had to stop, as a clause.
+    pub stopped: Option<String>,
+}
+
+/// The e-data of a KRB-ERROR.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorData {
+    /// METHOD-DATA, RFC 4120 §5.9.1: what pre-authentication the KDC takes.
+    MethodData(Vec<PaData>),
+    /// TYPED-DATA, RFC 4120 §5.9.1 and RFC 4556 §3.1.3: the types present.
+    TypedData(Vec<i32>),
+    /// KERB-ERROR-DATA, MS-KILE 2.2.1.
+    Extended {
+        /// `data-type`: 3 carries an NTSTATUS, 2 says that clock skew was allowed for.
+        data_type: i32,
+        /// The NTSTATUS of KERB_EXT_ERROR, MS-KILE 2.2.2.
+        status: Option<NtStatus>,
+        /// Its flags.
+        flags: Option<u32>,
+    },
+    /// None of these; its length in bytes.
+    Unknown(usize),
+}
+
+/// One element of pre-authentication data: its type, and how long its value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaData {
+    /// Its type.
+    pub kind: PaType,
+    /// Length of its value in bytes.
+    pub length: usize,
+}
+
+/// PA-FX-FAST of a request, RFC 6113 §5.4.2, as far as it is readable.
+#[derive(Clone, Debug)]
+pub struct FastArmor {
+    /// Armor type; 1 is an AP-REQ. `None` in a TGS-REQ, where the ticket itself is the armor.
+    pub armor_type: Option<i32>,
+    /// The armor's AP-REQ.
+    pub armor: Option<Box<ApRequest>>,
+}
+
+/// A ticket, RFC 4120 §5.3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Realm of the service.
+    pub realm: Option<WireText>,
+    /// The service.
+    pub sname: Option<PrincipalName>,
+    /// Encryption type of its encrypted part.
+    pub etype: Option<EncryptionType>,
+    /// Version of the key it is encrypted with; upper 16 bits name a read-only DC (MS-KILE 3.1.5.8).
+    pub kvno: Option<i64>,
+    /// Recognises the ticket wherever it appears.
+    pub id: TicketId,
+}
+
+/// A truncated hash of a ticket's encrypted part: equal for the same ticket, useless to attack it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TicketId(pub u64);
+
+/// 16 hex digits.
+impl fmt::Display for TicketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for TicketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// EncryptedData, RFC 4120 §5.2.9, without its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncryptedPart {
+    /// Encryption type.
+    pub etype: EncryptionType,
+    /// Key version.
+    pub kvno: Option<i64>,
+    /// Length of the cipher text in bytes.
+    pub length: usize,
+}
+
+/// PrincipalName, RFC 4120 §5.2.2.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PrincipalName {
+    /// Name type, RFC 4120 §6.2 and RFC 6806: 1 principal, 2 service instance, 10 enterprise, …
+    pub name_type: i32,
+    /// The components.
+    pub components: Vec<WireText>,
+}
+
+impl PrincipalName {
+    /// Whether it is the ticket-granting service of any realm.
+    pub fn is_krbtgt(&self) -> bool {
+        self.components.first().is_some_and(|first| first.eq_ignore_case("krbtgt"))
+    }
+
+    /// Whether it is `WELLKNOWN/ANONYMOUS`, RFC 8062 §2.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.components.as_slice(), [first, second]
+            if first.eq_ignore_case("WELLKNOWN") && second.eq_ignore_case("ANONYMOUS"))
+    }
+
+    /// Components joined by `/`, as Unicode. **Not safe for a screen.**
+    pub fn to_unicode(&self) -> String {
+        let parts: Vec<String> = self.components.iter().map(WireText::to_unicode).collect();
+        parts.join("/")
+    }
+}
+
+/// Components joined by `/`, harmless on a screen.
+impl fmt::Display for PrincipalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, component) in self.components.iter().enumerate() {
+            if index > 0 {
+                f.write_str("/")?;
+            }
+            write!(f, "{component}")?;
+        }
+        Ok(())
+    }
+}
+
+/// HostAddress, RFC 4120 §5.2.5.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostAddress {
+    /// Address type: 2 IPv4, 24 IPv6, 20 NetBIOS.
+    pub kind: i32,
+    /// A NetBIOS name without its padding, an IP address as text, else hex.
+    pub text: WireText,
+}
+
+/// KerberosTime, RFC 4120 §5.2.3: whole seconds, UTC. `None` inside: not a date that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KerberosTime(pub Timestamp);
+
+impl KerberosTime {
+    /// Seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.0.as_second()
+    }
+}
+
+/// `YYYY-MM-DDTHH:MM:SS.000000000Z`.
+impl fmt::Display for KerberosTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.9}", self.0)
+    }
+}

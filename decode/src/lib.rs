@@ -1,0 +1,20 @@
+//! Packets to events.
+//!
+//! [`wire`] strips link layers, tunnels of tags and fragments down to TCP segments, UDP datagrams and ICMP messages;
+//! [`shard`] owns the flows of one shard, puts TCP back together and hands the bytes to a decoder, which turns them
+//! into [`Event`]s. Everything here looks at one flow at a time. What cannot be decoded becomes a [`Gap`] event.
+
+pub mod der;
+pub mod dns;
+pub mod event;
+pub mod flow;
+pub mod kerberos;
+pub mod message;
+pub mod text;
+pub mod wire;
+pub mod x509;
+
+pub use event::{Event, Path, Seen};
+pub use flow::{Direction, Endpoint, FlowKey, Transport};
+pub use message::{Closing, Connection, Gap, GapKind, Message, Protocol, Refusal, Unreachable};
+pub use text::WireText;

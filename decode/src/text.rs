@@ -1,0 +1,101 @@
+//! Text from the wire. It is hostile: it may hold terminal escapes, direction overrides, or no text at all.
+//!
+//! [`WireText`] keeps the bytes as they were, and shows them only in a form that cannot harm a screen.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// Bytes that a peer calls text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WireText(Box<[u8]>);
+
+impl WireText {
+    /// Keeps `bytes` as they are.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes as they were on the wire.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether it is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Equal when ASCII case is ignored, as realms and DNS names are compared.
+    pub fn eq_ignore_case(&self, other: &str) -> bool {
+        self.0.eq_ignore_ascii_case(other.as_bytes())
+    }
+
+    /// The text as Unicode, what is not UTF-8 replaced by U+FFFD. **Not safe for a screen.**
+    pub fn to_unicode(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
+
+/// Harmless on a terminal: control, direction and zero-width characters appear as `\u{…}`, other bytes as `\x…`.
+impl fmt::Display for WireText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if is_harmful(character) {
+                    write!(f, "{}", character.escape_unicode())?;
+                } else {
+                    write!(f, "{character}")?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for WireText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+impl From<&str> for WireText {
+    fn from(text: &str) -> Self {
+        Self::new(text.as_bytes())
+    }
+}
+
+/// As Unicode; whoever writes the JSON escapes what a terminal could take for a command.
+impl Serialize for WireText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_unicode())
+    }
+}
+
+/// Whether a character can change what a terminal shows around it: C0 and C1 controls, direction marks and
+/// overrides, zero-width characters, line and paragraph separators, the byte-order mark and tag characters.
+pub fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WireText;
+
+    #[test]
+    fn escapes_what_a_terminal_would_obey() {
+        let text = WireText::new(b"a\x1b[2J\xc2\x9b\xe2\x80\xaeb\xff");
+        assert_eq!(text.to_string(), "a\\u{1b}[2J\\u{9b}\\u{202e}b\\xff");
+    }
+
+    #[test]
+    fn plain_text_stays_plain() {
+        assert_eq!(WireText::from("José@CORP").to_string(), "José@CORP");
+    }
+}
