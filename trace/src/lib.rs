@@ -1,1 +1,26 @@
-//! trace
+//! Events to logons.
+//!
+//! [`Decoding`] runs the decoders over batches of packets, in parallel, and gives back events in one order that
+//! depends on nothing but the packets. [`Tracer`] adds what happened: it pairs requests with replies, finds whose
+//! they are, and joins them into [`Logon`]s and [`Facts`]. It says what happened, never what it means.
+
+mod exchange;
+mod facts;
+mod group;
+mod locate;
+mod logon;
+mod pair;
+#[cfg(feature = "script")]
+pub mod script;
+mod subject;
+mod tracer;
+mod visibility;
+
+pub use exchange::{Exchange, Fate};
+pub use facts::{CertificateSeen, DomainController, Facts, Issuance, KeyUse};
+pub use group::Grouper;
+pub use locate::{Locator, Lookup, LookupAnswer};
+pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
+pub use subject::Principal;
+pub use tracer::{Decoding, Settings, Tracer};
+pub use visibility::Visibility;

@@ -1,0 +1,29 @@
+//! The one list of rules, in the order of their codes, and the ways to look them up.
+
+use crate::{Rule, rules};
+
+/// Every rule, sorted by code.
+pub static CATALOGUE: &[&Rule] = &[
+    &rules::dc_certificate::missing::CERTIFICATE_MISSING,
+];
+
+/// The rule with this code, whatever its case.
+pub fn by_code(code: &str) -> Option<&'static Rule> {
+    CATALOGUE.iter().copied().find(|rule| rule.code.eq_ignore_ascii_case(code))
+}
+
+/// Rules that a Kerberos error code leads to.
+pub fn by_error(code: i32) -> Vec<&'static Rule> {
+    CATALOGUE.iter().copied().filter(|rule| rule.errors.contains(&code)).collect()
+}
+
+/// Rules that an NTSTATUS leads to.
+pub fn by_status(status: u32) -> Vec<&'static Rule> {
+    CATALOGUE.iter().copied().filter(|rule| rule.statuses.contains(&status)).collect()
+}
+
+/// Rules that name a Windows event of this number.
+pub fn by_event(id: u32) -> Vec<&'static Rule> {
+    let names_it = |event: &&str| event.rsplit_once(' ').is_some_and(|(_, number)| number == id.to_string());
+    CATALOGUE.iter().copied().filter(|rule| rule.events.iter().any(names_it)).collect()
+}

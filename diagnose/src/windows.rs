@@ -1,0 +1,26 @@
+//! Windows and thresholds of the rules, with the reason of each.
+
+/// A client that adjusts (its clock, its parameters) succeeds within this many seconds.
+pub(crate) const ADJUSTED_SECONDS: i64 = 10;
+/// Kerberos allows five minutes between two clocks (SkewTime, Windows default).
+pub(crate) const SKEW_SECONDS: i64 = 300;
+/// A domain controller that granted PKINIT this shortly before or after can do PKINIT.
+pub(crate) const DC_WORKS_SECONDS: i64 = 600;
+/// Entra Connect writes new keys in cycles of 30 minutes.
+pub(crate) const SYNC_SECONDS: i64 = 1800;
+/// An account that gets in this shortly after was not unknown.
+pub(crate) const ACCOUNT_SECONDS: i64 = 600;
+/// A password typed this shortly after a refused key is a fall-back.
+pub(crate) const FALLBACK_SECONDS: i64 = 120;
+/// Wrong passwords within this many seconds are counted together.
+pub(crate) const WRONG_PASSWORD_SECONDS: i64 = 600;
+/// A client told to come by TCP does so within this many seconds.
+pub(crate) const TCP_RETRY_SECONDS: i64 = 5;
+/// A connection attempt that got no answer for this many seconds gets none.
+pub(crate) const CONNECT_SECONDS: i64 = 10;
+/// A DNS server that has not answered after this many seconds does not.
+pub(crate) const DNS_SECONDS: i64 = 5;
+/// Another DNS server may answer within this many seconds.
+pub(crate) const OTHER_DNS_SECONDS: i64 = 10;
+/// A client that knows a domain controller turns to it within this many seconds.
+pub(crate) const LOCATED_SECONDS: i64 = 30;

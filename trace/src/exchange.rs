@@ -1,0 +1,145 @@
+//! An exchange: one request to a KDC, its retransmissions, and what came back.
+
+use std::sync::Arc;
+
+use decode::{
+    Endpoint, Event, Message, Seen, Transport,
+    kerberos::{self, ErrorCode, KdcReply, KdcRequest, KrbError, PaType, Stage},
+};
+
+/// One request to a KDC and what became of it.
+///
+/// A reply whose request is not in the capture is an exchange without a request; it is never dropped.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// AS or TGS.
+    pub stage: Stage,
+    /// Who asked.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub kdc: Endpoint,
+    /// How.
+    pub transport: Transport,
+    /// The request; `None` when the capture does not hold it.
+    pub request: Option<Arc<Event>>,
+    /// Further copies of the same request on the same flow before any reply. At most [`Exchange::MAX_REPEATS`]
+    /// are kept; `repeat_count` counts all.
+    pub repeats: Vec<Seen>,
+    /// Number of further copies.
+    pub repeat_count: u32,
+    /// The reply.
+    pub reply: Option<Arc<Event>>,
+    /// What is known of the reply when there is none.
+    pub silence: Silence,
+}
+
+/// Why an exchange has no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// It may still come: its time is not up.
+    Waiting,
+    /// It did not come within [`Exchange::REPLY_WAIT_SECONDS`].
+    TimedOut,
+    /// An ICMP message says that the request did not arrive.
+    Unreachable(Seen),
+    /// The capture has a hole where it could have been.
+    Hidden,
+}
+
+/// What became of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A ticket was issued.
+    Granted,
+    /// The KDC answered with an error.
+    Refused(ErrorCode),
+    /// No answer, and the reason for that.
+    Silent(Silence),
+}
+
+impl Exchange {
+    /// How long a client waits for a KDC, in seconds (KdcWaitTime, Windows default).
+    pub const REPLY_WAIT_SECONDS: i64 = 10;
+    /// Retransmissions kept with their place; a client sends three or four.
+    pub const MAX_REPEATS: usize = 16;
+
+    /// What became of it.
+    pub fn fate(&self) -> Fate {
+        match self.reply.as_deref().map(|event| &event.message) {
+            Some(Message::Kerberos(message)) => match message.as_ref() {
+                kerberos::Message::Error(error) => Fate::Refused(error.code),
+                _ => Fate::Granted,
+            },
+            _ => Fate::Silent(self.silence),
+        }
+    }
+
+    /// The decoded request.
+    pub fn kdc_request(&self) -> Option<&KdcRequest> {
+        match &self.request.as_deref()?.message {
+            Message::Kerberos(message) => match message.as_ref() {
+                kerberos::Message::KdcRequest(request) => Some(request),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The ticket that was issued, with its reply.
+    pub fn granted(&self) -> Option<&KdcReply> {
+        match &self.reply.as_deref()?.message {
+            Message::Kerberos(message) => match message.as_ref() {
+                kerberos::Message::KdcReply(reply) => Some(reply),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The error that came back.
+    pub fn error(&self) -> Option<&KrbError> {
+        match &self.reply.as_deref()?.message {
+            Message::Kerberos(message) => match message.as_ref() {
+                kerberos::Message::Error(error) => Some(error),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether the request is readable as PKINIT.
+    pub fn is_pkinit(&self) -> bool {
+        self.kdc_request().is_some_and(|request| request.has(PaType::PK_AS_REQ))
+    }
+
+    /// Where the request was first seen, else the reply.
+    pub fn began(&self) -> Option<Seen> {
+        self.request.as_deref().or(self.reply.as_deref()).map(|event| event.seen)
+    }
+
+    /// Where anything of it was last seen.
+    pub fn ended(&self) -> Option<Seen> {
+        let repeat = self.repeats.last().copied();
+        let reply = self.reply.as_deref().map(|event| event.seen);
+        let request = self.request.as_deref().map(|event| event.seen);
+        [request, repeat, reply].into_iter().flatten().max()
+    }
+
+    /// Whether the error, if there is one, is an ordinary step and not a refusal.
+    ///
+    /// Ordinary are: pre-authentication required (25) in answer to a request that brought none or that was armored;
+    /// a reply too big for UDP (52), which the client repeats over TCP; a referral to another realm (68).
+    pub fn is_intermediate(&self) -> bool {
+        let Some(error) = self.error() else { return false };
+        match error.code {
+            ErrorCode::PREAUTH_REQUIRED => self.kdc_request().is_none_or(|request| {
+                request.has(PaType::FX_FAST)
+                    || !(request.has(PaType::PK_AS_REQ)
+                        || request.has(PaType::PK_AS_REP_OLD)
+                        || request.has(PaType::ENC_TIMESTAMP))
+            }),
+            ErrorCode::RESPONSE_TOO_BIG | ErrorCode::WRONG_REALM => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! How clients look for domain controllers: locator questions to DNS and what came back. FACTS: MS-ADTS 6.3.6.1.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use capture::CaptureTime;
+use decode::{Endpoint, Event, Message, Seen, WireText, dns};
+
+/// A locator question of one client to one server, with its repetitions.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// Who asked.
+    pub client: IpAddr,
+    /// Whom.
+    pub server: IpAddr,
+    /// The name asked for.
+    pub name: WireText,
+    /// The domain it is about, in lower case.
+    pub domain: String,
+    /// Whether the question is limited to a site.
+    pub site: bool,
+    /// Every time it was asked. At most [`Lookup::MAX_ASKED`]; never empty.
+    pub asked: Vec<Seen>,
+    /// The answer.
+    pub answer: Option<LookupAnswer>,
+}
+
+/// What a DNS server answered to a locator question.
+#[derive(Clone, Debug)]
+pub struct LookupAnswer {
+    /// Where.
+    pub seen: Seen,
+    /// Response code.
+    pub rcode: u8,
+    /// Whether the server is authoritative for the name.
+    pub authoritative: bool,
+    /// SRV records returned.
+    pub services: usize,
+}
+
+impl Lookup {
+    /// Repetitions kept.
+    pub const MAX_ASKED: usize = 16;
+
+    /// When it was last asked.
+    pub fn last_asked(&self) -> Option<Seen> {
+        self.asked.last().copied()
+    }
+}
+
+/// Pairs DNS questions with answers and learns which address has which name.
+#[derive(Debug, Default)]
+pub struct Locator {
+    lookups: Vec<Lookup>,
+    beyond: u64,
+    open: HashMap<(Endpoint, Endpoint, u16), usize>,
+    names: BTreeMap<IpAddr, String>,
+}
+
+impl Locator {
+    /// Lookups kept. Beyond it they are counted.
+    pub const MAX_LOOKUPS: usize = 100_000;
+    /// Names learnt from answers.
+    pub const MAX_NAMES: usize = 100_000;
+
+    /// Takes in a DNS event.
+    pub fn push(&mut self, event: &Arc<Event>) {
+        let (Message::Dns(message), Some(path)) = (&event.message, event.path) else { return };
+        if message.response {
+            self.learn_names(message);
+            self.answer(message, event.seen, (path.destination, path.source, message.id));
+        } else {
+            self.ask(message, event.seen, path.source, path.destination);
+        }
+    }
+
+    /// The locator questions, in the order in which they were first asked.
+    pub fn lookups(&self) -> &[Lookup] {
+        &self.lookups
+    }
+
+    /// Lookups that were not kept.
+    pub fn beyond(&self) -> u64 {
+        self.beyond
+    }
+
+    /// The name of an address, from A and AAAA records that the capture holds. In lower case, as Unicode.
+    pub fn name_of(&self, address: IpAddr) -> Option<&str> {
+        self.names.get(&address).map(String::as_str)
+    }
+
+    fn ask(&mut self, message: &dns::Message, seen: Seen, client: Endpoint, server: Endpoint) {
+        let Some((question, locator)) = message.questions.iter().find_map(|question| {
+            (question.kind == dns::SRV).then(|| dns::locator(&question.name)).flatten().map(|found| (question, found))
+        }) else {
+            return;
+        };
+        let key = (client, server, message.id);
+        // The same question again, from the same or another port, is a repetition while there is no answer.
+        let repeated = self.open.get(&key).copied().or_else(|| {
+            self.lookups.iter().rposition(|lookup| {
+                lookup.client == client.address
+                    && lookup.server == server.address
+                    && lookup.answer.is_none()
+                    && lookup.name == question.name
+                    && lookup
+                        .last_asked()
+                        .is_some_and(|last| seen.at.since(last.at) < Self::REPEAT_WITHIN_SECONDS * CaptureTime::SECOND)
+            })
+        });
+        if let Some(lookup) = repeated.and_then(|index| self.lookups.get_mut(index))
+            && lookup.answer.is_none()
+            && lookup.name == question.name
+        {
+            if lookup.asked.len() < Lookup::MAX_ASKED {
+                lookup.asked.push(seen);
+            }
+            if let Some(index) = repeated {
+                self.open.insert(key, index);
+            }
+            return;
+        }
+        if self.lookups.len() >= Self::MAX_LOOKUPS {
+            self.beyond += 1;
+            return;
+        }
+        self.open.insert(key, self.lookups.len());
+        self.lookups.push(Lookup {
+            client: client.address,
+            server: server.address,
+            name: question.name.clone(),
+            domain: locator.domain,
+            site: locator.site.is_some(),
+            asked: vec![seen],
+            answer: None,
+        });
+    }
+
+    /// A resolver tries again after a second, then two, four and so on.
+    const REPEAT_WITHIN_SECONDS: i64 = 10;
+
+    fn answer(&mut self, message: &dns::Message, seen: Seen, key: (Endpoint, Endpoint, u16)) {
+        let Some(index) = self.open.remove(&key) else { return };
+        if let Some(lookup) = self.lookups.get_mut(index)
+            && lookup.answer.is_none()
+        {
+            lookup.answer = Some(LookupAnswer {
+                seen,
+                rcode: message.rcode.unwrap_or(0),
+                authoritative: message.authoritative,
+                services: message.srv.len(),
+            });
+        }
+    }
+
+    fn learn_names(&mut self, message: &dns::Message) {
+        for record in &message.addresses {
+            if self.names.len() < Self::MAX_NAMES {
+                self.names.entry(record.address).or_insert_with(|| record.name.to_unicode().to_lowercase());
+            }
+        }
+    }
+}

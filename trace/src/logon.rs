@@ -1,0 +1,382 @@
+//! A logon: one attempt of one subject to get in, with everything on the wire that belongs to it.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use capture::CaptureTime;
+use decode::{
+    Event, Message, Seen,
+    kerberos::{ErrorCode, KdcReply, KdcRequest, PaType, Stage, TicketId},
+    x509::Certificate,
+};
+
+use crate::{Exchange, Fate, Principal, exchange::Silence};
+
+/// Numbers logons in the order in which they started, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogonId(pub u64);
+
+impl fmt::Display for LogonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// How the subject proves who it is, as far as its requests show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// PKINIT with a self-signed certificate.
+    KeyTrust,
+    /// PKINIT with a certificate that another name issued: certificate trust or a smart card.
+    Certificate,
+    /// An encrypted timestamp, or its FAST form outside of FAST.
+    Password,
+    /// A partial ticket of Microsoft Entra is exchanged for a full one.
+    CloudKerberos,
+    /// Anonymous PKINIT.
+    Anonymous,
+    /// Inside FAST, where it cannot be seen.
+    Hidden,
+    /// The capture does not show it.
+    Unknown,
+}
+
+impl Method {
+    /// The name in machine output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KeyTrust => "key-trust",
+            Self::Certificate => "certificate",
+            Self::Password => "password",
+            Self::CloudKerberos => "cloud-kerberos",
+            Self::Anonymous => "anonymous",
+            Self::Hidden => "hidden",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How an attempt came out, by the packets alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// A ticket was issued.
+    Succeeded,
+    /// It was refused, no server was reached, or the client gave up.
+    Failed,
+    /// The capture does not show how it ended.
+    Undecided,
+}
+
+impl Outcome {
+    /// The name in machine output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reached {
+    /// No KDC was reached.
+    Nothing,
+    /// A KDC was asked, and nothing useful came back.
+    Asked,
+    /// A KDC said which proof it wants.
+    ProofWanted,
+    /// The proof was shown.
+    ProofShown,
+    /// A ticket-granting ticket was issued.
+    TicketIssued,
+    /// That ticket was used to ask for a service ticket.
+    TicketUsed,
+    /// A service ticket was issued.
+    ServiceTicket,
+}
+
+impl Reached {
+    /// In a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "no domain controller was reached",
+            Self::Asked => "a domain controller was asked",
+            Self::ProofWanted => "the domain controller asked for proof",
+            Self::ProofShown => "the proof was shown",
+            Self::TicketIssued => "a ticket was issued",
+            Self::TicketUsed => "the ticket was used",
+            Self::ServiceTicket => "a service ticket was issued",
+        }
+    }
+}
+
+/// One attempt of one subject to get in.
+#[derive(Clone, Debug)]
+pub struct Logon {
+    /// Its number.
+    pub id: LogonId,
+    /// The client's address.
+    pub client: IpAddr,
+    /// Who, as the request says. `None` when no request was seen, or it names nobody.
+    pub requested: Option<Principal>,
+    /// Who, as the KDC calls them in its reply.
+    pub canonical: Option<Principal>,
+    /// How.
+    pub method: Method,
+    /// Exchanges with KDCs in the order in which they began. At most [`Logon::MAX_EXCHANGES`].
+    pub exchanges: Vec<Exchange>,
+    /// Exchanges beyond that limit, counted.
+    pub exchanges_beyond: u32,
+    /// Attempts to reach a KDC that failed: `Connection` and `Unreachable` events, in the order seen.
+    pub attempts: Vec<Attempt>,
+    /// Where it began.
+    pub began: Seen,
+    /// Where it was last seen.
+    pub ended: Seen,
+    /// What ended it, if anything did: nothing joins a closed logon any more except use of its tickets.
+    pub closed: bool,
+}
+
+/// A connection to a KDC that did not come about, or an ICMP message that says why a datagram did not arrive.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The KDC.
+    pub kdc: IpAddr,
+    /// The `Connection` or `Unreachable` event.
+    pub event: Arc<Event>,
+}
+
+/// A step of a logon, for showing.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What kind of message.
+    pub kind: StepKind,
+    /// Where.
+    pub seen: Seen,
+    /// The event behind it.
+    pub event: Arc<Event>,
+    /// Index into `exchanges`, where it belongs to one.
+    pub exchange: Option<usize>,
+}
+
+/// What kind of message a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// A request or reply of a KDC.
+    Request(Stage),
+    /// A ticket.
+    Reply(Stage),
+    /// An error.
+    Error,
+    /// A connection that failed.
+    Connection,
+    /// ICMP unreachable.
+    Unreachable,
+}
+
+impl StepKind {
+    /// The name in machine output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Request(Stage::As) => "as-req",
+            Self::Request(Stage::Tgs) => "tgs-req",
+            Self::Reply(Stage::As) => "as-rep",
+            Self::Reply(Stage::Tgs) => "tgs-rep",
+            Self::Error => "krb-error",
+            Self::Connection => "connection",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+impl Logon {
+    /// Exchanges kept for one logon. A day's worth of service tickets of one user is a few hundred.
+    pub const MAX_EXCHANGES: usize = 512;
+    /// Failed attempts to reach a KDC kept for one logon.
+    pub const MAX_ATTEMPTS: usize = 64;
+
+    /// Who: as the KDC says, else as the request says.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.canonical.as_ref().or(self.requested.as_ref())
+    }
+
+    /// The AS exchanges, in order.
+    pub fn as_exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+        self.exchanges.iter().filter(|exchange| exchange.stage == Stage::As)
+    }
+
+    /// The TGS exchanges, in order.
+    pub fn tgs_exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+        self.exchanges.iter().filter(|exchange| exchange.stage == Stage::Tgs)
+    }
+
+    /// The exchange in which it showed its proof last (PKINIT, timestamp or FAST), else its last AS exchange.
+    pub fn proof(&self) -> Option<&Exchange> {
+        let shows_proof = |exchange: &&Exchange| {
+            exchange.kdc_request().is_some_and(|request| {
+                [PaType::PK_AS_REQ, PaType::ENC_TIMESTAMP, PaType::FX_FAST].iter().any(|kind| request.has(*kind))
+            })
+        };
+        self.as_exchanges().rev().find(shows_proof).or_else(|| self.as_exchanges().next_back())
+    }
+
+    /// The PKINIT exchanges, in order.
+    pub fn pkinit_exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+        self.as_exchanges().filter(|exchange| exchange.is_pkinit())
+    }
+
+    /// The client's PKINIT certificate, from the last request that brought one.
+    pub fn client_certificate(&self) -> Option<&Arc<Certificate>> {
+        self.pkinit_exchanges().rev().find_map(|exchange| {
+            let pkinit = exchange.kdc_request()?.pkinit.as_deref()?;
+            pkinit.signed.signer_certificate()
+        })
+    }
+
+    /// The AS-REP that issued its ticket, with its exchange.
+    pub fn issued(&self) -> Option<(&Exchange, &KdcReply)> {
+        self.as_exchanges().find_map(|exchange| exchange.granted().map(|reply| (exchange, reply)))
+    }
+
+    /// The certificate with which the KDC signed its PKINIT reply.
+    pub fn kdc_certificate(&self) -> Option<&Arc<Certificate>> {
+        let (_, reply) = self.issued()?;
+        let signed = &reply.pkinit.as_deref()?.signed;
+        signed.signer_certificate().or_else(|| signed.certificates.first())
+    }
+
+    /// The ticket-granting ticket that its AS-REP issued.
+    pub fn ticket(&self) -> Option<TicketId> {
+        self.issued().and_then(|(_, reply)| reply.ticket.as_ref()).and_then(|ticket| ticket.id)
+    }
+
+    /// Whether its ticket was seen in use.
+    pub fn ticket_used(&self) -> bool {
+        self.issued().is_some() && self.tgs_exchanges().any(|exchange| exchange.request.is_some())
+    }
+
+    /// The KDC of its last AS exchange, else of its last attempt.
+    pub fn kdc(&self) -> Option<IpAddr> {
+        let exchange = self.issued().map(|(exchange, _)| exchange).or_else(|| self.exchanges.last());
+        exchange.map(|exchange| exchange.kdc.address).or_else(|| self.attempts.last().map(|attempt| attempt.kdc))
+    }
+
+    /// The refusal that ended it: the last AS exchange's error, unless that was an ordinary step.
+    pub fn refusal(&self) -> Option<(&Exchange, ErrorCode)> {
+        if self.issued().is_some() {
+            return None;
+        }
+        self.as_exchanges().rev().find(|exchange| exchange.reply.is_some()).and_then(|exchange| match exchange.fate() {
+            Fate::Refused(code) if !exchange.is_intermediate() => Some((exchange, code)),
+            _ => None,
+        })
+    }
+
+    /// How it came out, by the packets alone. `now` is how far the capture has come; `finished` that it has ended.
+    ///
+    /// Failed for want of a server needs more than silence at the end of a capture: the time for a reply has passed, or
+    /// somebody said that there is none, or the client gave up.
+    pub fn outcome(&self) -> Outcome {
+        if self.issued().is_some() || (self.method == Method::CloudKerberos && self.service_ticket_issued()) {
+            return Outcome::Succeeded;
+        }
+        if self.refusal().is_some() {
+            return Outcome::Failed;
+        }
+        let answered_by_a_kdc = self.as_exchanges().any(|exchange| exchange.reply.is_some());
+        let last = self.as_exchanges().next_back();
+        let too_big = last.is_some_and(|exchange| exchange.fate() == Fate::Refused(ErrorCode::RESPONSE_TOO_BIG));
+        let last_silent = last.is_none_or(|exchange| exchange.reply.is_none());
+        let hidden = self.as_exchanges().any(|exchange| exchange.silence == Silence::Hidden && exchange.reply.is_none());
+        if hidden {
+            return Outcome::Undecided;
+        }
+        if (last_silent || too_big) && !self.attempts.is_empty() {
+            return Outcome::Failed;
+        }
+        let timed_out = last.is_some_and(|exchange| {
+            exchange.reply.is_none() && matches!(exchange.silence, Silence::TimedOut | Silence::Unreachable(_))
+        });
+        if timed_out && !answered_by_a_kdc { Outcome::Failed } else { Outcome::Undecided }
+    }
+
+    /// How far it came.
+    pub fn reached(&self) -> Reached {
+        if self.service_ticket_issued() {
+            return Reached::ServiceTicket;
+        }
+        if self.issued().is_some() {
+            return if self.ticket_used() { Reached::TicketUsed } else { Reached::TicketIssued };
+        }
+        if self.tgs_exchanges().next().is_some() {
+            return Reached::TicketUsed;
+        }
+        let answered = self.as_exchanges().any(|exchange| exchange.reply.is_some());
+        if self.method != Method::Unknown || self.pkinit_exchanges().next().is_some() {
+            return if answered { Reached::ProofShown } else { Reached::Asked };
+        }
+        if self.as_exchanges().any(|exchange| exchange.fate() == Fate::Refused(ErrorCode::PREAUTH_REQUIRED)) {
+            return Reached::ProofWanted;
+        }
+        if answered { Reached::Asked } else { Reached::Nothing }
+    }
+
+    /// Everything that belongs to it, in the order of the wire.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (index, exchange) in self.exchanges.iter().enumerate() {
+            if let Some(event) = &exchange.request {
+                let kind = StepKind::Request(exchange.stage);
+                steps.push(Step { kind, seen: event.seen, event: Arc::clone(event), exchange: Some(index) });
+            }
+            if let Some(event) = &exchange.reply {
+                let kind = if exchange.error().is_some() { StepKind::Error } else { StepKind::Reply(exchange.stage) };
+                steps.push(Step { kind, seen: event.seen, event: Arc::clone(event), exchange: Some(index) });
+            }
+        }
+        for attempt in &self.attempts {
+            let kind = match attempt.event.message {
+                Message::Unreachable(_) => StepKind::Unreachable,
+                _ => StepKind::Connection,
+            };
+            steps.push(Step { kind, seen: attempt.event.seen, event: Arc::clone(&attempt.event), exchange: None });
+        }
+        steps.sort_by_key(|step| step.seen);
+        steps
+    }
+
+    /// Capture time at which it began.
+    pub fn started_at(&self) -> CaptureTime {
+        self.began.at
+    }
+
+    fn service_ticket_issued(&self) -> bool {
+        self.tgs_exchanges().any(|exchange| exchange.granted().is_some())
+    }
+}
+
+/// The method that a request shows by itself.
+pub(crate) fn method_of(request: &KdcRequest) -> Method {
+    if request.stage == Stage::Tgs {
+        return Method::Unknown;
+    }
+    if request.has(PaType::PK_AS_REQ) {
+        let anonymous = request.cname.as_ref().is_some_and(decode::kerberos::PrincipalName::is_anonymous);
+        if anonymous {
+            return Method::Anonymous;
+        }
+        return match request.pkinit.as_deref().and_then(|pkinit| pkinit.signed.signer_certificate()) {
+            Some(certificate) if certificate.self_signed => Method::KeyTrust,
+            Some(_) => Method::Certificate,
+            None => Method::Unknown,
+        };
+    }
+    if request.has(PaType::FX_FAST) {
+        Method::Hidden
+    } else if request.has(PaType::ENC_TIMESTAMP) || request.has(PaType::ENCRYPTED_CHALLENGE) {
+        Method::Password
+    } else {
+        Method::Unknown
+    }
+}

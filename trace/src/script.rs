@@ -1,0 +1,517 @@
+//! Logons written as lines of text, so that a test of a rule can be read like the traffic it is about.
+//!
+//! One message a line; the line's number (blank lines and `#` comments left out) is the packet number.
+//!
+//! ```text
+//! 0.000 pc > dc   as-req alice
+//! 0.004 dc > pc   krb-error 25 padata 16,2
+//! 0.010 pc > dc   as-req alice pkinit key K1 dh modp-2048
+//! 0.015 dc > pc   krb-error 16
+//! 30              end
+//! ```
+//! * Time in seconds since 2026-01-05 12:00:00 UTC, then who to whom. Machines: `pc`, `pc2`, `pc3` (clients 10.99.0.21 …),
+//!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53). Each pair of machines talks on one flow; `flow N` opens another,
+//!   `udp` sends by UDP (default TCP).
+//! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17]`; a nonce is
+//!   the line number unless given.
+//!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
+//!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
+//!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
+//!   `trusts ISSUER`, `freshness`.
+//! * `as-rep NAME [realm R] ticket T [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `no-eku`,
+//!   `san NAME,…`, `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`.
+//! * `tgs-req SERVICE ticket T [fast] [partial]`, `tgs-rep SERVICE ticket T [client NAME]`.
+//! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD] [clock SECONDS] [service S]`.
+//! * `connect refused|unanswered|open|one-sided [syns N] [bytes UP,DOWN]`: what became of a connection to port 88.
+//! * `icmp CODE`: the client's last UDP request did not arrive. (From the machine named to the client.)
+//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found|empty`; `a-answer NAME ADDRESS`.
+//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message.
+//! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
+//!   and has not ended.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use capture::{CaptureTime, InputId, PacketId};
+use decode::{
+    Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport, Unreachable, WireText, dns,
+    kerberos::{
+        self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KerberosTime,
+        KrbError, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
+        message::FastArmor,
+        pkinit::{self, KeyAgreement, SignedData, Signer},
+    },
+    x509::{AlternativeNames, Certificate, PublicKey},
+};
+use jiff::Timestamp;
+
+use crate::{Facts, Grouper, Logon};
+
+/// The start of a script: 2026-01-05 12:00:00 UTC, in seconds since 1970.
+const START: i64 = 1_767_614_400;
+/// The realm unless told otherwise.
+const REALM: &str = "CORP.EXAMPLE";
+/// The certification authority unless told otherwise.
+const ISSUER: &str = "CN=Lab CA,DC=corp,DC=example";
+const DAY: i64 = 86_400;
+
+/// What a script leads to.
+#[derive(Debug)]
+pub struct Played {
+    grouper: Grouper,
+}
+
+impl Played {
+    /// The logons, in order of their beginning.
+    pub fn logons(&self) -> &[Logon] {
+        self.grouper.logons()
+    }
+
+    /// What holds beyond them.
+    pub fn facts(&self) -> &Facts {
+        self.grouper.facts()
+    }
+}
+
+/// Plays a script.
+///
+/// # Panics
+/// When a line cannot be read: a test's mistake, told with the line.
+pub fn play(text: &str) -> Played {
+    let mut grouper = Grouper::default();
+    let mut clock = START;
+    let mut finished = true;
+    let mut last = CaptureTime(0);
+    let mut first = None;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut packets = 0_u64;
+    let mut flows = HashMap::new();
+    for line in lines {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let time = words.first().and_then(|word| word.parse::<f64>().ok()).unwrap_or_else(|| panic!("no time in: {line}"));
+        #[expect(clippy::cast_possible_truncation, reason = "times in scripts are small")]
+        let at = CaptureTime(START * CaptureTime::SECOND + (time * 1e9).round() as i64);
+        last = last.max(at);
+        first.get_or_insert(at);
+        while clock < at.seconds() {
+            clock += 1;
+            grouper.tick(CaptureTime(clock * CaptureTime::SECOND));
+        }
+        match words.get(1..).unwrap_or_default() {
+            ["end"] => finished = true,
+            ["open"] => finished = false,
+            [from, ">", to, rest @ ..] => {
+                packets += 1;
+                let id = PacketId { arrival: packets, input: InputId(0), number: packets };
+                let line = Line { text: line, from: machine(from, line), to: machine(to, line), seen: Seen::in_packet(id, at), words: rest };
+                grouper.push(line.event(&mut flows));
+            }
+            _ => panic!("cannot read: {line}"),
+        }
+    }
+    let visibility = &mut grouper.facts_mut().visibility;
+    visibility.packets = packets;
+    visibility.first = first;
+    visibility.last = Some(last);
+    visibility.finished = finished;
+    Played { grouper }
+}
+
+struct Line<'t> {
+    text: &'t str,
+    from: IpAddr,
+    to: IpAddr,
+    seen: Seen,
+    words: &'t [&'t str],
+}
+
+impl Line<'_> {
+    fn event(&self, last_udp: &mut HashMap<(IpAddr, IpAddr), Path>) -> Event {
+        let kind = self.words.first().copied().unwrap_or_default();
+        let to_server = matches!(kind, "as-req" | "tgs-req" | "connect" | "srv" | "cut");
+        let port = if kind.starts_with("srv") || kind.starts_with("a-answer") { 53 } else { 88 };
+        let client_port = 50_000 + self.number("flow").unwrap_or(0);
+        let transport = if self.has("udp") || port == 53 { Transport::Udp } else { Transport::Tcp };
+        let client_port = u16::try_from(client_port).unwrap_or(50_000);
+        let (source, destination) = if to_server {
+            (Endpoint { address: self.from, port: client_port }, Endpoint { address: self.to, port })
+        } else {
+            (Endpoint { address: self.from, port }, Endpoint { address: self.to, port: client_port })
+        };
+        let path = Path { transport, source, destination };
+        if to_server && transport == Transport::Udp && port == 88 {
+            last_udp.insert((self.from, self.to), path);
+        }
+        let kerberos = |message| (Some(path), Message::Kerberos(Box::new(message)));
+        let (path, message) = match kind {
+            "as-req" => kerberos(kerberos::Message::KdcRequest(self.as_request())),
+            "tgs-req" => kerberos(kerberos::Message::KdcRequest(self.tgs_request())),
+            "as-rep" => kerberos(kerberos::Message::KdcReply(self.kdc_reply(Stage::As))),
+            "tgs-rep" => kerberos(kerberos::Message::KdcReply(self.kdc_reply(Stage::Tgs))),
+            "krb-error" => kerberos(kerberos::Message::Error(self.error())),
+            "connect" => (Some(path), Message::Connection(Box::new(self.connection()))),
+            "icmp" => self.icmp(last_udp),
+            "srv" | "srv-answer" | "a-answer" => (Some(path), Message::Dns(Box::new(self.dns(kind)))),
+            "hole" => (Some(path), gap(GapKind::Missing)),
+            "cut" => (Some(path), gap(GapKind::CutShort)),
+            _ => panic!("unknown message in: {}", self.text),
+        };
+        Event { seen: self.seen, path, message }
+    }
+
+    fn as_request(&self) -> KdcRequest {
+        let name = self.words.get(1).copied().unwrap_or("alice");
+        let mut padata = Vec::new();
+        let mut pkinit = None;
+        let mut fast = None;
+        if self.has("pkinit") {
+            padata.push(pa(PaType::PK_AS_REQ));
+            pkinit = Some(Box::new(self.pkinit_request()));
+        }
+        if self.has("old-pkinit") {
+            padata.push(pa(PaType::PK_AS_REP_OLD));
+        }
+        if self.has("password") {
+            padata.push(pa(PaType::ENC_TIMESTAMP));
+        }
+        if self.has("fast") {
+            padata.push(pa(PaType::FX_FAST));
+            fast = Some(FastArmor { armor_type: Some(1), armor: None, enc_part: None });
+        }
+        let addresses = self
+            .value("netbios")
+            .map(|name| vec![HostAddress { kind: 20, text: WireText::from(name) }])
+            .unwrap_or_default();
+        let etypes = self.list("etypes").iter().filter_map(|etype| etype.parse().ok()).map(EncryptionType).collect();
+        KdcRequest {
+            stage: Stage::As,
+            padata,
+            kdc_options: Some(0x4081_0010),
+            cname: Some(principal(name)),
+            realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
+            sname: Some(principal(&format!("krbtgt/{}", self.value("realm").unwrap_or(REALM)))),
+            till: None,
+            rtime: None,
+            nonce: Some(self.number("nonce").unwrap_or_else(|| i64::try_from(self.seen.last.number).unwrap_or(0))),
+            etypes,
+            addresses,
+            additional_tickets: Vec::new(),
+            ap_request: None,
+            pkinit,
+            fast,
+            stopped: None,
+        }
+    }
+
+    fn pkinit_request(&self) -> pkinit::Request {
+        let mut signed = SignedData { digest: Some("sha256".into()), signature_algorithm: Some("rsa".into()), ..SignedData::default() };
+        let anonymous = self.has("anonymous");
+        if !anonymous {
+            signed.signer = Some(Signer { certificate: (!self.has("no-certificate")).then_some(0), ..Signer::default() });
+        }
+        if !anonymous && !self.has("no-certificate") {
+            signed.certificates.push(Arc::new(self.client_certificate()));
+        }
+        let ctime = self.seen.at.seconds() + self.number("clock").unwrap_or(0);
+        pkinit::Request {
+            signed,
+            nonce: Some(1),
+            ctime: Some(kerberos_time(ctime)),
+            cusec: Some(0),
+            checksum: true,
+            freshness_token: self.has("freshness"),
+            key_agreement: match self.value("dh").unwrap_or("modp-2048") {
+                "ecdh" => KeyAgreement::Ecdh { curve: "P-256".into(), bits: 256 },
+                "rsa" => KeyAgreement::Rsa,
+                "modp-1024" => KeyAgreement::Dh { group: Some("modp-1024"), bits: 1024 },
+                "modp-4096" => KeyAgreement::Dh { group: Some("modp-4096"), bits: 4096 },
+                "unknown" => KeyAgreement::Dh { group: None, bits: 2048 },
+                _ => KeyAgreement::Dh { group: Some("modp-2048"), bits: 2048 },
+            },
+            trusted_certifiers: self.value("trusts").map(|issuer| vec![blanks(issuer)]).unwrap_or_default(),
+            ..pkinit::Request::default()
+        }
+    }
+
+    fn client_certificate(&self) -> Certificate {
+        let issued = self.value("issued");
+        let key = issued.or(self.value("key")).unwrap_or("K1");
+        let common_name = self.value("cn").map_or_else(|| key.to_owned(), blanks);
+        let subject = format!("CN={common_name}");
+        let now = self.seen.at.seconds();
+        let mut certificate = certificate(&subject, issued.map_or(subject.as_str(), |_| ISSUER), key, now);
+        certificate.common_name = Some(common_name);
+        certificate.not_after = timestamp(if self.has("expired") { now - DAY } else { now + 365 * DAY });
+        certificate.key_usage = match self.value("usage") {
+            Some("none") => None,
+            Some("keyEncipherment") => Some(vec!["keyEncipherment"]),
+            _ => Some(vec!["digitalSignature"]),
+        };
+        certificate.eku = Some(vec!["1.3.6.1.4.1.311.20.2.2".to_owned()]);
+        if self.has("eku") {
+            certificate.eku = Some(self.list("eku").iter().map(|&oid| oid.to_owned()).collect());
+        }
+        certificate.san.upn = self.value("upn").map(|upn| vec![upn.to_owned()]).unwrap_or_default();
+        certificate.sid = self.has("sid").then(|| "S-1-5-21-1-2-3-1104".to_owned());
+        certificate
+    }
+
+    fn kdc_certificate(&self) -> Certificate {
+        let now = self.seen.at.seconds();
+        let label = self.value("dc").unwrap_or("dc-key");
+        let issuer = self.value("issuer").map_or_else(|| ISSUER.to_owned(), blanks);
+        let subject = format!("CN={label}");
+        let mut certificate = certificate(&subject, if self.has("self-signed") { &subject } else { &issuer }, label, now);
+        if self.has("expired") {
+            certificate.not_after = timestamp(now - DAY);
+        }
+        certificate.eku = Some(if self.has("no-eku") {
+            vec!["1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.5.7.3.2".to_owned()]
+        } else {
+            vec!["1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.2.3.5".to_owned()]
+        });
+        certificate.san.dns = if self.has("san") {
+            self.list("san").iter().map(|&name| name.to_owned()).collect()
+        } else {
+            vec!["dc1.corp.example".to_owned(), "corp.example".to_owned(), "CORP".to_owned()]
+        };
+        if self.has("pkinit-san") {
+            certificate.san.pkinit = vec![format!("krbtgt/{REALM}@{REALM}")];
+        }
+        certificate
+    }
+
+    fn tgs_request(&self) -> KdcRequest {
+        let mut request = KdcRequest { stage: Stage::Tgs, ..self.as_request_base() };
+        let partial = self.has("partial");
+        request.sname = Some(principal(self.words.get(1).copied().unwrap_or("host/pc.corp.example")));
+        request.padata = vec![pa(PaType::TGS_REQ)];
+        if self.has("fast") {
+            request.padata.push(pa(PaType::FX_FAST));
+        }
+        if partial {
+            request.padata.push(pa(PaType::KERB_KEY_LIST_REQ));
+        }
+        let mut ticket = ticket(self.value("ticket").unwrap_or("T1"), "krbtgt/CORP.EXAMPLE");
+        if partial {
+            ticket.kvno = Some(0x1234_0001);
+        }
+        request.ap_request = Some(ApRequest { ap_options: Some(0), ticket: Some(ticket), authenticator: None, stopped: None });
+        request
+    }
+
+    fn as_request_base(&self) -> KdcRequest {
+        KdcRequest { cname: None, padata: Vec::new(), pkinit: None, fast: None, ..self.as_request() }
+    }
+
+    fn kdc_reply(&self, stage: Stage) -> KdcReply {
+        let name = match stage {
+            Stage::As => self.words.get(1).copied().unwrap_or("alice"),
+            Stage::Tgs => self.value("client").unwrap_or("alice"),
+        };
+        let service = match stage {
+            Stage::As => "krbtgt/CORP.EXAMPLE",
+            Stage::Tgs => self.words.get(1).copied().unwrap_or("host/pc.corp.example"),
+        };
+        let pkinit = self.has("pkinit").then(|| {
+            let mut signed = SignedData { signer: Some(Signer { certificate: Some(0), ..Signer::default() }), ..SignedData::default() };
+            signed.certificates.push(Arc::new(self.kdc_certificate()));
+            if self.has("chain") {
+                signed.certificates.push(Arc::new(certificate(ISSUER, ISSUER, "ca", self.seen.at.seconds())));
+            }
+            Box::new(pkinit::Reply { signed, ..pkinit::Reply::default() })
+        });
+        let padata = if pkinit.is_some() { vec![pa(PaType::PK_AS_REP)] } else { Vec::new() };
+        KdcReply {
+            stage,
+            padata,
+            crealm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
+            cname: Some(principal(name)),
+            ticket: Some(ticket(self.value("ticket").unwrap_or("T1"), service)),
+            enc_part: Some(EncryptedPart { etype: EncryptionType(18), kvno: None, length: 256 }),
+            pkinit,
+            stopped: None,
+        }
+    }
+
+    fn error(&self) -> KrbError {
+        let code = self.words.get(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("no error code in: {}", self.text));
+        let numbers = |key| self.list(key).iter().filter_map(|number| number.parse().ok()).collect::<Vec<i32>>();
+        let e_data = if self.has("padata") {
+            Some(ErrorData::MethodData(numbers("padata").into_iter().map(|kind| pa(PaType(kind))).collect()))
+        } else if self.has("typed") {
+            Some(ErrorData::TypedData(numbers("typed")))
+        } else {
+            self.value("status").map(|status| {
+                let status = u32::from_str_radix(status.trim_start_matches("0x"), 16);
+                ErrorData::Extended { data_type: 3, status: status.ok().map(NtStatus), flags: Some(1) }
+            })
+        };
+        KrbError {
+            ctime: None,
+            cusec: None,
+            stime: Some(kerberos_time(self.seen.at.seconds() + self.number("clock").unwrap_or(0))),
+            susec: Some(0),
+            code: ErrorCode(code),
+            crealm: None,
+            cname: None,
+            realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
+            sname: Some(principal(self.value("service").unwrap_or("krbtgt/CORP.EXAMPLE"))),
+            e_text: self.value("text").map(|text| WireText::from(blanks(text).as_str())),
+            e_data,
+            stopped: None,
+        }
+    }
+
+    fn connection(&self) -> Connection {
+        let kind = self.words.get(1).copied().unwrap_or_default();
+        let bytes: Vec<u64> = self.list("bytes").iter().filter_map(|bytes| bytes.parse().ok()).collect();
+        Connection {
+            opened: match kind {
+                "refused" | "unanswered" => Some(false),
+                "open" => Some(true),
+                _ => None,
+            },
+            syns: u32::try_from(self.number("syns").unwrap_or(1)).unwrap_or(1),
+            began: self.seen,
+            last_syn: Some(self.seen),
+            refused: (kind == "refused").then_some(Refusal::Reset),
+            closed: None,
+            bytes_to_server: bytes.first().copied().unwrap_or(0),
+            bytes_to_client: bytes.get(1).copied().unwrap_or(0),
+            directions_seen: (true, !matches!(kind, "unanswered" | "one-sided")),
+            missing: 0,
+        }
+    }
+
+    fn icmp(&self, last_udp: &HashMap<(IpAddr, IpAddr), Path>) -> (Option<Path>, Message) {
+        let about = last_udp.get(&(self.to, self.from)).copied();
+        let code = self.words.get(1).and_then(|code| code.parse().ok()).unwrap_or(3);
+        let end = |address| Endpoint { address, port: 0 };
+        let path = Path { transport: Transport::Icmp, source: end(self.from), destination: end(self.to) };
+        (Some(path), Message::Unreachable(Box::new(Unreachable { icmp_type: 3, code, about })))
+    }
+
+    fn dns(&self, kind: &str) -> dns::Message {
+        let name = WireText::from(self.words.get(1).copied().unwrap_or_default());
+        let answer = self.words.get(2).copied().unwrap_or_default();
+        let service = dns::Service {
+            name: name.clone(),
+            priority: 0,
+            weight: 100,
+            port: 88,
+            target: WireText::from("dc1.corp.example"),
+        };
+        let address = (kind == "a-answer").then(|| answer.parse().ok()).flatten();
+        dns::Message {
+            response: kind != "srv",
+            id: u16::try_from(self.number("id").unwrap_or(1)).unwrap_or(1),
+            authoritative: true,
+            truncated: false,
+            rcode: (kind != "srv").then_some(match answer {
+                "nxdomain" => 3,
+                "servfail" => 2,
+                "refused" => 5,
+                _ => 0,
+            }),
+            questions: vec![dns::Question { name: name.clone(), kind: if kind == "a-answer" { 1 } else { dns::SRV } }],
+            srv: if answer == "found" { vec![service] } else { Vec::new() },
+            addresses: address.map(|address| vec![dns::Address { name, address }]).unwrap_or_default(),
+            other_answers: 0,
+        }
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.words.contains(&word)
+    }
+
+    fn value(&self, key: &str) -> Option<&str> {
+        let index = self.words.iter().position(|word| *word == key)?;
+        self.words.get(index + 1).copied()
+    }
+
+    fn number(&self, key: &str) -> Option<i64> {
+        self.value(key).and_then(|value| value.parse().ok())
+    }
+
+    fn list(&self, key: &str) -> Vec<&str> {
+        self.value(key).map(|value| value.split(',').collect()).unwrap_or_default()
+    }
+}
+
+fn machine(name: &str, line: &str) -> IpAddr {
+    let last = match name {
+        "dc" => 10,
+        "dc2" => 11,
+        "dc3" => 12,
+        "pc" => 21,
+        "pc2" => 22,
+        "pc3" => 23,
+        "dns" => 53,
+        _ => panic!("unknown machine {name} in: {line}"),
+    };
+    IpAddr::V4(Ipv4Addr::new(10, 99, 0, last))
+}
+
+fn gap(kind: GapKind) -> Message {
+    Message::Gap(Box::new(Gap { kind, protocol: Protocol::Kerberos, bytes: 100, detail: String::new() }))
+}
+
+fn pa(kind: PaType) -> PaData {
+    PaData { kind, length: 16 }
+}
+
+fn principal(name: &str) -> PrincipalName {
+    let name_type = if name.contains('@') { 10 } else { 1 };
+    PrincipalName { name_type, components: name.split('/').map(WireText::from).collect() }
+}
+
+fn ticket(label: &str, service: &str) -> Ticket {
+    let id = label.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    Ticket {
+        realm: Some(WireText::from(REALM)),
+        sname: Some(principal(service)),
+        etype: Some(EncryptionType(18)),
+        kvno: Some(2),
+        id: Some(TicketId(id)),
+    }
+}
+
+fn certificate(subject: &str, issuer: &str, label: &str, now: i64) -> Certificate {
+    Certificate {
+        subject: subject.to_owned(),
+        issuer: issuer.to_owned(),
+        serial: "01".to_owned(),
+        not_before: timestamp(now - 30 * DAY),
+        not_after: timestamp(now + 300 * DAY),
+        key: PublicKey { algorithm: "rsa".to_owned(), bits: 2048 },
+        signature_algorithm: "rsa-sha256".to_owned(),
+        eku: None,
+        key_usage: None,
+        san: AlternativeNames::default(),
+        template: None,
+        sid: None,
+        self_signed: subject == issuer,
+        sha256: format!("{label}:{subject}"),
+        key_id: label.to_owned(),
+        modulus: String::new(),
+        crl_urls: Vec::new(),
+        ocsp_urls: Vec::new(),
+        common_name: None,
+    }
+}
+
+fn blanks(text: &str) -> String {
+    text.replace('_', " ")
+}
+
+fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn kerberos_time(seconds: i64) -> KerberosTime {
+    KerberosTime(timestamp(seconds))
+}

@@ -1,0 +1,232 @@
+//! The parallel stage: batches of packets in, events in one order out, joined into logons by the [`Grouper`].
+//!
+//! ```text
+//! batch ─► lanes (one thread, in order) ─► shards (rayon, one task each) ─► merge (sort) ─► group
+//! ```
+//! Four rules make the result independent of the number of shards and of where batches end: events are merged by the
+//! packet that completed them; every parallel step is followed by a sort; state expires only at whole ticks of
+//! capture time, where the source cuts the batch; both directions and all fragments of a flow meet in one shard.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use capture::{Batch, CaptureTime, Damage, Losses, PacketId};
+use decode::{
+    Event, Gap, GapKind, Message, Protocol, Seen,
+    shard::{Shard, shard_of},
+    wire::{Unit, Wire},
+};
+use rayon::prelude::*;
+
+use crate::{Facts, Grouper, Logon};
+
+/// How the work is divided. Nothing here changes any result.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Number of shards, at least 1.
+    pub shards: usize,
+}
+
+impl Default for Settings {
+    /// One shard for each thread that rayon has.
+    fn default() -> Self {
+        Self { shards: rayon::current_num_threads() }
+    }
+}
+
+/// Batches to events.
+pub struct Decoding {
+    wire: Wire,
+    shards: Vec<Lane>,
+    last: Seen,
+    bytes: u64,
+    first_time: Option<CaptureTime>,
+    last_time: Option<CaptureTime>,
+    cut_at: Option<u32>,
+}
+
+/// A shard and the events it has produced since the last merge.
+struct Lane {
+    shard: Shard,
+    events: Vec<Event>,
+}
+
+impl Decoding {
+    /// Starts with nothing.
+    pub fn new(settings: Settings) -> Self {
+        let lanes = || Lane { shard: Shard::new(), events: Vec::new() };
+        Self {
+            wire: Wire::new(),
+            shards: std::iter::repeat_with(lanes).take(settings.shards.max(1)).collect(),
+            last: Seen::in_packet(PacketId::FIRST, CaptureTime(0)),
+            bytes: 0,
+            first_time: None,
+            last_time: None,
+            cut_at: None,
+        }
+    }
+
+    /// Takes in a batch and appends its events to `out`, those of a tick first.
+    ///
+    /// The tick that the batch begins with, if any, is returned: whoever keeps state of their own expires it then,
+    /// before they look at the events behind `Pushed::after_tick`.
+    pub fn push(&mut self, batch: &Batch, out: &mut Vec<Event>) -> Pushed {
+        let tick = batch.tick();
+        if let Some(now) = tick {
+            self.tick(now, out);
+        }
+        let after_tick = out.len();
+        let count = self.shards.len();
+        let mut lanes: Vec<Vec<Unit<'_>>> = std::iter::repeat_with(Vec::new).take(count).collect();
+        let mut own = Vec::new();
+        for packet in batch.packets() {
+            self.last = Seen::in_packet(packet.id, packet.at);
+            self.bytes += packet.bytes.len() as u64;
+            self.first_time.get_or_insert(packet.at);
+            self.last_time = Some(self.last_time.map_or(packet.at, |last| last.max(packet.at)));
+            if packet.bytes.len() < packet.wire_len as usize {
+                let kept = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
+                self.cut_at = Some(self.cut_at.map_or(kept, |least| least.max(kept)));
+            }
+            if let Some(unit) = self.wire.packet(&packet, &mut own) {
+                let lane = unit.flow().map_or(0, |flow| shard_of(&flow, count));
+                if let Some(lane) = lanes.get_mut(lane) {
+                    lane.push(unit);
+                }
+            }
+        }
+        self.shards.par_iter_mut().zip(lanes).for_each(|(lane, units)| {
+            for unit in units {
+                lane.run(|shard, events| shard.push(unit, events));
+            }
+        });
+        own.extend(batch.damage().iter().map(|damage| damage_event(damage, self.last)));
+        self.merge(own, out);
+        Pushed { tick, after_tick }
+    }
+
+    /// Ends: what is still open is told as it stands.
+    pub fn finish(&mut self, out: &mut Vec<Event>) {
+        let mut own = Vec::new();
+        self.wire.finish(&mut own);
+        self.shards.par_iter_mut().for_each(|lane| lane.run(Shard::finish));
+        self.merge(own, out);
+    }
+
+    /// What became of the packets, so far.
+    pub fn account(&self, visibility: &mut crate::Visibility) {
+        let counters = self.wire.counters();
+        visibility.packets = counters.packets;
+        visibility.cut_packets = counters.cut_packets;
+        visibility.unread_links = counters.unknown_links.iter().map(|(link, count)| (link.0, *count)).collect();
+        visibility.bytes = self.bytes;
+        visibility.first = self.first_time;
+        visibility.last = self.last_time;
+        visibility.cut_at = self.cut_at;
+    }
+
+    fn tick(&mut self, now: CaptureTime, out: &mut Vec<Event>) {
+        let mut own = Vec::new();
+        self.wire.tick(now, &mut own);
+        self.shards.par_iter_mut().for_each(|lane| lane.run(|shard, events| shard.tick(now, events)));
+        self.merge(own, out);
+    }
+
+    fn merge(&mut self, own: Vec<Event>, out: &mut Vec<Event>) {
+        let start = out.len();
+        out.extend(own);
+        for lane in &mut self.shards {
+            out.append(&mut lane.events);
+        }
+        if let Some(fresh) = out.get_mut(start..) {
+            fresh.sort_by_key(|event| (event.seen.last, event.path));
+        }
+    }
+}
+
+/// What [`Decoding::push`] appended.
+#[derive(Clone, Copy, Debug)]
+pub struct Pushed {
+    /// The tick with which the batch began.
+    pub tick: Option<CaptureTime>,
+    /// Index behind the events of that tick.
+    pub after_tick: usize,
+}
+
+impl Lane {
+    /// Runs `work` on the shard. A panic in it costs the shard's state and is told as an event, not the run.
+    fn run(&mut self, work: impl FnOnce(&mut Shard, &mut Vec<Event>)) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut self.shard, &mut self.events)));
+        if outcome.is_err() {
+            self.shard = Shard::new();
+            let seen = self.events.last().map_or(Seen::in_packet(PacketId::FIRST, CaptureTime(0)), |event| event.seen);
+            let gap = Gap {
+                kind: GapKind::Undecodable,
+                protocol: Protocol::Capture,
+                bytes: 0,
+                detail: String::from("a fault in this program; the flows of one shard were dropped"),
+            };
+            self.events.push(Event { seen, path: None, message: Message::Gap(Box::new(gap)) });
+        }
+    }
+}
+
+fn damage_event(damage: &Damage, last: Seen) -> Event {
+    let seen = damage.after.map_or(last, |packet| Seen::in_packet(packet, last.at));
+    Event { seen, path: None, message: Message::Damage(Box::new(damage.clone())) }
+}
+
+/// Batches to logons.
+pub struct Tracer {
+    decoding: Decoding,
+    grouper: Grouper,
+    events: Vec<Event>,
+}
+
+impl Tracer {
+    /// Starts with nothing.
+    pub fn new(settings: Settings) -> Self {
+        Self { decoding: Decoding::new(settings), grouper: Grouper::default(), events: Vec::new() }
+    }
+
+    /// Takes in a batch.
+    pub fn push(&mut self, batch: &Batch) {
+        let pushed = self.decoding.push(batch, &mut self.events);
+        let mut events = self.events.drain(..);
+        for event in events.by_ref().take(pushed.after_tick) {
+            self.grouper.push(event);
+        }
+        if let Some(now) = pushed.tick {
+            self.grouper.tick(now);
+        }
+        for event in events {
+            self.grouper.push(event);
+        }
+    }
+
+    /// Ends: nothing follows.
+    pub fn finish(&mut self, losses: Losses) {
+        self.decoding.finish(&mut self.events);
+        for event in self.events.drain(..) {
+            self.grouper.push(event);
+        }
+        self.account(losses);
+        self.grouper.facts_mut().visibility.finished = true;
+    }
+
+    /// Brings the account of the capture up to date.
+    pub fn account(&mut self, losses: Losses) {
+        let visibility = &mut self.grouper.facts_mut().visibility;
+        self.decoding.account(visibility);
+        visibility.losses = losses;
+    }
+
+    /// The logons so far, in the order in which they began.
+    pub fn logons(&self) -> &[Logon] {
+        self.grouper.logons()
+    }
+
+    /// What holds beyond them.
+    pub fn facts(&self) -> &Facts {
+        self.grouper.facts()
+    }
+}

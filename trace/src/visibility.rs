@@ -1,0 +1,66 @@
+//! What this capture could have shown: directions, holes, drops. Rules that argue from silence ask here first.
+
+use std::collections::BTreeMap;
+
+use capture::{CaptureTime, Losses};
+use decode::{GapKind, Protocol};
+
+/// What the capture covers.
+#[derive(Clone, Debug, Default)]
+pub struct Visibility {
+    /// Packets read.
+    pub packets: u64,
+    /// Bytes of packets read, as captured.
+    pub bytes: u64,
+    /// Capture time of the first packet in arrival order.
+    pub first: Option<CaptureTime>,
+    /// Latest capture time reached.
+    pub last: Option<CaptureTime>,
+    /// Packets dropped, by the recorder's own counters.
+    pub losses: Losses,
+    /// Places where an input is damaged.
+    pub damage: u64,
+    /// Packets of which only the beginning was kept.
+    pub cut_packets: u64,
+    /// The shortest cut among them: how many bytes were kept.
+    pub cut_at: Option<u32>,
+    /// Things not decoded, by protocol and reason.
+    pub gaps: BTreeMap<(Protocol, GapKind), u64>,
+    /// Decoded messages by protocol.
+    pub messages: BTreeMap<Protocol, u64>,
+    /// Conversations with a KDC of which it is certain that both sides spoke.
+    pub conversations: u64,
+    /// Those of them of which the capture holds one side only.
+    pub one_sided: u64,
+    /// Link types that could not be read, and how many packets each.
+    pub unread_links: BTreeMap<u16, u64>,
+    /// Whether the capture has ended: nothing will be added.
+    pub finished: bool,
+}
+
+impl Visibility {
+    /// Share of one-sided conversations from which a capture counts as one-sided, in percent (CAP-01).
+    pub const ONE_SIDED_PERCENT: u64 = 80;
+
+    /// Whether only one direction was captured.
+    pub fn is_one_sided(&self) -> bool {
+        self.conversations > 0 && self.one_sided * 100 >= self.conversations * Self::ONE_SIDED_PERCENT
+    }
+
+    /// Whether packets are missing from the capture, anywhere.
+    pub fn is_lossy(&self) -> bool {
+        self.losses.by_interface + self.losses.by_system > 0
+            || self.damage > 0
+            || self.gaps.keys().any(|(_, kind)| *kind == GapKind::Missing)
+    }
+
+    /// Whether Kerberos was cut short by the snap length.
+    pub fn kerberos_cut(&self) -> u64 {
+        self.gaps.get(&(Protocol::Kerberos, GapKind::CutShort)).copied().unwrap_or(0)
+    }
+
+    /// Seconds of capture time from `since` to the latest packet.
+    pub fn seconds_since(&self, since: CaptureTime) -> i64 {
+        self.last.map_or(0, |last| last.since(since) / CaptureTime::SECOND)
+    }
+}
