@@ -7,8 +7,11 @@
 mod catalogue;
 mod diagnose;
 mod finding;
+mod report;
 mod rule;
 mod rules;
+mod session;
+mod summary;
 #[cfg(test)]
 mod testing;
 mod windows;
@@ -16,4 +19,8 @@ mod windows;
 pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
+pub use report::{
+    CaptureReport, ChecklistItem, DomainControllerReport, EvidenceReport, FindingReport, LogonReport, Report, StepReport,
+};
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
+pub use session::{ReadError, Session, read_all};

@@ -13,7 +13,7 @@ use std::{
 
 use capture::CaptureTime;
 use decode::{
-    Connection, Endpoint, Event, FlowKey, Message, Path, Seen, Transport, Unreachable,
+    Connection, Endpoint, Event, FlowKey, KDC_PORT, Message, Path, Seen, Transport, Unreachable,
     kerberos::{self, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KrbError, PaType, Stage, TicketId},
 };
 
@@ -25,8 +25,6 @@ use crate::{
     pair::{Pairing, Place, is_same_request},
 };
 
-/// The port of a KDC.
-const KDC_PORT: u16 = 88;
 /// NetBIOS, as address type of a HostAddress (RFC 4120 §7.5.3).
 const NETBIOS: i32 = 20;
 
@@ -68,7 +66,7 @@ impl Grouper {
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
         let event = Arc::new(event);
-        *self.facts.visibility.messages.entry(event.message.protocol()).or_default() += u64::from(!is_gap(&event));
+        self.facts.visibility.note(&event);
         match &event.message {
             Message::Kerberos(message) => {
                 if let Some(path) = event.path {
@@ -82,13 +80,12 @@ impl Grouper {
                 }
             }
             Message::Unreachable(unreachable) => self.unreachable(&event, unreachable),
-            Message::Gap(gap) => {
-                *self.facts.visibility.gaps.entry((gap.protocol, gap.kind)).or_default() += 1;
+            Message::Gap(_) => {
                 if let Some(path) = event.path {
                     self.hole(path);
                 }
             }
-            Message::Damage(_) => self.facts.visibility.damage += 1,
+            Message::Damage(_) => {}
         }
     }
 
@@ -567,15 +564,10 @@ impl Grouper {
         }
     }
 
-    /// A connection to a KDC: it counts for what the capture shows, and joins a logon when it came to nothing.
+    /// A connection to a KDC joins a logon when it came to nothing.
     fn connection(&mut self, event: &Arc<Event>, connection: &Connection, path: Path) {
         if path.destination.port != KDC_PORT {
             return;
-        }
-        let payload = connection.bytes_to_server > 0 || connection.bytes_to_client > 0;
-        if payload {
-            self.facts.visibility.conversations += 1;
-            self.facts.visibility.one_sided += u64::from(connection.directions_seen != (true, true));
         }
         self.note_traffic(path.source.address, connection.began.at);
         if connection.opened != Some(false) {
@@ -638,10 +630,6 @@ impl Grouper {
             }
         }
     }
-}
-
-fn is_gap(event: &Event) -> bool {
-    matches!(event.message, Message::Gap(_) | Message::Damage(_))
 }
 
 fn exchange_at(logons: &mut [Logon], place: Place) -> Option<&mut Exchange> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use capture::{CaptureTime, Losses};
-use decode::{GapKind, Protocol};
+use capture::{CaptureTime, Damage, Losses};
+use decode::{Event, GapKind, KDC_PORT, Message, Protocol};
 
 /// What the capture covers.
 #[derive(Clone, Debug, Default)]
@@ -18,11 +18,13 @@ pub struct Visibility {
     pub last: Option<CaptureTime>,
     /// Packets dropped, by the recorder's own counters.
     pub losses: Losses,
-    /// Places where an input is damaged.
+    /// Number of places where an input is damaged.
     pub damage: u64,
+    /// The first of them, at most [`Visibility::MAX_DAMAGES`].
+    pub damages: Vec<Damage>,
     /// Packets of which only the beginning was kept.
     pub cut_packets: u64,
-    /// The shortest cut among them: how many bytes were kept.
+    /// The largest number of bytes kept of any of them: the snap length.
     pub cut_at: Option<u32>,
     /// Things not decoded, by protocol and reason.
     pub gaps: BTreeMap<(Protocol, GapKind), u64>,
@@ -41,6 +43,30 @@ pub struct Visibility {
 impl Visibility {
     /// Share of one-sided conversations from which a capture counts as one-sided, in percent (CAP-01).
     pub const ONE_SIDED_PERCENT: u64 = 80;
+
+    /// Descriptions of damage kept.
+    pub const MAX_DAMAGES: usize = 16;
+
+    /// Takes an event into account. Conversations over UDP are for whoever pairs requests with replies.
+    pub fn note(&mut self, event: &Event) {
+        match &event.message {
+            Message::Gap(gap) => *self.gaps.entry((gap.protocol, gap.kind)).or_default() += 1,
+            Message::Damage(damage) => {
+                self.damage += 1;
+                if self.damages.len() < Self::MAX_DAMAGES {
+                    self.damages.push(damage.as_ref().clone());
+                }
+            }
+            message => *self.messages.entry(message.protocol()).or_default() += 1,
+        }
+        if let (Message::Connection(connection), Some(path)) = (&event.message, event.path)
+            && path.destination.port == KDC_PORT
+            && connection.bytes_to_server + connection.bytes_to_client > 0
+        {
+            self.conversations += 1;
+            self.one_sided += u64::from(connection.directions_seen != (true, true));
+        }
+    }
 
     /// Whether only one direction was captured.
     pub fn is_one_sided(&self) -> bool {

@@ -1,0 +1,31 @@
+//! The commands, one file each.
+
+mod events;
+mod explain;
+mod generate;
+mod read;
+mod rules;
+
+use crate::{
+    args::{Arguments, Command, Input},
+    exit::Status,
+};
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
+    match &arguments.command {
+        Command::Read(arguments) => read::run(arguments),
+        Command::Events(arguments) => events::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Rules(arguments) => rules::run(arguments),
+        Command::Generate(arguments) => generate::run(arguments),
+    }
+}
+
+/// Sets up the threads and says how the work is divided among them.
+fn settings(input: &Input) -> anyhow::Result<trace::Settings> {
+    if let Some(threads) = input.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
+    }
+    Ok(trace::Settings::default())
+}

@@ -1,0 +1,208 @@
+//! The report for people: every sign-in, worst first, with what was found and what to do.
+//!
+//! ```text
+//! FAILED     bob@CORP.EXAMPLE by key trust
+//!            10.99.0.101 -> dc1.corp.example (10.99.0.10)
+//!            2026-11-22 09:58:49.159 UTC, 3 ms: the proof was shown
+//!   ! KEY-02 critical, likely: …
+//!     because packet 14, kerberos.error_code 62 …: …
+//!     to do   1. …
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+};
+
+use diagnose::{FindingReport, LogonReport, Report, Severity};
+use jiff::Timestamp;
+use tui::{mark, outcome_word, wrap};
+
+/// Characters in a line.
+const WIDTH: usize = 100;
+/// Where the text of a logon begins.
+const INDENT: usize = 11;
+
+/// Writes the whole report.
+pub(crate) fn write(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
+    header(report, output)?;
+    let by_code = findings_of(report);
+    let mut told = BTreeMap::new();
+    for logon in worst_first(report, &by_code) {
+        self::logon(logon, &by_code, &mut told, output)?;
+    }
+    let rest: Vec<&FindingReport> = report.findings.iter().filter(|finding| finding.logons.is_empty()).collect();
+    if !rest.is_empty() {
+        writeln!(output, "\nNot about a single sign-in")?;
+        for finding in rest {
+            self::finding(finding, output)?;
+        }
+    }
+    if report.logons.is_empty() && report.findings.is_empty() {
+        writeln!(output, "\nNo sign-in was found, and nothing to report.")?;
+    }
+    Ok(())
+}
+
+fn header(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
+    let capture = &report.capture;
+    let inputs = match capture.inputs.as_slice() {
+        [one] => one.clone(),
+        many => format!("{} captures", many.len()),
+    };
+    let span = match (capture.first.is_empty(), capture.packets) {
+        (true, _) | (_, 0) => String::new(),
+        _ => format!(", {} to {} UTC", minutes(&capture.first), minutes(&capture.last)),
+    };
+    writeln!(output, "{inputs}: {}{span}", counted(capture.packets, "packet"))?;
+    let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
+    for logon in &report.logons {
+        *outcomes.entry(logon.outcome).or_default() += 1;
+    }
+    let parts: Vec<String> = ["failed", "undecided", "succeeded"]
+        .iter()
+        .filter_map(|outcome| outcomes.get(outcome).map(|count| format!("{count} {outcome}")))
+        .collect();
+    let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    writeln!(output, "{}{parts}", counted(report.logons.len() as u64, "sign-in"))?;
+    Ok(())
+}
+
+/// Findings by the number of the logon they concern, worst first as in the report.
+fn findings_of(report: &Report) -> BTreeMap<u64, Vec<&FindingReport>> {
+    let mut by_logon: BTreeMap<u64, Vec<&FindingReport>> = BTreeMap::new();
+    for finding in &report.findings {
+        for id in &finding.logons {
+            by_logon.entry(*id).or_default().push(finding);
+        }
+    }
+    by_logon
+}
+
+/// Logons in order of their worst finding, then failures first, then by time.
+fn worst_first<'r>(report: &'r Report, findings: &BTreeMap<u64, Vec<&FindingReport>>) -> Vec<&'r LogonReport> {
+    let mut logons: Vec<&LogonReport> = report.logons.iter().collect();
+    let rank = |logon: &LogonReport| {
+        let worst = findings.get(&logon.id).and_then(|list| list.iter().map(|finding| finding.severity).max());
+        let outcome = match logon.outcome {
+            "failed" => 0,
+            "undecided" => 1,
+            _ => 2,
+        };
+        // A finding of severity info does not make a logon worse than one without.
+        (std::cmp::Reverse(worst.filter(|severity| *severity > Severity::Info)), outcome, logon.started.clone(), logon.id)
+    };
+    logons.sort_by_cached_key(|logon| rank(logon));
+    logons
+}
+
+fn logon(
+    logon: &LogonReport,
+    findings: &BTreeMap<u64, Vec<&FindingReport>>,
+    told: &mut BTreeMap<(&'static str, String), u64>,
+    output: &mut impl Write,
+) -> anyhow::Result<()> {
+    let indent = " ".repeat(INDENT);
+    let who = logon.principal.as_deref().unwrap_or("(nobody named)");
+    writeln!(output, "\n{:<INDENT$}{who} {} (sign-in {})", outcome_word(logon.outcome), method(logon.method), logon.id)?;
+    let client = named(&logon.client_name, &logon.client);
+    let kdc = logon.kdc.as_ref().map(|kdc| format!(" -> {}", named(&logon.kdc_name, kdc))).unwrap_or_default();
+    writeln!(output, "{indent}{client}{kdc}")?;
+    let packets = match (logon.steps.first(), logon.steps.last()) {
+        (Some(first), Some(last)) if first.packet != last.packet => format!(" (packets {} to {})", first.packet, last.packet),
+        (Some(only), _) => format!(" (packet {})", only.packet),
+        _ => String::new(),
+    };
+    writeln!(output, "{indent}{} UTC, {}: {}{packets}", milliseconds(&logon.started), took(logon), logon.reached)?;
+    for finding in findings.get(&logon.id).into_iter().flatten() {
+        match told.get(&(finding.code, finding.subject.clone())) {
+            Some(first) => {
+                let text = format!("{} {}: see sign-in {first}", finding.code, finding.severity.name());
+                writeln!(output, "  {} {text}", mark(finding.severity))?;
+            }
+            None => {
+                told.insert((finding.code, finding.subject.clone()), logon.id);
+                self::finding(finding, output)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn finding(finding: &FindingReport, output: &mut impl Write) -> anyhow::Result<()> {
+    let heading = format!(
+        "{} {} {}, {}: {}",
+        mark(finding.severity),
+        finding.code,
+        finding.severity.name(),
+        finding.confidence.name(),
+        finding.summary
+    );
+    paragraph("  ", "    ", &heading, output)?;
+    if finding.logons.len() > 1 {
+        writeln!(output, "    hits    {} sign-ins; about {}", finding.logons.len(), finding.subject)?;
+    } else {
+        writeln!(output, "    about   {}", finding.subject)?;
+    }
+    let mut label = "because ";
+    for evidence in &finding.evidence {
+        let file = evidence.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
+        let value = if evidence.value.is_empty() { String::new() } else { format!(" = {}", evidence.value) };
+        let text = format!("packet {}{file}, {}{value}: {}", evidence.packet, evidence.field, evidence.means);
+        paragraph(&format!("    {label}"), "              ", &text, output)?;
+        label = "        ";
+    }
+    let mut label = "to do   ";
+    for (number, fix) in finding.fix.iter().enumerate() {
+        paragraph(&format!("    {label}{}. ", number + 1), "               ", fix, output)?;
+        label = "        ";
+    }
+    writeln!(output, "    more    hellotrace explain {}", finding.code)?;
+    Ok(())
+}
+
+/// Writes `text` wrapped: `first` before the first line, `rest` before the others.
+fn paragraph(first: &str, rest: &str, text: &str, output: &mut impl Write) -> anyhow::Result<()> {
+    let width = WIDTH.saturating_sub(first.len().max(rest.len()));
+    for (index, line) in wrap(text, width).iter().enumerate() {
+        writeln!(output, "{}{line}", if index == 0 { first } else { rest })?;
+    }
+    Ok(())
+}
+
+fn method(method: &str) -> &'static str {
+    match method {
+        "key-trust" => "by key trust",
+        "certificate" => "by certificate",
+        "password" => "by password",
+        "cloud-kerberos" => "by cloud Kerberos trust",
+        "anonymous" => "anonymously",
+        "hidden" => "inside FAST",
+        _ => "by a method not shown",
+    }
+}
+
+fn named(name: &str, address: &str) -> String {
+    if name.is_empty() { address.to_owned() } else { format!("{name} ({address})") }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// `2026-11-22 09:58:49` of a time in the form of the report.
+fn minutes(time: &str) -> String {
+    time.get(..19).unwrap_or(time).replace('T', " ")
+}
+
+/// `2026-11-22 09:58:49.159`.
+fn milliseconds(time: &str) -> String {
+    time.get(..23).unwrap_or(time).replace('T', " ")
+}
+
+fn took(logon: &LogonReport) -> String {
+    let parse = |time: &str| time.parse::<Timestamp>().ok();
+    let (Some(started), Some(ended)) = (parse(&logon.started), parse(&logon.ended)) else { return String::new() };
+    let milliseconds = ended.as_millisecond() - started.as_millisecond();
+    if milliseconds < 10_000 { format!("{milliseconds} ms") } else { format!("{} s", milliseconds / 1000) }
+}

@@ -1,0 +1,509 @@
+//! The report: everything the program has to say about a capture, as one immutable value.
+//!
+//! Field names are those of `docs/report.schema.json`; scripts read them. Text in it is harmless on a screen.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use capture::CaptureTime;
+use decode::{Message, Seen, WireText, kerberos};
+use serde::Serialize;
+use trace::{DomainController, Facts, Logon, LogonId, Method, Outcome, Step};
+
+use crate::{Diagnosis, Severity, Subject, diagnose, diagnose::Failures};
+
+/// The version of this report's form.
+pub const SCHEMA: &str = "hellotrace.report/1";
+
+/// Everything said about a capture.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// `hellotrace.report/1`.
+    pub schema: &'static str,
+    /// What was read.
+    pub capture: CaptureReport,
+    /// Attempts to sign in, in the order in which they began.
+    pub logons: Vec<LogonReport>,
+    /// What was found, worst first.
+    pub findings: Vec<FindingReport>,
+    /// Domain controllers, by address.
+    pub domain_controllers: Vec<DomainControllerReport>,
+    /// Prerequisites of the deployment, as far as the capture shows them.
+    pub checklist: Vec<ChecklistItem>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaptureReport {
+    /// The inputs by name.
+    pub inputs: Vec<String>,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes of packets, as captured.
+    pub bytes: u64,
+    /// Capture time of the first packet; `""` without packets.
+    pub first: String,
+    /// Latest capture time; `""` without packets.
+    pub last: String,
+    /// Decoded messages by protocol.
+    pub messages: BTreeMap<&'static str, u64>,
+    /// Packets that the recorder says it dropped.
+    pub losses: u64,
+    /// Things that were not decoded, by `protocol.reason`.
+    pub gaps: BTreeMap<String, u64>,
+    /// Places where an input is damaged.
+    pub damage: u64,
+    /// Packets of which only the beginning was kept.
+    pub cut_packets: u64,
+    /// Whether only one direction was captured.
+    pub one_sided: bool,
+    /// Packets of link types that cannot be read, by link type.
+    pub unread_links: BTreeMap<u16, u64>,
+    /// Rules that failed by a fault of this program, by code.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rule_failures: BTreeMap<&'static str, u64>,
+}
+
+/// An attempt to sign in.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogonReport {
+    /// Its number.
+    pub id: u64,
+    /// The client's address.
+    pub client: String,
+    /// The client's name; `""` when the capture does not tell it.
+    pub client_name: String,
+    /// `name@REALM`, as the KDC calls it, else as the client does.
+    pub principal: Option<String>,
+    /// `key-trust`, `certificate`, `password`, `cloud-kerberos`, `anonymous`, `hidden` or `unknown`.
+    pub method: &'static str,
+    /// `succeeded`, `failed` or `undecided`.
+    pub outcome: &'static str,
+    /// How far it came, in words.
+    pub reached: &'static str,
+    /// Capture time of its first packet.
+    pub started: String,
+    /// Capture time of its last packet.
+    pub ended: String,
+    /// The domain controller's address; `null` when none was asked.
+    pub kdc: Option<String>,
+    /// The domain controller's name; `""` when the capture does not tell it.
+    pub kdc_name: String,
+    /// Identifier of the PKINIT key; `""` when there is none.
+    pub key_id: String,
+    /// What happened, in the order of the wire.
+    pub steps: Vec<StepReport>,
+    /// Exchanges that are not among the steps because there are too many.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub exchanges_beyond: u32,
+    /// Codes of its findings, sorted.
+    pub findings: Vec<&'static str>,
+}
+
+/// A step of a logon.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepReport {
+    /// Number of the packet that completed it.
+    pub packet: u64,
+    /// The input, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Capture time.
+    pub time: String,
+    /// Kind of message: `as-req`, `krb-error`, `connection`, ….
+    pub kind: &'static str,
+    /// One line for a person.
+    pub summary: String,
+}
+
+/// A finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingReport {
+    /// Its code.
+    pub code: &'static str,
+    /// The fault, as a clause.
+    pub title: &'static str,
+    /// `critical`, `high`, `medium`, `low` or `info`.
+    pub severity: Severity,
+    /// `proven`, `likely` or `possible`.
+    pub confidence: crate::Confidence,
+    /// Logons concerned, by number.
+    pub logons: Vec<u64>,
+    /// Whom or what it is about.
+    pub subject: String,
+    /// One sentence.
+    pub summary: String,
+    /// Packets that show it, the decisive one first.
+    pub evidence: Vec<EvidenceReport>,
+    /// What to do, step by step.
+    pub fix: Vec<String>,
+}
+
+/// A packet that shows a finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvidenceReport {
+    /// Its number.
+    pub packet: u64,
+    /// The input, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The field, by Wireshark's name where there is one.
+    pub field: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What it means here.
+    pub means: String,
+}
+
+/// A domain controller.
+#[derive(Clone, Debug, Serialize)]
+pub struct DomainControllerReport {
+    /// Its address.
+    pub address: String,
+    /// Its name; `""` when the capture does not tell it.
+    pub name: String,
+    /// Its site; `""`: nothing that is decoded tells it.
+    pub site: String,
+    /// Its locator flags; `null`: nothing that is decoded tells them.
+    pub flags: Option<u32>,
+    /// The certificate it signed with last, in the form of the events.
+    pub certificate: Option<serde_certificate::Certificate>,
+    /// Logons by outcome.
+    pub logons: BTreeMap<&'static str, u64>,
+    /// Its clock minus the capture's in seconds: the median; `null` when no error of it was seen.
+    pub clock_offset_s: Option<f64>,
+    /// Time from request to reply.
+    pub response_ms: Option<ResponseTimes>,
+}
+
+/// Certificates appear as they are decoded.
+mod serde_certificate {
+    pub use decode::x509::Certificate;
+}
+
+/// Time from request to reply in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ResponseTimes {
+    /// Half of the replies came within this time.
+    pub p50: f64,
+    /// 95 % of them.
+    pub p95: f64,
+    /// The slowest.
+    pub max: f64,
+}
+
+/// A prerequisite of the deployment.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChecklistItem {
+    /// What has to work.
+    pub item: &'static str,
+    /// `working`, `failing` or `not_seen`.
+    pub state: &'static str,
+    /// Packets that show it.
+    pub evidence: Vec<EvidenceReport>,
+    /// Codes of the findings about it, sorted.
+    pub findings: Vec<&'static str>,
+}
+
+/// The outcome of a logon where findings have a say in it.
+///
+/// An issued ticket is no success when it was never seen in use and the KDC certificate in the reply has a fault for
+/// which a client may refuse it.
+const CERTIFICATE_FAULTS: [&str; 6] = ["DCC-03", "DCC-05", "DCC-06", "DCC-07", "DCC-10", "DCC-11"];
+
+impl Report {
+    /// Runs the catalogue and writes down the result.
+    pub fn new(inputs: &[String], logons: &[Logon], facts: &Facts) -> Self {
+        let (diagnoses, failures) = diagnose(logons, facts);
+        let writer = Writer { inputs, facts };
+        let mut codes: BTreeMap<LogonId, BTreeSet<&'static str>> = BTreeMap::new();
+        let mut doubted: BTreeSet<LogonId> = BTreeSet::new();
+        for diagnosis in &diagnoses {
+            for id in &diagnosis.logons {
+                codes.entry(*id).or_default().insert(diagnosis.rule.code);
+                if CERTIFICATE_FAULTS.contains(&diagnosis.rule.code) && diagnosis.severity >= Severity::High {
+                    doubted.insert(*id);
+                }
+            }
+        }
+        let outcomes: BTreeMap<LogonId, Outcome> =
+            logons.iter().map(|logon| (logon.id, outcome(logon, doubted.contains(&logon.id)))).collect();
+        let logon_reports = logons
+            .iter()
+            .map(|logon| {
+                let codes = codes.get(&logon.id).map(|codes| codes.iter().copied().collect()).unwrap_or_default();
+                writer.logon(logon, outcomes.get(&logon.id).copied().unwrap_or(Outcome::Undecided), codes)
+            })
+            .collect();
+        Self {
+            schema: SCHEMA,
+            capture: writer.capture(&failures),
+            logons: logon_reports,
+            findings: diagnoses.iter().map(|diagnosis| writer.finding(diagnosis)).collect(),
+            domain_controllers: facts
+                .domain_controllers
+                .iter()
+                .map(|(address, dc)| writer.domain_controller(*address, dc, logons, &outcomes))
+                .collect(),
+            checklist: writer.checklist(logons, &diagnoses),
+        }
+    }
+
+    /// Whether anything of severity medium or worse was found: what the exit status says.
+    pub fn has_faults(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity >= Severity::Medium)
+    }
+}
+
+fn outcome(logon: &Logon, certificate_doubted: bool) -> Outcome {
+    match logon.outcome() {
+        Outcome::Succeeded if certificate_doubted && !logon.ticket_used() => Outcome::Undecided,
+        other => other,
+    }
+}
+
+/// Turns what was found into what is written.
+struct Writer<'r> {
+    inputs: &'r [String],
+    facts: &'r Facts,
+}
+
+impl Writer<'_> {
+    fn capture(&self, failures: &Failures) -> CaptureReport {
+        let visibility = &self.facts.visibility;
+        let time = |time: Option<CaptureTime>| time.map(|time| time.to_string()).unwrap_or_default();
+        CaptureReport {
+            inputs: self.inputs.iter().map(|input| harmless(input)).collect(),
+            packets: visibility.packets,
+            bytes: visibility.bytes,
+            first: time(visibility.first),
+            last: time(visibility.last),
+            messages: visibility
+                .messages
+                .iter()
+                .filter(|(_, count)| **count > 0)
+                .map(|(protocol, count)| (protocol.name(), *count))
+                .collect(),
+            losses: visibility.losses.by_interface + visibility.losses.by_system,
+            gaps: visibility
+                .gaps
+                .iter()
+                .map(|((protocol, kind), count)| (format!("{}.{}", protocol.name(), kind.name()), *count))
+                .collect(),
+            damage: visibility.damage,
+            cut_packets: visibility.cut_packets,
+            one_sided: visibility.is_one_sided(),
+            unread_links: visibility.unread_links.clone(),
+            rule_failures: failures.0.clone(),
+        }
+    }
+
+    fn logon(&self, logon: &Logon, outcome: Outcome, findings: Vec<&'static str>) -> LogonReport {
+        let kdc = logon.kdc();
+        LogonReport {
+            id: logon.id.0,
+            client: logon.client.to_string(),
+            client_name: self.name(logon.client),
+            principal: logon.principal().map(ToString::to_string),
+            method: logon.method.name(),
+            outcome: outcome.name(),
+            reached: logon.reached().words(),
+            started: logon.began.at.to_string(),
+            ended: logon.ended.at.to_string(),
+            kdc: kdc.map(|kdc| kdc.to_string()),
+            kdc_name: kdc.map(|kdc| self.name(kdc)).unwrap_or_default(),
+            key_id: logon.client_certificate().map(|certificate| certificate.key_id.clone()).unwrap_or_default(),
+            steps: logon.steps().iter().map(|step| self.step(step, logon)).collect(),
+            exchanges_beyond: logon.exchanges_beyond,
+            findings,
+        }
+    }
+
+    fn step(&self, step: &Step, logon: &Logon) -> StepReport {
+        StepReport {
+            packet: step.seen.last.number,
+            file: self.file(step.seen),
+            time: step.seen.at.to_string(),
+            kind: step.kind.name(),
+            summary: crate::summary::step(step, logon),
+        }
+    }
+
+    fn finding(&self, diagnosis: &Diagnosis) -> FindingReport {
+        FindingReport {
+            code: diagnosis.rule.code,
+            title: diagnosis.rule.title,
+            severity: diagnosis.severity,
+            confidence: diagnosis.found.confidence,
+            logons: diagnosis.logons.iter().map(|id| id.0).collect(),
+            subject: self.subject(&diagnosis.found.subject),
+            summary: diagnosis.found.summary.clone(),
+            evidence: diagnosis.found.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
+            fix: diagnosis.rule.page().fixes(),
+        }
+    }
+
+    fn evidence(&self, evidence: &crate::Evidence) -> EvidenceReport {
+        EvidenceReport {
+            packet: evidence.seen.last.number,
+            file: self.file(evidence.seen),
+            field: evidence.field,
+            value: evidence.value.clone(),
+            means: evidence.means.clone(),
+        }
+    }
+
+    fn domain_controller(
+        &self,
+        address: IpAddr,
+        dc: &DomainController,
+        logons: &[Logon],
+        outcomes: &BTreeMap<LogonId, Outcome>,
+    ) -> DomainControllerReport {
+        let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for logon in logons.iter().filter(|logon| logon.kdc() == Some(address)) {
+            if let Some(outcome) = outcomes.get(&logon.id) {
+                *counts.entry(outcome.name()).or_default() += 1;
+            }
+        }
+        let latest = dc.certificates.iter().max_by_key(|seen| seen.last);
+        DomainControllerReport {
+            address: address.to_string(),
+            name: self.name(address),
+            site: String::new(),
+            flags: None,
+            certificate: latest.map(|seen| seen.certificate.as_ref().clone()),
+            logons: counts,
+            clock_offset_s: median(&dc.clock_offsets),
+            response_ms: response_times(&dc.response_times),
+        }
+    }
+
+    fn checklist(&self, logons: &[Logon], diagnoses: &[Diagnosis]) -> Vec<ChecklistItem> {
+        CHECKLIST
+            .iter()
+            .map(|(item, prefixes, shows)| {
+                let findings: BTreeSet<&'static str> = diagnoses
+                    .iter()
+                    .filter(|diagnosis| diagnosis.severity >= Severity::Medium)
+                    .map(|diagnosis| diagnosis.rule.code)
+                    .filter(|code| prefixes.iter().any(|prefix| code.starts_with(prefix)))
+                    .collect();
+                let evidence: Vec<EvidenceReport> = if findings.is_empty() {
+                    logons.iter().find_map(shows).map(|evidence| self.evidence(&evidence)).into_iter().collect()
+                } else {
+                    diagnoses
+                        .iter()
+                        .filter(|diagnosis| findings.contains(diagnosis.rule.code))
+                        .filter_map(|diagnosis| diagnosis.found.evidence.first())
+                        .map(|evidence| self.evidence(evidence))
+                        .collect()
+                };
+                let state = match (findings.is_empty(), evidence.is_empty()) {
+                    (false, _) => "failing",
+                    (true, false) => "working",
+                    (true, true) => "not_seen",
+                };
+                ChecklistItem { item, state, evidence, findings: findings.into_iter().collect() }
+            })
+            .collect()
+    }
+
+    fn subject(&self, subject: &Subject) -> String {
+        match subject {
+            Subject::DomainController(address) | Subject::Device(address) => match self.name(*address) {
+                name if name.is_empty() => address.to_string(),
+                name => format!("{name} ({address})"),
+            },
+            Subject::Account(principal) => principal.to_string(),
+            Subject::Domain(name) | Subject::Service(name) => harmless(name),
+            Subject::Capture => String::from("the capture"),
+        }
+    }
+
+    fn name(&self, address: IpAddr) -> String {
+        self.facts.name_of(address).map(harmless).unwrap_or_default()
+    }
+
+    fn file(&self, seen: Seen) -> Option<String> {
+        (self.inputs.len() > 1).then(|| self.inputs.get(usize::from(seen.last.input.0)).map(|name| harmless(name))).flatten()
+    }
+}
+
+/// A prerequisite: its name, the families and codes that speak of it, and what in a logon shows that it works.
+type Prerequisite = (&'static str, &'static [&'static str], fn(&Logon) -> Option<crate::Evidence>);
+
+const CHECKLIST: &[Prerequisite] = &[
+    ("clients find a domain controller in DNS", &["LOC-01", "LOC-02"], |_| None),
+    ("domain controllers answer on port 88", &["NET-"], |logon| {
+        let exchange = logon.as_exchanges().find(|exchange| exchange.reply.is_some())?;
+        let event = exchange.reply.as_deref()?;
+        let means = "a domain controller answered";
+        Some(crate::Evidence::new(event.seen, "kerberos.msg_type", reply_kind(&event.message), means))
+    }),
+    ("clocks agree within five minutes", &["TIM-"], |logon| {
+        let (exchange, _) = logon.issued()?;
+        let event = exchange.reply.as_deref()?;
+        let means = "a ticket was issued, so the clocks agree well enough";
+        Some(crate::Evidence::new(event.seen, "kerberos.msg_type", reply_kind(&event.message), means))
+    }),
+    ("domain controllers have a certificate for PKINIT that clients accept", &["DCC-"], |logon| {
+        let certificate = logon.kdc_certificate()?;
+        let (exchange, _) = logon.issued()?;
+        let event = exchange.reply.as_deref()?;
+        let means = "a domain controller signed with this certificate, and the ticket was used";
+        logon.ticket_used().then(|| crate::Evidence::new(event.seen, "x509sat.printableString", certificate.subject.clone(), means))
+    }),
+    ("keys of users are in the directory", &["KEY-"], |logon| {
+        let (exchange, _) = logon.issued().filter(|_| logon.method == Method::KeyTrust)?;
+        let event = exchange.reply.as_deref()?;
+        Some(crate::Evidence::new(event.seen, "kerberos.padata_type", "17", "a key was accepted"))
+    }),
+    ("accounts may sign in", &["ACC-"], |logon| {
+        let (exchange, _) = logon.issued()?;
+        let event = exchange.reply.as_deref()?;
+        Some(crate::Evidence::new(event.seen, "kerberos.msg_type", reply_kind(&event.message), "an account got in"))
+    }),
+];
+
+fn reply_kind(message: &Message) -> String {
+    match message {
+        Message::Kerberos(message) => match message.as_ref() {
+            kerberos::Message::KdcReply(reply) if reply.stage == kerberos::Stage::Tgs => "13".to_owned(),
+            kerberos::Message::KdcReply(_) => "11".to_owned(),
+            _ => "30".to_owned(),
+        },
+        _ => String::new(),
+    }
+}
+
+fn harmless(text: &str) -> String {
+    WireText::from(text).to_string()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// The middle value, rounded to a millisecond.
+fn median(samples: &[f64]) -> Option<f64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).map(|value| (value * 1000.0).round() / 1000.0)
+}
+
+fn response_times(microseconds: &[u64]) -> Option<ResponseTimes> {
+    let mut sorted = microseconds.to_vec();
+    sorted.sort_unstable();
+    let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied();
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a response time")]
+    let milliseconds = |value: Option<u64>| value.map(|value| value as f64 / 1000.0);
+    Some(ResponseTimes {
+        p50: milliseconds(at(50))?,
+        p95: milliseconds(at(95))?,
+        max: milliseconds(sorted.last().copied())?,
+    })
+}

@@ -1,0 +1,101 @@
+//! From a source of packets to a report: one thread reads, the others decode, and the rules look at the result.
+
+use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use trace::{Facts, Logon, Settings, Tracer};
+
+use crate::Report;
+
+/// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
+const BATCHES: usize = 4;
+
+/// A run over one source.
+pub struct Session {
+    tracer: Tracer,
+    inputs: Vec<String>,
+}
+
+/// Why a run ended before the end of its source. What was read until then is kept.
+pub type ReadError = CaptureError;
+
+impl Session {
+    /// Starts with nothing read.
+    pub fn new(settings: Settings) -> Self {
+        Self { tracer: Tracer::new(settings), inputs: Vec::new() }
+    }
+
+    /// Reads the source to its end. `progress` is told how far reading has come, now and then.
+    ///
+    /// # Errors
+    /// When the source fails. The report of what was read until then can still be had.
+    pub fn run(
+        &mut self,
+        source: &mut dyn Source,
+        packets_per_batch: usize,
+        mut progress: impl FnMut(Position),
+    ) -> Result<(), ReadError> {
+        self.inputs = source.inputs().to_vec();
+        let tracer = &mut self.tracer;
+        let (result, losses) = read_all(source, packets_per_batch, |batch, position| {
+            tracer.push(batch);
+            progress(position);
+        });
+        self.tracer.finish(losses);
+        result
+    }
+
+    /// The logons found.
+    pub fn logons(&self) -> &[Logon] {
+        self.tracer.logons()
+    }
+
+    /// What holds beyond them.
+    pub fn facts(&self) -> &Facts {
+        self.tracer.facts()
+    }
+
+    /// Runs the catalogue over what was read.
+    pub fn report(&self) -> Report {
+        Report::new(&self.inputs, self.tracer.logons(), self.tracer.facts())
+    }
+}
+
+/// Calls `take` for every batch of the source, in order, while a thread reads ahead.
+pub fn read_all(
+    source: &mut dyn Source,
+    packets_per_batch: usize,
+    mut take: impl FnMut(&Batch, Position),
+) -> (Result<(), CaptureError>, Losses) {
+    let (full_sender, full) = bounded::<(Batch, Position)>(BATCHES);
+    let (empty, empty_receiver) = bounded::<Batch>(BATCHES);
+    for _ in 0..BATCHES {
+        // Cannot fail: the receiver is alive and the channel has room for all of them.
+        let _ = empty.send(Batch::new(packets_per_batch));
+    }
+    let result = std::thread::scope(|scope| {
+        let source = &mut *source;
+        let reader = scope.spawn(move || read(source, &full_sender, &empty_receiver));
+        for (batch, position) in full {
+            take(&batch, position);
+            let _ = empty.send(batch);
+        }
+        match reader.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    });
+    let losses = source.losses();
+    (result, losses)
+}
+
+/// Fills batches until the source ends, fails, or nobody wants them any more.
+fn read(source: &mut dyn Source, full: &Sender<(Batch, Position)>, empty: &Receiver<Batch>) -> Result<(), CaptureError> {
+    while let Ok(mut batch) = empty.recv() {
+        let progress = source.fill(&mut batch)?;
+        let sent = full.send((batch, source.position()));
+        if sent.is_err() || progress == Progress::End {
+            break;
+        }
+    }
+    Ok(())
+}

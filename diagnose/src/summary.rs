@@ -1,0 +1,125 @@
+//! One line for each step of a logon, for people.
+
+use decode::{
+    Message, Refusal,
+    kerberos::{self, ErrorData, KdcRequest, PaType, Stage, pkinit::KeyAgreement},
+};
+use trace::{Logon, Step};
+
+/// What a step was, in a line. Harmless on a screen.
+pub(crate) fn step(step: &Step, logon: &Logon) -> String {
+    match &step.event.message {
+        Message::Kerberos(message) => {
+            let repeats = step
+                .exchange
+                .and_then(|index| logon.exchanges.get(index))
+                .filter(|exchange| exchange.request.as_deref().is_some_and(|event| event.seen == step.seen))
+                .map_or(0, |exchange| exchange.repeat_count);
+            let mut text = kerberos(message);
+            if repeats > 0 {
+                text.push_str(&format!(", sent {} times", repeats + 1));
+            }
+            if let Some(path) = step.event.path {
+                let to_kdc = step.exchange.and_then(|index| logon.exchanges.get(index)).is_some_and(|exchange| exchange.kdc == path.destination);
+                if to_kdc {
+                    text.push_str(&format!(", to {} by {}", path.destination, path.transport.name()));
+                }
+            }
+            text
+        }
+        Message::Connection(connection) => {
+            let to = step.event.path.map(|path| path.destination.to_string()).unwrap_or_default();
+            match connection.refused {
+                Some(Refusal::Reset) => format!("connection to {to} refused"),
+                Some(Refusal::Icmp(code)) => format!("connection to {to} refused by ICMP, code {code}"),
+                None => format!("connection to {to} not answered, {} SYNs", connection.syns),
+            }
+        }
+        Message::Unreachable(unreachable) => {
+            let about = unreachable.about.map(|path| path.destination.to_string()).unwrap_or_default();
+            format!("ICMP: {about} cannot be reached, code {}", unreachable.code)
+        }
+        Message::Dns(_) | Message::Gap(_) | Message::Damage(_) => String::new(),
+    }
+}
+
+fn kerberos(message: &kerberos::Message) -> String {
+    match message {
+        kerberos::Message::KdcRequest(request) => request_line(request),
+        kerberos::Message::KdcReply(reply) => {
+            let name = reply.cname.as_ref().map(ToString::to_string).unwrap_or_default();
+            let service = reply.ticket.as_ref().and_then(|ticket| ticket.sname.as_ref()).map(ToString::to_string);
+            let mut text = format!("ticket for {} issued to {name}", service.unwrap_or_default());
+            if let Some(certificate) = reply.pkinit.as_deref().and_then(|pkinit| {
+                pkinit.signed.signer_certificate().or_else(|| pkinit.signed.certificates.first())
+            }) {
+                let subject = if certificate.subject.is_empty() {
+                    certificate.san.dns.first().cloned().unwrap_or_default()
+                } else {
+                    certificate.subject.clone()
+                };
+                text.push_str(&format!(", signed by {subject}"));
+            }
+            text
+        }
+        kerberos::Message::Error(error) => {
+            let mut text = format!("error {}", error.code);
+            if let Some(meaning) = error.code.meaning() {
+                text.push_str(&format!(": {meaning}"));
+            }
+            if let Some(ErrorData::Extended { status: Some(status), .. }) = &error.e_data {
+                text.push_str(&format!(" ({status})"));
+            }
+            if let Some(e_text) = error.e_text.as_ref().filter(|text| !text.is_empty()) {
+                text.push_str(&format!(" \"{e_text}\""));
+            }
+            text
+        }
+        kerberos::Message::ApRequest(_)
+        | kerberos::Message::ApReply(_)
+        | kerberos::Message::Safe { .. }
+        | kerberos::Message::Private(_)
+        | kerberos::Message::Credential { .. } => String::new(),
+    }
+}
+
+fn request_line(request: &KdcRequest) -> String {
+    let service = request.sname.as_ref().map(ToString::to_string).unwrap_or_default();
+    if request.stage == Stage::Tgs {
+        let armored = if request.has(PaType::FX_FAST) { ", armored" } else { "" };
+        return format!("asks for a ticket for {service}{armored}");
+    }
+    let name = request.cname.as_ref().map(ToString::to_string).unwrap_or_default();
+    let realm = request.realm.as_ref().map(ToString::to_string).unwrap_or_default();
+    let proof = if request.has(PaType::PK_AS_REQ) {
+        match request.pkinit.as_deref() {
+            Some(pkinit) => {
+                let certificate = match pkinit.signed.signer_certificate() {
+                    Some(certificate) if certificate.self_signed => "with a self-signed certificate",
+                    Some(_) => "with a certificate issued by a CA",
+                    None if pkinit.signed.signer.is_none() => "anonymously",
+                    None => "without a certificate",
+                };
+                format!(" by PKINIT {certificate}, {}", agreement(&pkinit.key_agreement))
+            }
+            None => " by PKINIT".to_owned(),
+        }
+    } else if request.has(PaType::FX_FAST) {
+        " inside FAST".to_owned()
+    } else if request.has(PaType::ENC_TIMESTAMP) {
+        " by password".to_owned()
+    } else {
+        ", no proof yet".to_owned()
+    };
+    format!("{name}@{realm} asks to sign in{proof}")
+}
+
+fn agreement(agreement: &KeyAgreement) -> String {
+    match agreement {
+        KeyAgreement::Rsa => "RSA key transport".to_owned(),
+        KeyAgreement::Dh { group: Some(group), .. } => format!("Diffie-Hellman {group}"),
+        KeyAgreement::Dh { group: None, bits } => format!("Diffie-Hellman in an unknown group of {bits} bits"),
+        KeyAgreement::Ecdh { curve, .. } => format!("ECDH {curve}"),
+        KeyAgreement::Other(oid) => format!("key agreement {oid}"),
+    }
+}
