@@ -2,6 +2,9 @@
 
 use std::{fmt, net::IpAddr};
 
+/// The port of a KDC, RFC 4120 §7.2.3.1.
+pub const KDC_PORT: u16 = 88;
+
 /// What carries the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {

@@ -15,6 +15,6 @@ pub mod wire;
 pub mod x509;
 
 pub use event::{Event, Path, Seen};
-pub use flow::{Direction, Endpoint, FlowKey, Transport};
+pub use flow::{Direction, Endpoint, FlowKey, KDC_PORT, Transport};
 pub use message::{Closing, Connection, Gap, GapKind, Message, Protocol, Refusal, Unreachable};
 pub use text::WireText;
