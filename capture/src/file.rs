@@ -108,6 +108,9 @@ struct Head {
     end: usize,
     /// Length of the record or block around it.
     whole: usize,
+    /// How far it is from the packet before by Wireshark's numbers: 1, and more behind blocks that Wireshark numbers
+    /// although they hold no packet.
+    numbers: u64,
 }
 
 /// [`Damage`], as far as the reader of a format can tell it.
@@ -193,7 +196,7 @@ impl Input {
     pub(crate) fn packet(&self, arrival: u64) -> Option<Packet<'_>> {
         let (Some(head), State::Reading(reading)) = (self.head, &self.state) else { return None };
         Some(Packet {
-            id: PacketId { arrival, input: self.id, number: self.number.saturating_add(1) },
+            id: PacketId { arrival, input: self.id, number: self.number.saturating_add(head.numbers) },
             at: head.at,
             link: head.link,
             wire_len: head.wire_len,
@@ -206,7 +209,7 @@ impl Input {
     pub(crate) fn advance(&mut self, arrival: u64) {
         if let (Some(head), State::Reading(reading)) = (self.head.take(), &mut self.state) {
             reading.window.consume(head.whole);
-            self.number = self.number.saturating_add(1);
+            self.number = self.number.saturating_add(head.numbers);
             self.last = Some(PacketId { arrival, input: self.id, number: self.number });
         }
     }
@@ -350,7 +353,7 @@ impl Input {
         let State::Unopened(disk) = std::mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
         let name = || self.name.clone();
         let read_error = |source, offset| CaptureError::Read { name: name(), offset, source };
-        let origin = Origin::recognise(disk).map_err(|source| read_error(source, 0))?;
+        let origin = Origin::recognise(disk).map_err(|(source, offset)| read_error(source, offset))?;
         let mut window = Window::new(origin, self.size.is_none());
         // A pipe with only a header in it must not be waited for longer than the format needs.
         window.want(4, Wait::Yes);

@@ -27,8 +27,8 @@ pub(super) enum Got {
 }
 
 impl Origin {
-    /// Looks at the first bytes and undoes gzip if they say so.
-    pub(super) fn recognise(mut disk: Disk) -> io::Result<Self> {
+    /// Looks at the first bytes and undoes gzip if they say so. A failing disk gives the error and how far it came.
+    pub(super) fn recognise(mut disk: Disk) -> Result<Self, (io::Error, u64)> {
         let mut first = [0; GZIP.len()];
         let mut length = 0;
         while let Some(free) = first.get_mut(length..).filter(|free| !free.is_empty()) {
@@ -36,7 +36,7 @@ impl Origin {
                 Ok(0) => break,
                 Ok(read) => length += read.min(free.len()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err((error, disk.taken)),
             }
         }
         disk.again = first.get(..length).unwrap_or_default().to_vec();

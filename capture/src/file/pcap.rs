@@ -93,6 +93,7 @@ impl Reader {
             begin: self.record_header,
             end: whole,
             whole,
+            numbers: 1,
         })
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Reader {
     lost_before: Losses,
     /// Of the packet before: a simple packet block has no time of its own.
     last: CaptureTime,
+    /// Blocks since the packet before that hold none, and that Wireshark numbers as if they did.
+    others: u64,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,7 @@ pub(super) fn is_one(first: &[u8]) -> bool {
 impl Reader {
     pub(super) fn new() -> Self {
         let (order, lost_before) = (Order::Little, Losses::default());
-        Self { order, interfaces: Vec::new(), lost_before, last: CaptureTime(0) }
+        Self { order, interfaces: Vec::new(), lost_before, last: CaptureTime(0), others: 0 }
     }
 
     /// The next packet, or what is wrong before it.
@@ -98,7 +100,10 @@ impl Reader {
                 },
                 INTERFACE_DESCRIPTION => self.interface(body),
                 INTERFACE_STATISTICS => self.statistics(body),
-                _ => Ok(()),
+                kind => {
+                    self.count_other(kind);
+                    Ok(())
+                }
             };
             let offset = window.offset();
             window.consume(whole);
@@ -143,6 +148,10 @@ impl Reader {
                 Have::TooFew => return Err(Next::ended(window, CUT)),
             }
             if !ends_with(window.bytes(), whole, length, order) {
+                if kind == SECTION_HEADER {
+                    // The section's blocks may be sound, and their byte order is known.
+                    self.begin_section(order);
+                }
                 let what = format!("a block of {length} bytes does not end with its length");
                 return Err(self.resynchronise(window, what));
             }
@@ -188,6 +197,7 @@ impl Reader {
         }
         if ends_with(window.bytes(), 4, length, order) {
             window.consume(4);
+            self.count_other(kind);
             return Ok(());
         }
         // What was passed over is gone, so the search begins behind it.
@@ -222,16 +232,26 @@ impl Reader {
     /// Whether the window begins with a block of a known type whose length stands at both ends.
     fn is_sound(&self, window: &mut Window) -> bool {
         let Some((kind, order, length)) = self.frame(window.bytes()) else { return false };
-        if !is_read(kind) && !matches!(kind, NAME_RESOLUTION | DECRYPTION_SECRETS | CUSTOM | CUSTOM_NOT_COPIED) {
+        if !is_read(kind)
+            && !matches!(kind, NAME_RESOLUTION | JOURNAL | DECRYPTION_SECRETS | CUSTOM | CUSTOM_NOT_COPIED)
+        {
             return false;
         }
         let Some(whole) = whole(length).filter(|whole| *whole <= Window::MAX) else { return false };
         window.want(whole, Wait::Yes) == Have::Enough && ends_with(window.bytes(), whole, length, order)
     }
 
-    fn deliver(&mut self, head: Head) -> Next {
+    fn deliver(&mut self, mut head: Head) -> Next {
         self.last = head.at;
+        head.numbers = head.numbers.saturating_add(std::mem::take(&mut self.others));
         Next::Packet(head)
+    }
+
+    /// Wireshark shows custom blocks and journal entries in its list of packets.
+    fn count_other(&mut self, kind: u32) {
+        if matches!(kind, CUSTOM | CUSTOM_NOT_COPIED | JOURNAL) {
+            self.others = self.others.saturating_add(1);
+        }
     }
 
     fn begin_section(&mut self, order: Order) {
@@ -265,7 +285,7 @@ impl Reader {
             return Err(too_long(kept, body));
         }
         let at = described.time(u64::from(upper) << 32 | u64::from(lower));
-        Ok(Head { at, link: described.link, wire_len: wire_len.max(kept), begin: PACKET_AT, end, whole })
+        Ok(Head { at, link: described.link, wire_len: wire_len.max(kept), begin: PACKET_AT, end, whole, numbers: 1 })
     }
 
     /// A simple packet block: the length on the wire, and as many bytes as the first interface keeps.
@@ -277,7 +297,7 @@ impl Reader {
         if kept as usize > MAX_PACKET || end > body.len().saturating_add(8) {
             return Err(too_long(kept, body.len()));
         }
-        Ok(Head { at: self.last, link: described.link, wire_len, begin: SIMPLE_PACKET_AT, end, whole })
+        Ok(Head { at: self.last, link: described.link, wire_len, begin: SIMPLE_PACKET_AT, end, whole, numbers: 1 })
     }
 
     #[inline]
@@ -442,6 +462,7 @@ const SIMPLE_PACKET: u32 = 3;
 const NAME_RESOLUTION: u32 = 4;
 const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
+const JOURNAL: u32 = 9;
 const DECRYPTION_SECRETS: u32 = 10;
 const CUSTOM: u32 = 0x0bad;
 const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
