@@ -32,6 +32,7 @@ mod error;
 mod file;
 mod merge;
 mod packet;
+mod record;
 mod source;
 mod tick;
 
@@ -40,4 +41,5 @@ pub use error::CaptureError;
 pub use file::MAX_PACKET;
 pub use merge::{Files, open};
 pub use packet::{CaptureTime, InputId, LinkType, Packet, PacketId};
+pub use record::Recorder;
 pub use source::{Aftermath, Damage, Losses, Position, Progress, Source};
