@@ -1,0 +1,189 @@
+//! Where the bytes of an input come from: a file, a pipe, either of them gzipped.
+//!
+//! Counts what was taken from the disk, undoes gzip (several members in a row, as `cat a.gz b.gz` makes), and
+//! keeps a failing disk apart from a damaged gzip stream: the first ends the run, the second ends the input.
+
+use std::fmt;
+use std::io::{self, BufReader, ErrorKind, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+/// The bytes of an input after decompression.
+pub(super) enum Origin {
+    Plain(Disk),
+    Gzip(Box<MultiGzDecoder<BufReader<Disk>>>),
+}
+
+/// What a read brought.
+pub(super) enum Got {
+    /// This many bytes, at least one.
+    Bytes(usize),
+    /// The input ended where it should.
+    End,
+    /// The gzip stream ended early or is not gzip any more.
+    Damaged(&'static str),
+    /// The disk or the pipe failed.
+    Failed(io::Error),
+}
+
+impl Origin {
+    /// Looks at the first bytes and undoes gzip if they say so. A failing disk gives the error and how far it came.
+    pub(super) fn recognise(mut disk: Disk) -> Result<Self, (io::Error, u64)> {
+        let mut first = [0; GZIP.len()];
+        let mut length = 0;
+        while let Some(free) = first.get_mut(length..).filter(|free| !free.is_empty()) {
+            match disk.read(free) {
+                Ok(0) => break,
+                Ok(read) => length += read.min(free.len()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err((error, disk.taken)),
+            }
+        }
+        disk.again = first.get(..length).unwrap_or_default().to_vec();
+        if disk.again == GZIP {
+            let reader = BufReader::with_capacity(COMPRESSED_BUFFER, disk);
+            return Ok(Self::Gzip(Box::new(MultiGzDecoder::new(reader))));
+        }
+        Ok(Self::Plain(disk))
+    }
+
+    /// Fills the beginning of `free`, which must not be empty.
+    pub(super) fn read(&mut self, free: &mut [u8]) -> Got {
+        loop {
+            let result = match self {
+                Self::Plain(disk) => disk.read(free),
+                Self::Gzip(decoder) => {
+                    let length = free.len().min(DECOMPRESSED_AT_ONCE);
+                    decoder.read(free.get_mut(..length).unwrap_or_default())
+                }
+            };
+            return match result {
+                Ok(0) => Got::End,
+                Ok(read) => Got::Bytes(read),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => match self {
+                    Self::Gzip(decoder) if !decoder.get_ref().get_ref().failed => match error.kind() {
+                        ErrorKind::UnexpectedEof => Got::Damaged("the compressed data ends too early"),
+                        _ => Got::Damaged("the compressed data is damaged"),
+                    },
+                    Self::Gzip(_) | Self::Plain(_) => Got::Failed(error),
+                },
+            };
+        }
+    }
+
+    /// Bytes taken from the disk so far.
+    pub(super) fn taken(&self) -> u64 {
+        match self {
+            Self::Plain(disk) => disk.taken,
+            Self::Gzip(decoder) => decoder.get_ref().get_ref().taken,
+        }
+    }
+}
+
+/// A file or a pipe as the system hands it out.
+pub(super) struct Disk {
+    inner: Box<dyn Read + Send>,
+    /// Bytes read ahead to recognise gzip, to be read once more.
+    again: Vec<u8>,
+    taken: u64,
+    failed: bool,
+}
+
+impl Disk {
+    pub(super) fn new(inner: Box<dyn Read + Send>) -> Self {
+        Self { inner, again: Vec::new(), taken: 0, failed: false }
+    }
+
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+}
+
+impl Read for Disk {
+    fn read(&mut self, free: &mut [u8]) -> io::Result<usize> {
+        if !self.again.is_empty() {
+            let length = self.again.len().min(free.len());
+            for (free, byte) in free.iter_mut().zip(self.again.drain(..length)) {
+                *free = byte;
+            }
+            return Ok(length);
+        }
+        match self.inner.read(free) {
+            Ok(read) => {
+                self.taken = self.taken.saturating_add(read as u64);
+                Ok(read)
+            }
+            Err(error) => {
+                self.failed = error.kind() != ErrorKind::Interrupted;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Plain(_) => "Plain",
+            Self::Gzip(_) => "Gzip",
+        };
+        write!(f, "{kind}({} bytes)", self.taken())
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Disk({} bytes)", self.taken)
+    }
+}
+
+/// A gzip member begins with two magic bytes and method 8, the only one there is (RFC 1952 §2.3.1).
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// Compressed bytes read from the disk at once.
+const COMPRESSED_BUFFER: usize = 64 << 10;
+
+/// Where gzip is damaged, the decoder drops what it had decompressed in that call: so it is asked for little.
+const DECOMPRESSED_AT_ONCE: usize = 32 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fails(usize);
+
+    impl Read for Fails {
+        fn read(&mut self, free: &mut [u8]) -> io::Result<usize> {
+            if self.0 == 0 {
+                return Err(io::Error::other("bad sector"));
+            }
+            self.0 -= 1;
+            free[..GZIP.len()].copy_from_slice(&GZIP);
+            Ok(GZIP.len())
+        }
+    }
+
+    #[test]
+    fn failing_disk_is_not_damaged_gzip() {
+        let mut origin = Origin::recognise(Disk::new(Box::new(Fails(1)))).unwrap();
+        assert!(matches!(origin.read(&mut [0; 8]), Got::Failed(_)));
+        let mut origin = Origin::recognise(Disk::new(Box::new(&GZIP[..]))).unwrap();
+        assert!(matches!(origin.read(&mut [0; 8]), Got::Damaged(_)));
+    }
+
+    #[test]
+    fn short_inputs_are_read_whole() {
+        for length in 0..5 {
+            let bytes = vec![0x1f_u8; length];
+            let mut origin = Origin::recognise(Disk::new(Box::new(io::Cursor::new(bytes.clone())))).unwrap();
+            let mut read = Vec::new();
+            let mut free = [0; 2];
+            while let Got::Bytes(length) = origin.read(&mut free) {
+                read.extend_from_slice(&free[..length]);
+            }
+            assert_eq!(read, bytes);
+            assert_eq!(origin.taken(), length as u64);
+        }
+    }
+}

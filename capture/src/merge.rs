@@ -1,0 +1,220 @@
+//! Several inputs in one order of arrival.
+//!
+//! Captures of one network taken at several places belong together, so their packets are merged by time; of equal
+//! times the input named first goes first. The order within each input is kept even where its clock steps back.
+//! One packet of each input is looked at, where it lies in that input's buffer, so memory does not grow with the
+//! inputs' sizes.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use crate::file::{Input, Peeked, Wait, printable};
+use crate::tick::Clock;
+use crate::{Batch, CaptureError, CaptureTime, InputId, Losses, Position, Progress, Source};
+
+/// Capture files and pipes as one [`Source`].
+#[derive(Debug)]
+pub struct Files {
+    inputs: Vec<Input>,
+    names: Vec<String>,
+    /// Inputs whose next packet is not known yet, to be asked from the end.
+    unknown: Vec<usize>,
+    /// The other inputs that are not at their end, by the time of their next packet.
+    known: BinaryHeap<Reverse<(CaptureTime, usize)>>,
+    /// Set while the next packet has met the clock and not yet a batch.
+    met: Option<Met>,
+    clock: Clock,
+    arrival: u64,
+    error: Option<CaptureError>,
+}
+
+/// What the clock said of the next packet.
+#[derive(Clone, Copy, Debug)]
+struct Met {
+    tick: Option<CaptureTime>,
+}
+
+/// How looking at inputs ended.
+enum Looked {
+    /// The next packet of each is known.
+    AtAll,
+    /// The batch is to be handed out first.
+    HandOut,
+}
+
+/// Opens capture files, to be read as one; `-` is standard input.
+///
+/// Each file is read up to its first packet, so a file that is of no use is told now. Pipes are left alone until
+/// the first [`Source::fill`], which may wait for them.
+///
+/// # Errors
+/// [`CaptureError`] for the first input that cannot be opened, is no capture, or has nothing readable in it.
+pub fn open<P: AsRef<Path>>(inputs: &[P]) -> Result<Files, CaptureError> {
+    let mut opened = Vec::with_capacity(inputs.len());
+    let mut standard_input_taken = false;
+    for (path, id) in inputs.iter().map(AsRef::as_ref).zip(0_u16..) {
+        let is_standard_input = path == Path::new("-");
+        if is_standard_input && standard_input_taken {
+            return Err(refused("standard input", "it can be read only once, so name - only once"));
+        }
+        standard_input_taken |= is_standard_input;
+        opened.push(Input::open(InputId(id), path)?);
+    }
+    if let Some(path) = inputs.get(opened.len()) {
+        return Err(refused(&printable(path.as_ref()), "65536 inputs are the most, merge some of them before"));
+    }
+    Ok(Files::new(opened))
+}
+
+fn refused(name: &str, why: &'static str) -> CaptureError {
+    CaptureError::Open { name: name.to_owned(), source: io::Error::new(ErrorKind::InvalidInput, why) }
+}
+
+impl Files {
+    /// Reads a capture from `reader`, such as a pipe or bytes in memory, under `name`.
+    ///
+    /// Reading starts with the first [`Source::fill`], so that is where an unusable input is told.
+    pub fn from_reader(name: &str, reader: impl Read + Send + 'static) -> Self {
+        Self::from_readers([(name, Box::new(reader) as Box<dyn Read + Send>)])
+    }
+
+    /// As [`Files::from_reader`], for several inputs merged into one. Of more than 65,536 the rest is left out.
+    pub fn from_readers<'n>(readers: impl IntoIterator<Item = (&'n str, Box<dyn Read + Send>)>) -> Self {
+        let input = |((name, reader), id)| Input::from_reader(InputId(id), name, reader);
+        Self::new(readers.into_iter().zip(0_u16..).map(input).collect())
+    }
+
+    fn new(inputs: Vec<Input>) -> Self {
+        Self {
+            names: inputs.iter().map(|input| input.name().to_owned()).collect(),
+            unknown: (0..inputs.len()).rev().collect(),
+            known: BinaryHeap::with_capacity(inputs.len()),
+            inputs,
+            met: None,
+            clock: Clock::default(),
+            arrival: 0,
+            error: None,
+        }
+    }
+
+    /// Finds the next packet of every input, so that the earliest is known.
+    fn look(&mut self, batch: &mut Batch) -> Result<Looked, CaptureError> {
+        while let Some(index) = self.unknown.pop() {
+            let Some(input) = self.inputs.get_mut(index) else { continue };
+            // What is ready goes out before a pipe is waited for: a live capture may be silent for long.
+            let wait = if is_fresh(batch) { Wait::Yes } else { Wait::No };
+            let peeked = input.peek(wait);
+            if let Looked::HandOut = self.note(index, peeked, batch)? {
+                return Ok(Looked::HandOut);
+            }
+        }
+        Ok(Looked::AtAll)
+    }
+
+    /// Puts the input `index` where it belongs by what comes next in it.
+    fn note(&mut self, index: usize, peeked: Peeked, batch: &mut Batch) -> Result<Looked, CaptureError> {
+        match peeked {
+            Peeked::Packet(at) => self.known.push(Reverse((at, index))),
+            Peeked::End => {}
+            Peeked::NotYet => {
+                self.unknown.push(index);
+                return Ok(Looked::HandOut);
+            }
+            Peeked::Damage(damage) => {
+                self.unknown.push(index);
+                // Nothing follows damage in a batch, so that its place among the packets is plain.
+                batch.push_damage(damage);
+                return Ok(Looked::HandOut);
+            }
+            Peeked::Failed => {
+                self.unknown.clear();
+                self.known.clear();
+                self.error = self.inputs.get_mut(index).and_then(Input::take_error);
+                if is_fresh(batch) {
+                    return self.error.take().map_or(Ok(Looked::AtAll), Err);
+                }
+                return Ok(Looked::HandOut);
+            }
+        }
+        Ok(Looked::AtAll)
+    }
+
+    /// Moves packets of the input `index`, the next one captured `at`, into `batch` while they are the earliest.
+    fn run(&mut self, mut at: CaptureTime, index: usize, batch: &mut Batch) -> Result<Looked, CaptureError> {
+        loop {
+            if batch.is_full() || !self.may_enter(at, batch) {
+                self.known.push(Reverse((at, index)));
+                return Ok(Looked::HandOut);
+            }
+            let Some(input) = self.inputs.get_mut(index) else { return Ok(Looked::AtAll) };
+            if let Some(packet) = input.packet(self.arrival) {
+                batch.push(&packet);
+            }
+            input.advance(self.arrival);
+            self.arrival = self.arrival.saturating_add(1);
+            match input.peek(Wait::No) {
+                Peeked::Packet(next) if self.known.peek().is_none_or(|Reverse(other)| (next, index) < *other) => {
+                    at = next;
+                }
+                peeked => return self.note(index, peeked, batch),
+            }
+        }
+    }
+
+    /// Whether the next packet, captured `at`, may go into `batch`: not if a tick must come before it there.
+    #[inline]
+    fn may_enter(&mut self, at: CaptureTime, batch: &mut Batch) -> bool {
+        let met = self.met.take().unwrap_or_else(|| Met { tick: self.clock.observe(at) });
+        match met.tick {
+            Some(_) if !is_fresh(batch) => {
+                self.met = Some(met);
+                return false;
+            }
+            Some(tick) => batch.set_tick(tick),
+            None => {}
+        }
+        true
+    }
+}
+
+impl Source for Files {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Progress, CaptureError> {
+        batch.clear();
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        loop {
+            if let Looked::HandOut = self.look(batch)? {
+                return Ok(Progress::More);
+            }
+            let Some(Reverse((at, index))) = self.known.pop() else { return Ok(Progress::End) };
+            if let Looked::HandOut = self.run(at, index, batch)? {
+                return Ok(Progress::More);
+            }
+        }
+    }
+
+    fn inputs(&self) -> &[String] {
+        &self.names
+    }
+
+    fn position(&self) -> Position {
+        let read = self.inputs.iter().fold(0_u64, |sum, input| sum.saturating_add(input.taken()));
+        // A file that is still written to can give more than it had when it was opened.
+        let total = self.inputs.iter().try_fold(0_u64, |sum, input| Some(sum.saturating_add(input.size()?)));
+        Position { read, total: total.map(|total| total.max(read)) }
+    }
+
+    fn losses(&self) -> Losses {
+        self.inputs.iter().map(Input::losses).fold(Losses::default(), |sum, losses| Losses {
+            by_interface: sum.by_interface.saturating_add(losses.by_interface),
+            by_system: sum.by_system.saturating_add(losses.by_system),
+        })
+    }
+}
+
+fn is_fresh(batch: &Batch) -> bool {
+    batch.is_empty() && batch.damage().is_empty()
+}
