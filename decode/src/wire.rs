@@ -3,6 +3,8 @@
 //! In: packets in arrival order, on one thread. Out: [`Unit`]s that say which flow they belong to, so that the
 //! shard of that flow can take them on. Fragments are put together here, before sharding, because they have no ports.
 
+#![deny(clippy::indexing_slicing)]
+
 mod defrag;
 mod ip;
 mod link;

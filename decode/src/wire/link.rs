@@ -46,7 +46,9 @@ pub(super) fn strip(link: LinkType, bytes: &[u8]) -> Payload<'_> {
         }
         LinkType::NULL | LinkType::LOOP => match bytes.split_first_chunk::<4>() {
             // The recording machine's byte order is not known here, and no family is one of IP in both.
-            Some((&family, rest)) if [u32::from_le_bytes(family), u32::from_be_bytes(family)].iter().any(is_ip) => {
+            Some((&family, rest))
+                if [u32::from_le_bytes(family), u32::from_be_bytes(family)].into_iter().any(is_ip) =>
+            {
                 Payload::Ip(rest)
             }
             Some(_) => Payload::Other,
@@ -84,7 +86,7 @@ fn tagged(mut ether_type: u16, mut bytes: &[u8]) -> Payload<'_> {
 }
 
 /// Whether an address family is one of IP on some system.
-fn is_ip(family: &u32) -> bool {
+fn is_ip(family: u32) -> bool {
     // AF_INET is 2 everywhere. AF_INET6: Linux 10, Windows 23, NetBSD and OpenBSD 24, FreeBSD 28, Darwin 30.
     matches!(family, 2 | 10 | 23 | 24 | 28 | 30)
 }

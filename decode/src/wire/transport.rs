@@ -46,8 +46,8 @@ pub(super) fn read(whole: Whole<'_>) -> Found<'_> {
     match whole.protocol {
         ip_number::TCP => tcp(whole),
         ip_number::UDP => udp(whole),
-        ip_number::ICMP => icmp(whole, ICMP_UNREACHABLE),
-        ip_number::IPV6_ICMP => icmp(whole, ICMPV6_UNREACHABLE),
+        ip_number::ICMP => icmp(&whole, ICMP_UNREACHABLE),
+        ip_number::IPV6_ICMP => icmp(&whole, ICMPV6_UNREACHABLE),
         _ => Found::Other,
     }
 }
@@ -134,9 +134,9 @@ fn udp(whole: Whole<'_>) -> Found<'_> {
     }))
 }
 
-fn icmp(whole: Whole<'_>, unreachable: u8) -> Found<'_> {
+fn icmp<'b>(whole: &Whole<'b>, unreachable: u8) -> Found<'b> {
     let Some((&[icmp_type, code, ..], quoted)) = whole.payload.split_first_chunk::<8>() else {
-        return Found::Faulty(fault(&whole), None);
+        return Found::Faulty(fault(whole), None);
     };
     if icmp_type != unreachable {
         return Found::Other;
