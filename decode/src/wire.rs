@@ -3,11 +3,172 @@
 //! In: packets in arrival order, on one thread. Out: [`Unit`]s that say which flow they belong to, so that the
 //! shard of that flow can take them on. Fragments are put together here, before sharding, because they have no ports.
 
-use std::borrow::Cow;
+#![deny(clippy::indexing_slicing)]
 
-use capture::{CaptureTime, PacketId};
+mod defrag;
+mod ip;
+mod link;
+mod transport;
 
-use crate::{FlowKey, Path, Unreachable};
+use std::{borrow::Cow, collections::BTreeMap};
+
+use capture::{CaptureTime, LinkType, Packet, PacketId};
+
+use crate::{Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Unreachable};
+
+/// Packets to units, for one thread.
+///
+/// Packets must come in arrival order. State is kept of fragments only.
+#[derive(Debug, Default)]
+pub struct Wire {
+    defrag: defrag::Defrag,
+    counters: WireCounters,
+}
+
+/// What became of the packets.
+///
+/// Each packet is in just one of `units`, `unknown_links`, `not_ip`, `headers_cut`, `undecodable`, `other_transports`
+/// and `fragments`, save that a fragment which completes a datagram is in `fragments` and `datagrams_rebuilt`, and
+/// its datagram in one of the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WireCounters {
+    /// All packets.
+    pub packets: u64,
+    /// Packets of which the capture kept only the beginning (snap length).
+    pub cut: u64,
+    /// Units handed on.
+    pub units: u64,
+    /// Packets of link types that are not read here.
+    pub unknown_links: BTreeMap<LinkType, u64>,
+    /// Packets without IP: ARP, LLDP, 802.3 frames and so on.
+    pub not_ip: u64,
+    /// Packets of which the capture did not keep all headers.
+    pub headers_cut: u64,
+    /// Packets whose headers contradict themselves or the packet's length.
+    pub undecodable: u64,
+    /// IP packets of transports and ICMP types that are not read here.
+    pub other_transports: u64,
+    /// IP fragments.
+    pub fragments: u64,
+    /// Fragments that brought nothing new: copies.
+    pub fragments_repeated: u64,
+    /// Fragments that overlap others of their datagram.
+    pub fragments_overlapping: u64,
+    /// Datagrams put together from fragments.
+    pub datagrams_rebuilt: u64,
+    /// Datagrams of which fragments never came.
+    pub datagrams_incomplete: u64,
+    /// Datagrams given up because of our limits.
+    pub datagrams_given_up: u64,
+}
+
+impl Wire {
+    /// Nothing seen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a packet; answers with what it holds for a flow, itself or as the last fragment of a datagram.
+    ///
+    /// `gaps` gets an event where a packet of a decoded protocol cannot be read; what is not readable of others is
+    /// only counted. A packet gives one unit and one gap at most.
+    pub fn packet<'b>(&mut self, packet: &Packet<'b>, gaps: &mut Vec<Event>) -> Option<Unit<'b>> {
+        let counters = &mut self.counters;
+        counters.packets += 1;
+        let captured = packet.bytes.len();
+        let on_wire = usize::try_from(packet.wire_len).unwrap_or(usize::MAX).max(captured);
+        let snapped = on_wire > captured;
+        counters.cut += u64::from(snapped);
+        let bytes = match link::strip(packet.link, packet.bytes) {
+            link::Payload::Ip(bytes) => bytes,
+            link::Payload::Unknown => {
+                *counters.unknown_links.entry(packet.link).or_default() += 1;
+                return None;
+            }
+            link::Payload::Other => {
+                counters.not_ip += 1;
+                return None;
+            }
+            link::Payload::Short if snapped => {
+                counters.headers_cut += 1;
+                return None;
+            }
+            link::Payload::Short | link::Payload::TooDeep => {
+                counters.undecodable += 1;
+                return None;
+            }
+        };
+        let link_header = captured.saturating_sub(bytes.len());
+        let ip = match ip::read(bytes, on_wire.saturating_sub(link_header)) {
+            Ok(ip) => ip,
+            Err(fault) => {
+                counters.count(fault);
+                return None;
+            }
+        };
+        let whole = match ip.fragment {
+            None => transport::Whole {
+                packet: packet.id,
+                first: packet.id,
+                at: packet.at,
+                source: ip.source,
+                destination: ip.destination,
+                protocol: ip.protocol,
+                payload: Cow::Borrowed(ip.payload),
+                missing: ip.missing,
+            },
+            Some(fragment) => self.defrag.push(packet, &ip, fragment, counters, gaps)?,
+        };
+        let seen = Seen { last: whole.packet, first: whole.first, at: whole.at };
+        let missing = whole.missing;
+        match transport::read(whole) {
+            transport::Found::Unit(unit) => {
+                counters.units += 1;
+                Some(unit)
+            }
+            transport::Found::Other => {
+                counters.other_transports += 1;
+                None
+            }
+            transport::Found::Faulty(fault, path) => {
+                counters.count(fault);
+                if let Some((path, protocol)) = path.and_then(|path| Some((path, decoded_as(&path)?))) {
+                    let (kind, detail) = match fault {
+                        ip::Fault::Cut => (GapKind::CutShort, "the capture ends inside the transport header"),
+                        ip::Fault::Damaged => (GapKind::Undecodable, "the transport header contradicts itself"),
+                    };
+                    gaps.push(gap(seen, Some(path), kind, protocol, u64::from(missing), detail));
+                }
+                None
+            }
+        }
+    }
+
+    /// Gives up fragments that have waited too long by `now`. To be called at whole ticks of capture time only, so that
+    /// results do not depend on how packets were batched.
+    pub fn tick(&mut self, now: CaptureTime, gaps: &mut Vec<Event>) {
+        self.defrag.tick(now, &mut self.counters, gaps);
+    }
+
+    /// Gives up all fragments: no more packets will come.
+    pub fn finish(&mut self, gaps: &mut Vec<Event>) {
+        self.defrag.finish(&mut self.counters, gaps);
+    }
+
+    /// What became of the packets so far.
+    pub fn counters(&self) -> &WireCounters {
+        &self.counters
+    }
+}
+
+impl WireCounters {
+    fn count(&mut self, fault: ip::Fault) {
+        match fault {
+            ip::Fault::Cut => self.headers_cut += 1,
+            ip::Fault::Damaged => self.undecodable += 1,
+        }
+    }
+}
 
 /// What a packet holds for a flow.
 #[derive(Clone, Debug)]
@@ -77,3 +238,19 @@ impl Unit<'_> {
         }
     }
 }
+
+/// What would have been decoded on a path, by its ports: gaps are told for these only.
+fn decoded_as(path: &Path) -> Option<Protocol> {
+    match (path.source.port, path.destination.port) {
+        (PORT_KERBEROS, _) | (_, PORT_KERBEROS) => Some(Protocol::Kerberos),
+        (PORT_DNS, _) | (_, PORT_DNS) => Some(Protocol::Dns),
+        _ => None,
+    }
+}
+
+fn gap(seen: Seen, path: Option<Path>, kind: GapKind, protocol: Protocol, bytes: u64, detail: &str) -> Event {
+    Event { seen, path, message: Message::Gap(Box::new(Gap { kind, protocol, bytes, detail: detail.to_owned() })) }
+}
+
+const PORT_DNS: u16 = 53;
+const PORT_KERBEROS: u16 = 88;
