@@ -72,6 +72,9 @@ pub struct Certificate {
     /// RSA keys: base64 of the SHA-256 of the key as PKCS#1 RSAPublicKey, the KeyID that computers' keys are stored
     /// under. `""` for others.
     pub key_id_pkcs1: String,
+    /// Base64 of the SHA-256 of the whole SubjectPublicKeyInfo: the KeyID of keys stored in that form, which Samba
+    /// takes and Windows does not.
+    pub key_id_spki: String,
     /// subjectKeyIdentifier, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_key_id: Option<String>,
@@ -211,6 +214,7 @@ impl Certificate {
             crl_urls: Vec::new(),
             ocsp_urls: Vec::new(),
             key_id_pkcs1: key_info.rsa.as_ref().map_or_else(String::new, key::RsaKey::key_id_pkcs1),
+            key_id_spki: key::base64(&Sha256::digest(tbs.subject_pki.raw)),
             subject_key_id: None,
             authority_key_id: None,
             common_name: subject_name.common_name,

@@ -73,6 +73,7 @@ fn short_name(oid: &str) -> Option<&'static str> {
         "2.5.4.4" => "SN",
         "2.5.4.5" => "serialNumber",
         "2.5.4.12" => "title",
+        "2.5.4.41" => "name",
         "2.5.4.42" => "GN",
         "1.2.840.113549.1.9.1" => "emailAddress",
         _ => return None,
