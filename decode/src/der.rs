@@ -81,6 +81,9 @@ impl Tag {
     }
 }
 
+/// Indefinite lengths inside one another that [`Reader::ber`] follows; CMS needs five.
+const MAX_INDEFINITE_DEPTH: usize = 16;
+
 /// An element: its tag, its contents, and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Element<'a> {
@@ -92,6 +95,10 @@ pub struct Element<'a> {
     pub whole: &'a [u8],
     /// Offset of its tag in the message.
     pub offset: usize,
+    /// Bytes of tag and length.
+    header: usize,
+    /// Whether what it contains may have indefinite lengths.
+    ber: bool,
 }
 
 /// Reads elements one after another.
@@ -99,17 +106,25 @@ pub struct Element<'a> {
 pub struct Reader<'a> {
     rest: &'a [u8],
     offset: usize,
+    ber: bool,
 }
 
 impl<'a> Reader<'a> {
     /// Reads `bytes`, the first of which is at `offset` of its message.
     pub fn at(bytes: &'a [u8], offset: usize) -> Self {
-        Self { rest: bytes, offset }
+        Self { rest: bytes, offset, ber: false }
     }
 
     /// Reads a whole message.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self::at(bytes, 0)
+    }
+
+    /// Reads a whole message that may have indefinite lengths, as CMS allows (RFC 5652 §2, X.690 §8.1.3.6).
+    ///
+    /// What its elements contain is read in the same way.
+    pub fn ber(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, offset: 0, ber: true }
     }
 
     /// Whether nothing is left.
@@ -142,12 +157,16 @@ impl<'a> Reader<'a> {
         if tag & 0x1f == 0x1f {
             return Err(fail(DerErrorKind::Tag));
         }
-        let (length, header) = length_of(after).map_err(fail)?;
+        let (length, header, trailer) = match after.split_first() {
+            Some((0x80, body)) if self.ber && tag & 0x20 != 0 => (end_of_contents(body).map_err(fail)?, 1, 2),
+            _ => length_of(after).map(|(length, header)| (length, header, 0)).map_err(fail)?,
+        };
         let header = header + 1;
-        let end = header.checked_add(length).ok_or(fail(DerErrorKind::Length))?;
+        let contents_end = header.checked_add(length).ok_or(fail(DerErrorKind::Length))?;
+        let end = contents_end.checked_add(trailer).ok_or(fail(DerErrorKind::Length))?;
         let whole = self.rest.get(..end).ok_or(fail(DerErrorKind::Truncated))?;
-        let contents = whole.get(header..).unwrap_or_default();
-        let element = Element { tag: Tag(tag), contents, whole, offset: self.offset };
+        let contents = whole.get(header..contents_end).unwrap_or_default();
+        let element = Element { tag: Tag(tag), contents, whole, offset: self.offset, header, ber: self.ber };
         self.rest = self.rest.get(end..).unwrap_or_default();
         self.offset += end;
         Ok(element)
@@ -176,7 +195,7 @@ impl<'a> Reader<'a> {
 impl<'a> Element<'a> {
     /// Reads what this element contains.
     pub fn reader(&self) -> Reader<'a> {
-        Reader::at(self.contents, self.offset + (self.whole.len() - self.contents.len()))
+        Reader { rest: self.contents, offset: self.offset + self.header, ber: self.ber }
     }
 
     /// The one element inside an EXPLICIT tag.
@@ -227,26 +246,58 @@ impl<'a> Element<'a> {
     /// # Errors
     /// When it is empty, ends inside an arc, or has an arc above 64 bits.
     pub fn object_identifier(&self) -> Result<String, DerError> {
-        use fmt::Write as _;
-        let fail = DerError { offset: self.offset, kind: DerErrorKind::Value };
-        let mut text = String::new();
-        let mut arc: u64 = 0;
-        let mut open = false;
-        for &byte in self.contents {
-            arc = arc.checked_mul(128).ok_or(fail)? | u64::from(byte & 0x7f);
-            open = byte & 0x80 != 0;
-            if open {
-                continue;
-            }
-            if text.is_empty() {
-                let first = (arc / 40).min(2);
-                let _ = write!(text, "{first}.{}", arc - first * 40);
-            } else {
-                let _ = write!(text, ".{arc}");
-            }
-            arc = 0;
+        dotted(self.contents).ok_or(DerError { offset: self.offset, kind: DerErrorKind::Value })
+    }
+}
+
+/// The contents of an OBJECT IDENTIFIER in dotted form. `None` when they are empty, end inside an arc, or have an
+/// arc above 64 bits.
+pub fn dotted(contents: &[u8]) -> Option<String> {
+    use fmt::Write as _;
+    let mut text = String::new();
+    let mut arc: u64 = 0;
+    let mut open = false;
+    for &byte in contents {
+        arc = arc.checked_mul(128)? | u64::from(byte & 0x7f);
+        open = byte & 0x80 != 0;
+        if open {
+            continue;
         }
-        if text.is_empty() || open { Err(fail) } else { Ok(text) }
+        if text.is_empty() {
+            let first = (arc / 40).min(2);
+            let _ = write!(text, "{first}.{}", arc - first * 40);
+        } else {
+            let _ = write!(text, ".{arc}");
+        }
+        arc = 0;
+    }
+    if text.is_empty() || open { None } else { Some(text) }
+}
+
+/// How many bytes stand before the end-of-contents octets that close an indefinite length begun just before `bytes`.
+fn end_of_contents(bytes: &[u8]) -> Result<usize, DerErrorKind> {
+    let mut rest = bytes;
+    let mut depth = 0_usize;
+    loop {
+        match rest {
+            [0, 0, ..] if depth == 0 => return Ok(bytes.len() - rest.len()),
+            [0, 0, after @ ..] => {
+                depth -= 1;
+                rest = after;
+            }
+            [tag, 0x80, after @ ..] if tag & 0x20 != 0 => {
+                depth += 1;
+                if depth > MAX_INDEFINITE_DEPTH {
+                    return Err(DerErrorKind::Depth);
+                }
+                rest = after;
+            }
+            _ => {
+                let mut reader = Reader::new(rest);
+                reader.element().map_err(|error| error.kind)?;
+                rest = reader.rest();
+            }
+        }
     }
 }
 
@@ -300,6 +351,29 @@ mod tests {
         let oid = [6, 6, 0x2b, 6, 1, 5, 2, 3];
         assert_eq!(Reader::new(&oid).element().unwrap().object_identifier().unwrap(), "1.3.6.1.5.2.3");
         assert!(Reader::new(&[6, 2, 0x2b, 0x86]).element().unwrap().object_identifier().is_err());
+    }
+
+    #[test]
+    fn indefinite_lengths_only_where_asked_for() {
+        // SEQUENCE (indefinite) { [0] (indefinite) { INTEGER 5 } INTEGER 6 }, and an INTEGER after it.
+        let bytes = [0x30, 0x80, 0xa0, 0x80, 2, 1, 5, 0, 0, 2, 1, 6, 0, 0, 2, 1, 7];
+        assert_eq!(Reader::new(&bytes).element().unwrap_err().kind, DerErrorKind::Length);
+        let mut outer = Reader::ber(&bytes);
+        let mut inside = outer.element().unwrap().reader();
+        let tagged = inside.element().unwrap();
+        assert_eq!((tagged.offset, tagged.whole.len()), (2, 7));
+        assert_eq!(tagged.inner().unwrap().offset, 4);
+        assert_eq!(inside.element().unwrap().integer().unwrap(), 6);
+        assert!(inside.is_empty());
+        assert_eq!(outer.element().unwrap().integer().unwrap(), 7);
+    }
+
+    #[test]
+    fn indefinite_lengths_are_followed_to_a_limit() {
+        let mut bytes = [0x30, 0x80].repeat(40);
+        assert_eq!(Reader::ber(&bytes).element().unwrap_err().kind, DerErrorKind::Depth);
+        bytes.truncate(8);
+        assert_eq!(Reader::ber(&bytes).element().unwrap_err().kind, DerErrorKind::Truncated);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`shard`] owns the flows of one shard, puts TCP back together and hands the bytes to a decoder, which turns them
 //! into [`Event`]s. Everything here looks at one flow at a time. What cannot be decoded becomes a [`Gap`] event.
 
+pub mod cms;
 pub mod der;
 pub mod dns;
 pub mod event;

@@ -1,7 +1,28 @@
 //! X.509 certificates: the fields that decide whether a logon is accepted. RFC 5280, MS-WCCE 2.2.2.7.7, RFC 4556 §3.2.2.
+//!
+//! [`Certificate::parse`] takes the bytes as they were on the wire. x509-parser reads the frame of the certificate and
+//! says whether it is one; names, keys and extensions are read by the modules below, from the original bytes, so that
+//! an odd extension costs that extension and not the certificate. Nothing is verified here. All text is harmless on a
+//! terminal.
+
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+use x509_parser::certificate::X509CertificateParser;
+use x509_parser::nom::{self, Parser as _};
+
+use crate::der::{DerError, Reader};
+
+pub(crate) mod algorithm;
+mod extension;
+mod hello;
+pub(crate) mod key;
+pub(crate) mod name;
+
+pub use hello::HelloName;
 
 /// A certificate's fields that matter here. Field names are those of machine output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,7 +33,7 @@ pub struct Certificate {
     pub issuer: String,
     /// Serial number, lower-case hex.
     pub serial: String,
-    /// Start of validity.
+    /// Start of validity. A year that cannot be written in four digits is the last that can.
     #[serde(serialize_with = "time")]
     pub not_before: Timestamp,
     /// End of validity.
@@ -48,15 +69,30 @@ pub struct Certificate {
     pub crl_urls: Vec<String>,
     /// Addresses of OCSP responders.
     pub ocsp_urls: Vec<String>,
+    /// RSA keys: base64 of the SHA-256 of the key as PKCS#1 RSAPublicKey, the KeyID that computers' keys are stored
+    /// under. `""` for others.
+    pub key_id_pkcs1: String,
+    /// Base64 of the SHA-256 of the whole SubjectPublicKeyInfo: the KeyID of keys stored in that form, which Samba
+    /// takes and Windows does not.
+    pub key_id_spki: String,
+    /// subjectKeyIdentifier, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject_key_id: Option<String>,
+    /// keyIdentifier of authorityKeyIdentifier, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority_key_id: Option<String>,
     /// The subject's common name, where the subject has exactly one.
     #[serde(skip)]
     pub common_name: Option<String>,
+    /// What of the certificate could not be read, as a clause; its fields are then as if it were absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 /// A certificate's public key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PublicKey {
-    /// `rsa`, `ec`, `dsa`, `ed25519`, else the object identifier.
+    /// `rsa`, `rsa-pss`, `ec`, `dsa`, `ed25519`, `ed448`, else the object identifier.
     pub algorithm: String,
     /// Size in bits; 0 where it cannot be told.
     pub bits: u32,
@@ -75,6 +111,9 @@ pub struct AlternativeNames {
     pub uri: Vec<String>,
     /// rfc822Name.
     pub email: Vec<String>,
+    /// Object identifiers of the other names of other types, such as 1.3.6.1.4.1.311.25.1 of a domain controller's GUID.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other: Vec<String>,
 }
 
 /// Certificate template of AD CS.
@@ -86,6 +125,147 @@ pub struct Template {
     pub oid: String,
 }
 
+/// Why bytes are not taken for a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// More bytes than any certificate here has.
+    TooLarge {
+        /// How many there are.
+        bytes: usize,
+    },
+    /// Not a certificate: x509-parser's reason.
+    Malformed(String),
+    /// A name or the key in it cannot be read.
+    Der(DerError),
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { bytes } => write!(f, "{bytes} bytes are too many for a certificate"),
+            Self::Malformed(reason) => write!(f, "not a certificate: {reason}"),
+            Self::Der(error) => write!(f, "a name or the key of the certificate cannot be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CertificateError {}
+
+impl From<DerError> for CertificateError {
+    fn from(error: DerError) -> Self {
+        Self::Der(error)
+    }
+}
+
+/// What a CMS signer can call a certificate by.
+pub(crate) struct Identity<'a> {
+    /// The issuer's name, DER.
+    pub(crate) issuer: &'a [u8],
+    /// The serial number's bytes.
+    pub(crate) serial: &'a [u8],
+    /// The key identifier: the extension's, else what RFC 5280 §4.2.1.2 would put there (SHA-1 of the key's bits).
+    pub(crate) key_identifier: Vec<u8>,
+}
+
+impl Certificate {
+    /// Reads one certificate. Bytes after it are ignored.
+    ///
+    /// What an extension does not tell because it is damaged is named in `stopped`.
+    ///
+    /// # Errors
+    /// When it is larger than 64 KiB, or is no certificate.
+    pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+        Self::parse_with_identity(der).map(|(certificate, _)| certificate)
+    }
+
+    /// As [`Certificate::parse`], with what a signer can call it by.
+    pub(crate) fn parse_with_identity(der: &[u8]) -> Result<(Self, Identity<'_>), CertificateError> {
+        if der.len() > MAX_CERTIFICATE_BYTES {
+            return Err(CertificateError::TooLarge { bytes: der.len() });
+        }
+        let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
+        let (_, x509) = parser.parse(der).map_err(|error| match error {
+            nom::Err::Error(error) | nom::Err::Failure(error) => CertificateError::Malformed(error.to_string()),
+            nom::Err::Incomplete(_) => CertificateError::Malformed("it ends early".to_owned()),
+        })?;
+        let tbs = &x509.tbs_certificate;
+        let (issuer, subject) = (tbs.issuer.as_raw(), tbs.subject.as_raw());
+        let subject_name = name::name(subject)?;
+        let key_info = key::key_info(&Reader::new(tbs.subject_pki.raw).element()?)?;
+        let signature = algorithm::oid(x509.signature_algorithm.algorithm.as_bytes());
+        let mut certificate = Self {
+            subject: subject_name.text,
+            issuer: name::name(issuer)?.text,
+            serial: serial(tbs.raw_serial()),
+            not_before: timestamp(tbs.validity.not_before.timestamp()),
+            not_after: timestamp(tbs.validity.not_after.timestamp()),
+            key: key_info.key,
+            signature_algorithm: algorithm::signature(&signature).to_owned(),
+            eku: None,
+            key_usage: None,
+            san: AlternativeNames::default(),
+            template: None,
+            sid: None,
+            self_signed: issuer == subject,
+            sha256: hex(&Sha256::digest(x509.as_raw())),
+            key_id: key_info.rsa.as_ref().and_then(key::RsaKey::key_id).unwrap_or_default(),
+            modulus: key_info.rsa.as_ref().map_or_else(String::new, |rsa| hex(rsa.modulus)),
+            crl_urls: Vec::new(),
+            ocsp_urls: Vec::new(),
+            key_id_pkcs1: key_info.rsa.as_ref().map_or_else(String::new, key::RsaKey::key_id_pkcs1),
+            key_id_spki: key::base64(&Sha256::digest(tbs.subject_pki.raw)),
+            subject_key_id: None,
+            authority_key_id: None,
+            common_name: subject_name.common_name,
+            stopped: None,
+        };
+        let mut key_identifier = None;
+        for (place, extension) in tbs.extensions().iter().enumerate() {
+            if place >= MAX_EXTENSIONS {
+                certificate.stopped.get_or_insert_with(|| format!("more than {MAX_EXTENSIONS} extensions"));
+                break;
+            }
+            let oid = algorithm::oid(extension.oid.as_bytes());
+            extension::apply(&mut certificate, &oid, extension.value);
+            if oid == "2.5.29.14" {
+                key_identifier = extension::subject_key_id(extension.value).ok().map(<[u8]>::to_vec);
+            }
+        }
+        let key_identifier = key_identifier.unwrap_or_else(|| Sha1::digest(key_info.bits).to_vec());
+        Ok((certificate, Identity { issuer, serial: tbs.raw_serial(), key_identifier }))
+    }
+}
+
+/// A serial number in hex, two digits a byte, without the zero byte that only keeps it positive.
+pub(crate) fn serial(bytes: &[u8]) -> String {
+    match bytes {
+        [0, rest @ ..] if !rest.is_empty() => hex(rest),
+        bytes => hex(bytes),
+    }
+}
+
+/// Seconds since 1970 as a time; the last or first that can be written where they are beyond it. (Certificates without
+/// an end have 9999-12-31T23:59:59Z, a day more than that.)
+fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn time<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.9}"))
 }
+
+/// Real certificates have one to four kilobytes; those with a post-quantum key perhaps twenty.
+const MAX_CERTIFICATE_BYTES: usize = 65_536;
+
+/// Real certificates have about ten.
+const MAX_EXTENSIONS: usize = 128;

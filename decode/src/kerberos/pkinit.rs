@@ -1,12 +1,29 @@
 //! PKINIT, RFC 4556 with the extensions of RFC 8070, RFC 8636 and MS-PKCA: what the padata of an AS exchange says.
+//!
+//! [`request`] reads the value of padata 16, [`reply`] that of padata 17. Neither fails: what cannot be read is named
+//! in `stopped`, and the fields before it hold. Keys, nonces of Diffie-Hellman, checksums, tokens and signatures are
+//! passed over; that they are there is all that is kept of them. Signatures are not verified here.
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::KerberosTime;
-use crate::x509::Certificate;
+use crate::cms;
+use crate::der::{DerError, Element, Reader, Tag};
+use crate::x509::{self, Certificate, algorithm};
+
+mod group;
+mod output;
+mod reply;
+mod request;
+
+pub use reply::reply;
+pub use request::request;
 
 /// PA-PK-AS-REQ, RFC 4556 §3.2.1.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "of most optional fields, all that is kept is that they were there")]
 pub struct Request {
     /// The CMS around the AuthPack.
     pub signed: SignedData,
@@ -22,13 +39,15 @@ pub struct Request {
     pub checksum2: bool,
     /// A freshness token is there (RFC 8070).
     pub freshness_token: bool,
-    /// How the reply key is to be agreed on.
+    /// How the reply key is to be agreed on; [`KeyAgreement::UNREAD`] where reading stopped before it could be told.
     pub key_agreement: KeyAgreement,
     /// `clientDHNonce` is there.
     pub client_dh_nonce: bool,
     /// `supportedCMSTypes` as object identifiers; `None` when the field is absent.
     pub supported_cms_types: Option<Vec<String>>,
-    /// Issuers whose certificates the client takes, RFC 4514 names.
+    /// `supportedKDFs` of RFC 8636 as object identifiers; `None` when the field is absent.
+    pub supported_kdfs: Option<Vec<String>>,
+    /// Issuers whose certificates the client takes, RFC 4514 names; `ski:` and hex where one is named by its key only.
     pub trusted_certifiers: Vec<String>,
     /// `kdcPkId` is there.
     pub kdc_pk_id: bool,
@@ -51,14 +70,16 @@ pub struct Reply {
     pub server_dh_nonce: bool,
     /// `kdf` of RFC 8636, as an object identifier.
     pub kdf: Option<String>,
-    /// Bits of the KDC's public value (Diffie-Hellman).
+    /// Bits of the KDC's public value (Diffie-Hellman; whole bytes of one coordinate for a point of a curve). A few
+    /// bits less than the group's size is usual.
     pub public_key_bits: Option<u32>,
     /// Where decoding had to stop, as a clause.
     pub stopped: Option<String>,
 }
 
 /// The choice of PA-PK-AS-REP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReplyForm {
     /// `dhInfo`.
     #[default]
@@ -76,12 +97,16 @@ pub struct SignedData {
     pub bare: bool,
     /// Certificates in the order given. May be empty.
     pub certificates: Vec<Arc<Certificate>>,
+    /// Certificates that were there and could not be read, or are not X.509 certificates.
+    pub unreadable_certificates: usize,
     /// Digest algorithm of the first signer: `sha1`, `sha256`, …, else its object identifier.
     pub digest: Option<String>,
     /// Signature algorithm of the first signer: `rsa`, `rsa-sha256`, `ecdsa-sha256`, …, else its object identifier.
     pub signature_algorithm: Option<String>,
     /// The first signer. `None`: nobody signed (anonymous PKINIT, RFC 8062 §4).
     pub signer: Option<Signer>,
+    /// How many signers there are; the fields above tell of the first.
+    pub signers: usize,
 }
 
 impl SignedData {
@@ -99,10 +124,19 @@ impl SignedData {
 }
 
 /// SignerInfo, RFC 5652 §5.3.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Signer {
     /// How the signer is named: by issuer and serial number, or by key identifier.
     pub by_key_identifier: bool,
+    /// The issuer named, RFC 4514. MIT clients leave the certificate itself out, and this is all there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The serial number named, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// The key identifier named, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_identifier: Option<String>,
     /// Which of the certificates it names; `None` when it names none of them.
     pub certificate: Option<usize>,
     /// Whether the signature holds; `None`: not checked, or cannot be told.
@@ -129,6 +163,120 @@ pub enum KeyAgreement {
         /// Size of the field in bits; 0 for a curve we do not know.
         bits: u32,
     },
-    /// A public key of another algorithm, by its object identifier.
+    /// A public key of another algorithm, by its object identifier; `""` where it could not be read.
     Other(String),
+}
+
+impl KeyAgreement {
+    /// It could not be told how the key is agreed on.
+    pub const UNREAD: Self = Self::Other(String::new());
+}
+
+impl SignedData {
+    /// Keeps of a CMS message what matters here.
+    fn from_cms(raw: &cms::SignedData<'_>, stopped: &mut Option<String>) -> Self {
+        let mut signed = Self {
+            content_type: raw.content_type.clone(),
+            bare: raw.bare,
+            unreadable_certificates: raw.other_certificates,
+            signers: raw.signers,
+            ..Self::default()
+        };
+        let mut named = None;
+        for certificate in &raw.certificates {
+            match Certificate::parse_with_identity(certificate.der) {
+                Ok((certificate, identity)) => {
+                    let index = signed.certificates.len();
+                    if named.is_none() && raw.signer.as_ref().is_some_and(|signer| is_named(&identity, signer.sid)) {
+                        named = Some(index);
+                    }
+                    signed.certificates.push(Arc::new(certificate));
+                }
+                Err(error) => {
+                    signed.unreadable_certificates += 1;
+                    let place = certificate.offset;
+                    cms::stop(stopped, || format!("CMS: certificate at offset {place}: {error}"));
+                }
+            }
+        }
+        if let Some(raw) = &raw.signer {
+            signed.digest.clone_from(&raw.digest);
+            signed.signature_algorithm.clone_from(&raw.signature_algorithm);
+            signed.signer = Some(Signer::from_cms(raw.sid, named));
+        }
+        signed
+    }
+}
+
+impl Signer {
+    fn from_cms(sid: cms::SignerIdentifier<'_>, certificate: Option<usize>) -> Self {
+        match sid {
+            cms::SignerIdentifier::IssuerAndSerialNumber { issuer, serial } => Self {
+                certificate,
+                issuer: x509::name::name(issuer).ok().map(|name| name.text),
+                serial: Some(x509::serial(serial)),
+                ..Self::default()
+            },
+            cms::SignerIdentifier::SubjectKeyIdentifier(identifier) => Self {
+                by_key_identifier: true,
+                certificate,
+                key_identifier: Some(x509::hex(identifier)),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// Whether a signer's identifier names the certificate of this identity. Names are compared by their bytes.
+fn is_named(identity: &x509::Identity<'_>, sid: cms::SignerIdentifier<'_>) -> bool {
+    match sid {
+        cms::SignerIdentifier::IssuerAndSerialNumber { issuer, serial } => {
+            identity.issuer == issuer && identity.serial == serial
+        }
+        cms::SignerIdentifier::SubjectKeyIdentifier(identifier) => identity.key_identifier == identifier,
+    }
+}
+
+/// KerberosTime ::= GeneralizedTime, `YYYYMMDDhhmmssZ`, RFC 4120 §5.2.3.
+fn kerberos_time(element: &Element<'_>) -> Result<KerberosTime, DerError> {
+    let number = |range: std::ops::Range<usize>| {
+        let digits = element.contents.get(range)?;
+        digits.iter().try_fold(0_i16, |number, digit| {
+            let digit = digit.is_ascii_digit().then(|| i16::from(digit - b'0'))?;
+            number.checked_mul(10)?.checked_add(digit)
+        })
+    };
+    let byte = |range| i8::try_from(number(range)?).ok();
+    let read = || {
+        if element.tag != Tag::GENERALIZED_TIME || element.contents.get(14..) != Some(b"Z") {
+            return None;
+        }
+        let date = jiff::civil::Date::new(number(0..4)?, byte(4..6)?, byte(6..8)?).ok()?;
+        // A leap second is as good as the second before it.
+        let time = jiff::civil::Time::new(byte(8..10)?, byte(10..12)?, byte(12..14)?.min(59), 0).ok()?;
+        jiff::tz::Offset::UTC.to_timestamp(date.to_datetime(time)).ok().map(KerberosTime)
+    };
+    read().ok_or(DerError { offset: element.offset, kind: crate::der::DerErrorKind::Value })
+}
+
+/// KDFAlgorithmId ::= SEQUENCE { kdf-id [0] OBJECT IDENTIFIER, … }, RFC 8636 §6.
+fn kdf(sequence: &Element<'_>) -> Result<String, DerError> {
+    let oid = sequence.reader().expect(Tag::context(0))?.inner_expect(Tag::OBJECT_IDENTIFIER)?;
+    Ok(algorithm::oid(oid.contents))
+}
+
+/// Reads the content of a CMS message with `read`; errors become a clause that begins with `what`.
+fn read_content(
+    what: &str,
+    content: Option<&[u8]>,
+    stopped: &mut Option<String>,
+    read: impl FnOnce(Reader<'_>) -> Result<(), DerError>,
+) {
+    let Some(content) = content else {
+        cms::stop(stopped, || format!("{what}: the CMS message has no content"));
+        return;
+    };
+    if let Err(error) = read(Reader::ber(content)) {
+        cms::stop(stopped, || format!("{what}: {error}"));
+    }
 }
