@@ -92,6 +92,8 @@ pub struct Element<'a> {
     pub whole: &'a [u8],
     /// Offset of its tag in the message.
     pub offset: usize,
+    /// Bytes that its length promises and its container lacks: 0 except from [`Reader::lax_element`].
+    pub missing: usize,
 }
 
 /// Reads elements one after another.
@@ -137,6 +139,22 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When the bytes end, or the length is one we do not read. The reader then stays where it was.
     pub fn element(&mut self) -> Result<Element<'a>, DerError> {
+        let mut ahead = *self;
+        let element = ahead.lax_element()?;
+        if element.missing > 0 {
+            return Err(DerError { offset: self.offset, kind: DerErrorKind::Truncated });
+        }
+        *self = ahead;
+        Ok(element)
+    }
+
+    /// Reads the next element even where it runs past its container: with what there is of its contents, and
+    /// `missing` saying how much is not. So that what a cut message still holds can be read.
+    ///
+    /// # Errors
+    /// When the bytes end before the contents begin, or the length is one we do not read. The reader then stays where
+    /// it was.
+    pub fn lax_element(&mut self) -> Result<Element<'a>, DerError> {
         let fail = |kind| DerError { offset: self.offset, kind };
         let (&tag, after) = self.rest.split_first().ok_or(fail(DerErrorKind::Truncated))?;
         if tag & 0x1f == 0x1f {
@@ -145,11 +163,12 @@ impl<'a> Reader<'a> {
         let (length, header) = length_of(after).map_err(fail)?;
         let header = header + 1;
         let end = header.checked_add(length).ok_or(fail(DerErrorKind::Length))?;
-        let whole = self.rest.get(..end).ok_or(fail(DerErrorKind::Truncated))?;
+        let whole = self.rest.get(..end).unwrap_or(self.rest);
         let contents = whole.get(header..).unwrap_or_default();
-        let element = Element { tag: Tag(tag), contents, whole, offset: self.offset };
-        self.rest = self.rest.get(end..).unwrap_or_default();
-        self.offset += end;
+        let missing = end - whole.len();
+        let element = Element { tag: Tag(tag), contents, whole, offset: self.offset, missing };
+        self.rest = self.rest.get(whole.len()..).unwrap_or_default();
+        self.offset += whole.len();
         Ok(element)
     }
 
@@ -177,6 +196,17 @@ impl<'a> Element<'a> {
     /// Reads what this element contains.
     pub fn reader(&self) -> Reader<'a> {
         Reader::at(self.contents, self.offset + (self.whole.len() - self.contents.len()))
+    }
+
+    /// Itself, when nothing of it is missing.
+    ///
+    /// # Errors
+    /// When it came from [`Reader::lax_element`] and runs past its container.
+    pub fn complete(self) -> Result<Self, DerError> {
+        if self.missing > 0 {
+            return Err(DerError { offset: self.offset, kind: DerErrorKind::Truncated });
+        }
+        Ok(self)
     }
 
     /// The one element inside an EXPLICIT tag.
@@ -300,6 +330,18 @@ mod tests {
         let oid = [6, 6, 0x2b, 6, 1, 5, 2, 3];
         assert_eq!(Reader::new(&oid).element().unwrap().object_identifier().unwrap(), "1.3.6.1.5.2.3");
         assert!(Reader::new(&[6, 2, 0x2b, 0x86]).element().unwrap().object_identifier().is_err());
+    }
+
+    #[test]
+    fn lax_reading_gives_what_there_is_of_a_cut_element() {
+        let mut reader = Reader::new(&[0x04, 5, 1, 2]);
+        let element = reader.lax_element().unwrap();
+        assert_eq!((element.contents, element.missing), (&[1, 2][..], 3));
+        assert_eq!(element.complete().unwrap_err().kind, DerErrorKind::Truncated);
+        assert!(reader.is_empty());
+        let mut header_only = Reader::new(&[0x04, 0x82, 1]);
+        assert_eq!(header_only.lax_element().unwrap_err().kind, DerErrorKind::Truncated);
+        assert_eq!(header_only.rest().len(), 3);
     }
 
     #[test]
