@@ -56,6 +56,8 @@ fn method_data(list: &Element<'_>, faults: &mut Faults) -> ErrorData {
         ([_only], Some((status, flags))) => {
             ErrorData::Extended { data_type: EXTENDED, status: Some(status), flags: Some(flags) }
         }
+        // Cut inside that value: it may have been either.
+        ([PaData { kind: PaType(EXTENDED), .. }], None) if list.missing > 0 => ErrorData::Unknown(list.contents.len()),
         _ => ErrorData::MethodData(entries),
     }
 }
@@ -106,6 +108,10 @@ fn single(sequence: &Element<'_>, faults: &mut Faults) -> Option<ErrorData> {
     if EXTENDED_TYPES.contains(&data_type) && (length == 0 || status.is_some()) {
         let (status, flags) = status.map_or((None, None), |(status, flags)| (Some(status), flags));
         return Some(ErrorData::Extended { data_type, status, flags });
+    }
+    // Cut before its value was complete: it may have been either.
+    if EXTENDED_TYPES.contains(&data_type) && sequence.missing > 0 {
+        return None;
     }
     Some(ErrorData::MethodData(vec![entry]))
 }

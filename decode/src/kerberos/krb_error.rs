@@ -3,7 +3,7 @@
 use super::error_data::error_data;
 use super::fields::{self, Faults, Fields};
 use super::principal::principal;
-use super::{ErrorCode, KrbError};
+use super::{ErrorCode, ErrorData, KrbError};
 use crate::der::{DerError, DerErrorKind, Element, Tag};
 
 /// Reads KRB-ERROR. `None` when it has no readable error code: what is left of it would say nothing.
@@ -58,8 +58,16 @@ pub(super) fn krb_error(sequence: &Element<'_>, mut faults: Faults) -> Option<Kr
             10 => error.sname = principal(value, "sname", &mut faults),
             11 => error.e_text = faults.keep("e-text", fields::text(value)),
             12 if value.tag == Tag::OCTET_STRING => {
-                error.e_data = Some(error_data(value.contents, value.reader().offset(), &mut faults));
-                faults.keep("e-data", value.complete());
+                let data = error_data(value.contents, value.reader().offset(), &mut faults);
+                let whole = faults.keep("e-data", value.complete()).is_some();
+                // Of cut data a list tells something; its length, or that it is empty, would be untrue.
+                let says_nothing = match &data {
+                    ErrorData::MethodData(list) => list.is_empty(),
+                    ErrorData::TypedData(list) => list.is_empty(),
+                    ErrorData::Extended { .. } => false,
+                    ErrorData::Unknown(_) => true,
+                };
+                error.e_data = (whole || !says_nothing).then_some(data);
             }
             12 => faults.note("e-data", DerError { offset: value.offset, kind: DerErrorKind::Tag }),
             _ => {}
