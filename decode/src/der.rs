@@ -99,6 +99,8 @@ pub struct Element<'a> {
     header: usize,
     /// Whether what it contains may have indefinite lengths.
     ber: bool,
+    /// Bytes that its length promises and its container lacks: 0 except from [`Reader::lax_element`].
+    pub missing: usize,
 }
 
 /// Reads elements one after another.
@@ -152,6 +154,22 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When the bytes end, or the length is one we do not read. The reader then stays where it was.
     pub fn element(&mut self) -> Result<Element<'a>, DerError> {
+        let mut ahead = *self;
+        let element = ahead.lax_element()?;
+        if element.missing > 0 {
+            return Err(DerError { offset: self.offset, kind: DerErrorKind::Truncated });
+        }
+        *self = ahead;
+        Ok(element)
+    }
+
+    /// Reads the next element even where it runs past its container: with what there is of its contents, and
+    /// `missing` saying how much is not. So that what a cut message still holds can be read.
+    ///
+    /// # Errors
+    /// When the bytes end before the contents begin, or the length is one we do not read. The reader then stays where
+    /// it was.
+    pub fn lax_element(&mut self) -> Result<Element<'a>, DerError> {
         let fail = |kind| DerError { offset: self.offset, kind };
         let (&tag, after) = self.rest.split_first().ok_or(fail(DerErrorKind::Truncated))?;
         if tag & 0x1f == 0x1f {
@@ -164,11 +182,12 @@ impl<'a> Reader<'a> {
         let header = header + 1;
         let contents_end = header.checked_add(length).ok_or(fail(DerErrorKind::Length))?;
         let end = contents_end.checked_add(trailer).ok_or(fail(DerErrorKind::Length))?;
-        let whole = self.rest.get(..end).ok_or(fail(DerErrorKind::Truncated))?;
-        let contents = whole.get(header..contents_end).unwrap_or_default();
-        let element = Element { tag: Tag(tag), contents, whole, offset: self.offset, header, ber: self.ber };
-        self.rest = self.rest.get(end..).unwrap_or_default();
-        self.offset += end;
+        let whole = self.rest.get(..end).unwrap_or(self.rest);
+        let contents = whole.get(header..contents_end.min(whole.len())).unwrap_or_default();
+        let missing = end - whole.len();
+        let element = Element { tag: Tag(tag), contents, whole, offset: self.offset, header, ber: self.ber, missing };
+        self.rest = self.rest.get(whole.len()..).unwrap_or_default();
+        self.offset += whole.len();
         Ok(element)
     }
 
@@ -196,6 +215,17 @@ impl<'a> Element<'a> {
     /// Reads what this element contains.
     pub fn reader(&self) -> Reader<'a> {
         Reader { rest: self.contents, offset: self.offset + self.header, ber: self.ber }
+    }
+
+    /// Itself, when nothing of it is missing.
+    ///
+    /// # Errors
+    /// When it came from [`Reader::lax_element`] and runs past its container.
+    pub fn complete(self) -> Result<Self, DerError> {
+        if self.missing > 0 {
+            return Err(DerError { offset: self.offset, kind: DerErrorKind::Truncated });
+        }
+        Ok(self)
     }
 
     /// The one element inside an EXPLICIT tag.
@@ -374,6 +404,18 @@ mod tests {
         assert_eq!(Reader::ber(&bytes).element().unwrap_err().kind, DerErrorKind::Depth);
         bytes.truncate(8);
         assert_eq!(Reader::ber(&bytes).element().unwrap_err().kind, DerErrorKind::Truncated);
+    }
+
+    #[test]
+    fn lax_reading_gives_what_there_is_of_a_cut_element() {
+        let mut reader = Reader::new(&[0x04, 5, 1, 2]);
+        let element = reader.lax_element().unwrap();
+        assert_eq!((element.contents, element.missing), (&[1, 2][..], 3));
+        assert_eq!(element.complete().unwrap_err().kind, DerErrorKind::Truncated);
+        assert!(reader.is_empty());
+        let mut header_only = Reader::new(&[0x04, 0x82, 1]);
+        assert_eq!(header_only.lax_element().unwrap_err().kind, DerErrorKind::Truncated);
+        assert_eq!(header_only.rest().len(), 3);
     }
 
     #[test]

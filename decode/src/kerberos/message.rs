@@ -1,17 +1,19 @@
 //! The messages, as far as they are readable: encrypted parts are lengths, never bytes.
 //!
 //! Every field is optional where a damaged or unusual message may lack it: a message that breaks off keeps what
-//! came before (`stopped` says where it broke).
+//! came before, one with a field that cannot be read keeps the others, and `stopped` says what was wrong first.
 
 use std::fmt;
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::{EncryptionType, ErrorCode, NtStatus, PaType, pkinit};
 use crate::WireText;
 
 /// One Kerberos message.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "events keep a message boxed: boxing its variants would do so twice")]
 pub enum Message {
     /// AS-REQ or TGS-REQ, RFC 4120 §5.4.1.
     KdcRequest(KdcRequest),
@@ -20,20 +22,68 @@ pub enum Message {
     /// AP-REQ, RFC 4120 §5.5.1.
     ApRequest(ApRequest),
     /// AP-REP, RFC 4120 §5.5.2.
-    ApReply(EncryptedPart),
+    ApReply(Sealed),
     /// KRB-ERROR, RFC 4120 §5.9.1.
     Error(KrbError),
-    /// KRB-SAFE, RFC 4120 §5.6.1. Its user data is not kept.
-    Safe,
+    /// KRB-SAFE, RFC 4120 §5.6.1. Its user data and checksum are not kept.
+    Safe {
+        /// What could not be read first, as a clause.
+        stopped: Option<String>,
+    },
     /// KRB-PRIV, RFC 4120 §5.7.1.
-    Private(EncryptedPart),
+    Private(Sealed),
     /// KRB-CRED, RFC 4120 §5.8.1.
     Credential {
         /// The tickets handed over.
         tickets: Vec<Ticket>,
         /// The encrypted keys.
-        enc_part: EncryptedPart,
+        enc_part: Option<EncryptedPart>,
+        /// What could not be read first, as a clause.
+        stopped: Option<String>,
     },
+}
+
+impl Message {
+    /// Its name in machine output: `as-req`, `krb-error`, ….
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::KdcRequest(request) => match request.stage {
+                Stage::As => "as-req",
+                Stage::Tgs => "tgs-req",
+            },
+            Self::KdcReply(reply) => match reply.stage {
+                Stage::As => "as-rep",
+                Stage::Tgs => "tgs-rep",
+            },
+            Self::ApRequest(_) => "ap-req",
+            Self::ApReply(_) => "ap-rep",
+            Self::Error(_) => "krb-error",
+            Self::Safe { .. } => "krb-safe",
+            Self::Private(_) => "krb-priv",
+            Self::Credential { .. } => "krb-cred",
+        }
+    }
+
+    /// What could not be read first, as a clause; `None` when everything was read.
+    pub fn stopped(&self) -> Option<&str> {
+        match self {
+            Self::KdcRequest(request) => request.stopped.as_deref(),
+            Self::KdcReply(reply) => reply.stopped.as_deref(),
+            Self::ApRequest(request) => request.stopped.as_deref(),
+            Self::ApReply(sealed) | Self::Private(sealed) => sealed.stopped.as_deref(),
+            Self::Error(error) => error.stopped.as_deref(),
+            Self::Safe { stopped } | Self::Credential { stopped, .. } => stopped.as_deref(),
+        }
+    }
+}
+
+/// AP-REP or KRB-PRIV: a message of which nothing but an encrypted part travels.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// The encrypted part.
+    pub enc_part: Option<EncryptedPart>,
+    /// What could not be read first, as a clause.
+    pub stopped: Option<String>,
 }
 
 /// Which of the two exchanges with a KDC.
@@ -52,8 +102,8 @@ pub struct KdcRequest {
     pub stage: Stage,
     /// Pre-authentication data, in order.
     pub padata: Vec<PaData>,
-    /// KDC-options, the most significant bit is option 0.
-    pub kdc_options: u32,
+    /// KDC-options, the most significant bit is option 0. `None` when the message broke off before.
+    pub kdc_options: Option<u32>,
     /// The client; absent in most TGS-REQs.
     pub cname: Option<PrincipalName>,
     /// The realm asked.
@@ -78,7 +128,7 @@ pub struct KdcRequest {
     pub pkinit: Option<Box<pkinit::Request>>,
     /// PA-FX-FAST, where present.
     pub fast: Option<FastArmor>,
-    /// Where decoding had to stop, as a clause; the fields before it hold.
+    /// What could not be read first, as a clause, in the ticket and the armor as well; every other field holds.
     pub stopped: Option<String>,
 }
 
@@ -106,7 +156,7 @@ pub struct KdcReply {
     pub enc_part: Option<EncryptedPart>,
     /// PA-PK-AS-REP, where present and readable.
     pub pkinit: Option<Box<pkinit::Reply>>,
-    /// Where decoding had to stop, as a clause.
+    /// What could not be read first, as a clause; every other field holds.
     pub stopped: Option<String>,
 }
 
@@ -120,12 +170,14 @@ impl KdcReply {
 /// AP-REQ.
 #[derive(Clone, Debug)]
 pub struct ApRequest {
-    /// AP-options, the most significant bit is option 0.
-    pub ap_options: u32,
+    /// AP-options, the most significant bit is option 0. `None` when the message broke off before.
+    pub ap_options: Option<u32>,
     /// The ticket presented.
     pub ticket: Option<Ticket>,
     /// The encrypted authenticator.
     pub authenticator: Option<EncryptedPart>,
+    /// What could not be read first, as a clause.
+    pub stopped: Option<String>,
 }
 
 /// KRB-ERROR.
@@ -153,7 +205,7 @@ pub struct KrbError {
     pub e_text: Option<WireText>,
     /// Further data, by its form.
     pub e_data: Option<ErrorData>,
-    /// Where decoding had to stop, as a clause.
+    /// What could not be read first, as a clause; every other field holds.
     pub stopped: Option<String>,
 }
 
@@ -164,11 +216,11 @@ pub enum ErrorData {
     MethodData(Vec<PaData>),
     /// TYPED-DATA, RFC 4120 §5.9.1 and RFC 4556 §3.1.3: the types present.
     TypedData(Vec<i32>),
-    /// KERB-ERROR-DATA, MS-KILE 2.2.1.
+    /// KERB-ERROR-DATA, MS-KILE 2.2.1, or what Samba writes in its place.
     Extended {
         /// `data-type`: 3 carries an NTSTATUS, 2 says that clock skew was allowed for.
         data_type: i32,
-        /// The NTSTATUS of KERB_EXT_ERROR, MS-KILE 2.2.2.
+        /// The NTSTATUS of KERB_EXT_ERROR, MS-KILE 2.2.2. `None` when there is no value, or not one of that form.
         status: Option<NtStatus>,
         /// Its flags.
         flags: Option<u32>,
@@ -182,7 +234,7 @@ pub enum ErrorData {
 pub struct PaData {
     /// Its type.
     pub kind: PaType,
-    /// Length of its value in bytes.
+    /// Length of its value in bytes, as the message states it; 0 when it breaks off before.
     pub length: usize,
 }
 
@@ -193,6 +245,8 @@ pub struct FastArmor {
     pub armor_type: Option<i32>,
     /// The armor's AP-REQ.
     pub armor: Option<Box<ApRequest>>,
+    /// The request proper.
+    pub enc_part: Option<EncryptedPart>,
 }
 
 /// A ticket, RFC 4120 §5.3.
@@ -206,13 +260,22 @@ pub struct Ticket {
     pub etype: Option<EncryptionType>,
     /// Version of the key it is encrypted with; upper 16 bits name a read-only DC (MS-KILE 3.1.5.8).
     pub kvno: Option<i64>,
-    /// Recognises the ticket wherever it appears.
-    pub id: TicketId,
+    /// Recognises the ticket wherever it appears. `None` when its encrypted part is not there as a whole.
+    pub id: Option<TicketId>,
 }
 
 /// A truncated hash of a ticket's encrypted part: equal for the same ticket, useless to attack it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TicketId(pub u64);
+
+impl TicketId {
+    /// Hashes the encrypted part of a ticket.
+    pub(super) fn of(cipher: &[u8]) -> Self {
+        // The prefix keeps the value apart from any other hash of the same bytes that someone may publish.
+        let hash = Sha256::new().chain_update(b"hellotrace ticket").chain_update(cipher).finalize();
+        Self(hash.iter().take(8).fold(0, |id, &byte| (id << 8) | u64::from(byte)))
+    }
+}
 
 /// 16 hex digits.
 impl fmt::Display for TicketId {
@@ -234,7 +297,7 @@ pub struct EncryptedPart {
     pub etype: EncryptionType,
     /// Key version.
     pub kvno: Option<i64>,
-    /// Length of the cipher text in bytes.
+    /// Length of the cipher text in bytes, as the message states it; 0 when it breaks off before.
     pub length: usize,
 }
 
@@ -288,7 +351,7 @@ pub struct HostAddress {
     pub text: WireText,
 }
 
-/// KerberosTime, RFC 4120 §5.2.3: whole seconds, UTC. `None` inside: not a date that exists.
+/// KerberosTime, RFC 4120 §5.2.3: whole seconds, UTC. Always a date that exists; others are `None` in their message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KerberosTime(pub Timestamp);
 

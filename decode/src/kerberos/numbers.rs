@@ -1,10 +1,15 @@
 //! Numbers of the Kerberos registries with their names. Unknown numbers survive and print as numbers.
+//!
+//! One file a registry. Where a number decides what an administrator does next, `meaning` says in plain words what it
+//! stands for in a Windows sign-in; the words are about what is known, not about what to do.
 
 use std::fmt;
 
-/// Defines a newtype over a wire number with named values; `name()` is `None` for the others.
+/// Defines a newtype over a wire number with named values; `name()` and `meaning()` are `None` for the others.
 macro_rules! wire_number {
-    ($(#[$doc:meta])* $type:ident($inner:ty) { $($constant:ident = $value:expr, $name:expr;)* }) => {
+    ($(#[$doc:meta])* $type:ident($inner:ty) {
+        $($constant:ident = $value:expr, $name:expr $(, $meaning:expr)?;)*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $type(pub $inner);
@@ -20,63 +25,54 @@ macro_rules! wire_number {
                 }
             }
 
+            /// What it means in plain words, where that says more than the name: a clause without a full stop.
+            pub fn meaning(self) -> Option<&'static str> {
+                match self {
+                    $($(Self::$constant => Some($meaning),)?)*
+                    _ => None,
+                }
+            }
+
             /// Every named value, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$constant),*];
         }
 
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, "{}({})", stringify!($type), self.0)
             }
         }
     };
 }
 
-wire_number! {
-    /// Type of pre-authentication data: RFC 4120 §7.5.2, RFC 4556, 6113, 6806, 8070, MS-KILE 3.1.5.1.
-    PaType(i32) {
-        TGS_REQ = 1, "PA-TGS-REQ";
-        ENC_TIMESTAMP = 2, "PA-ENC-TIMESTAMP";
-        PK_AS_REQ = 16, "PA-PK-AS-REQ";
-        PK_AS_REP = 17, "PA-PK-AS-REP";
-        FX_FAST = 136, "PA-FX-FAST";
-        FX_ERROR = 137, "PA-FX-ERROR";
-        ENCRYPTED_CHALLENGE = 138, "PA-ENCRYPTED-CHALLENGE";
-        AS_FRESHNESS = 150, "PA-AS-FRESHNESS";
-        KERB_KEY_LIST_REQ = 161, "KERB-KEY-LIST-REQ";
-    }
-}
+mod encryption_type;
+mod error_code;
+mod name_type;
+mod nt_status;
+mod pa_type;
 
-wire_number! {
-    /// Error code of a KRB-ERROR: RFC 4120 §7.5.9, RFC 4556 §3.1.3, RFC 6113, 8070, 8636.
-    ErrorCode(i32) {
-        PREAUTH_REQUIRED = 25, "KDC_ERR_PREAUTH_REQUIRED";
-    }
-}
+pub use encryption_type::EncryptionType;
+pub use error_code::ErrorCode;
+pub use name_type::NameType;
+pub use nt_status::NtStatus;
+pub use pa_type::PaType;
 
-wire_number! {
-    /// Encryption type: RFC 3961 registry, RFC 4556 §3.1.4, MS-KILE.
-    EncryptionType(i32) {
-        AES256_CTS_HMAC_SHA1_96 = 18, "aes256-cts-hmac-sha1-96";
-    }
-}
-
-wire_number! {
-    /// NTSTATUS value of MS-ERREF 2.3.1.
-    NtStatus(u32) {
-        ACCOUNT_DISABLED = 0xc000_0072, "STATUS_ACCOUNT_DISABLED";
-    }
-}
-
-/// `62 KDC_ERR_CLIENT_NOT_TRUSTED`; the number alone where it has no name.
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "{} {name}", self.0),
-            None => write!(f, "{}", self.0),
+/// Implements `Display` as number and name: `62 KDC_ERR_CLIENT_NOT_TRUSTED`.
+macro_rules! display_with_name {
+    ($($type:ident)*) => {$(
+        /// Number and name; the number alone where it has no name.
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.name() {
+                    Some(name) => write!(f, "{} {name}", self.0),
+                    None => write!(f, "{}", self.0),
+                }
+            }
         }
-    }
+    )*};
 }
+
+display_with_name! { EncryptionType ErrorCode NameType PaType }
 
 /// `0xc0000072 STATUS_ACCOUNT_DISABLED`.
 impl fmt::Display for NtStatus {
@@ -84,6 +80,62 @@ impl fmt::Display for NtStatus {
         match self.name() {
             Some(name) => write!(f, "0x{:08x} {name}", self.0),
             None => write!(f, "0x{:08x}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EncryptionType, ErrorCode, NameType, NtStatus, PaType};
+
+    #[test]
+    fn tables_are_sorted_and_without_repeats() {
+        assert!(ErrorCode::ALL.is_sorted_by(|a, b| a < b));
+        assert!(NtStatus::ALL.is_sorted_by(|a, b| a < b));
+        assert!(PaType::ALL.is_sorted_by(|a, b| a < b));
+        assert!(EncryptionType::ALL.is_sorted_by(|a, b| a < b));
+        assert!(NameType::ALL.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn unknown_numbers_survive_and_print() {
+        assert_eq!(ErrorCode(250).to_string(), "250");
+        assert_eq!(ErrorCode(-1).name(), None);
+        assert_eq!(NtStatus(0xc0ff_ee00).to_string(), "0xc0ffee00");
+        assert_eq!(format!("{:?}", PaType(9999)), "PaType(9999)");
+        assert_eq!(EncryptionType(-135).to_string(), "-135 rc4-hmac-old-exp");
+    }
+
+    #[test]
+    fn names_are_those_of_the_registries() {
+        assert_eq!(ErrorCode(62).to_string(), "62 KDC_ERR_CLIENT_NOT_TRUSTED");
+        assert_eq!(ErrorCode::PADATA_TYPE_NOSUPP.0, 16);
+        assert_eq!(ErrorCode(30).name(), None);
+        assert_eq!(NtStatus(0xc000_0072).to_string(), "0xc0000072 STATUS_ACCOUNT_DISABLED");
+        assert_eq!(PaType(16).to_string(), "16 PA-PK-AS-REQ");
+        assert_eq!(NameType(10).to_string(), "10 NT-ENTERPRISE");
+    }
+
+    #[test]
+    fn every_error_code_and_status_has_a_plain_meaning() {
+        for code in ErrorCode::ALL {
+            let meaning = code.meaning().unwrap_or_else(|| panic!("{code} has no meaning"));
+            assert!(!meaning.ends_with('.') && meaning.len() < 120, "{code}: {meaning}");
+        }
+        for status in NtStatus::ALL {
+            let meaning = status.meaning().unwrap_or_else(|| panic!("{status} has no meaning"));
+            assert!(!meaning.ends_with('.') && meaning.len() < 120, "{status}: {meaning}");
+        }
+        assert_eq!(ErrorCode(250).meaning(), None);
+    }
+
+    #[test]
+    fn weak_encryption_types_are_those_the_ietf_deprecated() {
+        for weak in [1, 3, 16, 23, 24, -128, -133, -135] {
+            assert!(EncryptionType(weak).is_weak(), "{weak}");
+        }
+        for strong in [17, 18, 19, 20, 25, 26, 15, 999] {
+            assert!(!EncryptionType(strong).is_weak(), "{strong}");
         }
     }
 }
