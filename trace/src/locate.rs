@@ -93,9 +93,8 @@ impl Locator {
     }
 
     fn ask(&mut self, message: &dns::Message, seen: Seen, client: Endpoint, server: Endpoint) {
-        let Some((question, locator)) = message.questions.iter().find_map(|question| {
-            (question.kind == dns::SRV).then(|| dns::locator(&question.name)).flatten().map(|found| (question, found))
-        }) else {
+        let Some(locator) = message.locator() else { return };
+        let Some(question) = message.questions.iter().find(|question| dns::Locator::of(&question.name).is_some()) else {
             return;
         };
         let key = (client, server, message.id);
@@ -132,7 +131,7 @@ impl Locator {
             client: client.address,
             server: server.address,
             name: question.name.clone(),
-            domain: locator.domain,
+            domain: locator.domain.to_unicode(),
             site: locator.site.is_some(),
             asked: vec![seen],
             answer: None,

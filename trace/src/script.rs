@@ -57,6 +57,8 @@ const REALM: &str = "CORP.EXAMPLE";
 /// The certification authority unless told otherwise.
 const ISSUER: &str = "CN=Lab CA,DC=corp,DC=example";
 const DAY: i64 = 86_400;
+/// QTYPE of SRV records.
+const SRV: u16 = 33;
 
 /// What a script leads to.
 #[derive(Debug)]
@@ -408,6 +410,7 @@ impl Line<'_> {
         let address = (kind == "a-answer").then(|| answer.parse().ok()).flatten();
         dns::Message {
             response: kind != "srv",
+            opcode: 0,
             id: u16::try_from(self.number("id").unwrap_or(1)).unwrap_or(1),
             authoritative: true,
             truncated: false,
@@ -417,7 +420,7 @@ impl Line<'_> {
                 "refused" => 5,
                 _ => 0,
             }),
-            questions: vec![dns::Question { name: name.clone(), kind: if kind == "a-answer" { 1 } else { dns::SRV } }],
+            questions: vec![dns::Question { name: name.clone(), kind: if kind == "a-answer" { 1 } else { SRV } }],
             srv: if answer == "found" { vec![service] } else { Vec::new() },
             addresses: address.map(|address| vec![dns::Address { name, address }]).unwrap_or_default(),
             other_answers: 0,

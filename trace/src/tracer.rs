@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use capture::{Batch, CaptureTime, Damage, Losses, PacketId};
 use decode::{
     Event, Gap, GapKind, Message, Protocol, Seen,
-    shard::{Shard, shard_of},
+    shard::{Config, Shard, shard_of},
     wire::{Unit, Wire},
 };
 use rayon::prelude::*;
@@ -47,13 +47,15 @@ pub struct Decoding {
 /// A shard and the events it has produced since the last merge.
 struct Lane {
     shard: Shard,
+    config: Config,
     events: Vec<Event>,
 }
 
 impl Decoding {
     /// Starts with nothing.
     pub fn new(settings: Settings) -> Self {
-        let lanes = || Lane { shard: Shard::new(), events: Vec::new() };
+        let config = Config::for_shards(settings.shards.max(1));
+        let lanes = || Lane { shard: Shard::new(config), config, events: Vec::new() };
         Self {
             wire: Wire::new(),
             shards: std::iter::repeat_with(lanes).take(settings.shards.max(1)).collect(),
@@ -116,7 +118,7 @@ impl Decoding {
     pub fn account(&self, visibility: &mut crate::Visibility) {
         let counters = self.wire.counters();
         visibility.packets = counters.packets;
-        visibility.cut_packets = counters.cut_packets;
+        visibility.cut_packets = counters.cut;
         visibility.unread_links = counters.unknown_links.iter().map(|(link, count)| (link.0, *count)).collect();
         visibility.bytes = self.bytes;
         visibility.first = self.first_time;
@@ -157,7 +159,7 @@ impl Lane {
     fn run(&mut self, work: impl FnOnce(&mut Shard, &mut Vec<Event>)) {
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut self.shard, &mut self.events)));
         if outcome.is_err() {
-            self.shard = Shard::new();
+            self.shard = Shard::new(self.config);
             let seen = self.events.last().map_or(Seen::in_packet(PacketId::FIRST, CaptureTime(0)), |event| event.seen);
             let gap = Gap {
                 kind: GapKind::Undecodable,
