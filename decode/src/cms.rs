@@ -5,6 +5,7 @@
 //! the key identifier as Heimdal tags it. Signatures and signed attributes are passed over; nothing is verified.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::der::{DerError, DerErrorKind, Element, Reader, Tag};
 use crate::x509::algorithm;
@@ -19,7 +20,7 @@ pub const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
 pub const ENVELOPED_DATA: &str = "1.2.840.113549.1.7.3";
 
 /// SignedData, RFC 5652 §5.1, as far as it could be read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct SignedData<'a> {
     /// It came without a ContentInfo around it.
     pub bare: bool,
@@ -37,6 +38,19 @@ pub struct SignedData<'a> {
     pub signers: usize,
     /// Where reading had to stop, as a clause; what was read before it holds.
     pub stopped: Option<String>,
+}
+
+/// Without the content, which may hold tokens.
+impl fmt::Debug for SignedData<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedData")
+            .field("content_type", &self.content_type)
+            .field("content_bytes", &self.content.as_ref().map(|content| content.len()))
+            .field("certificates", &self.certificates.len())
+            .field("signer", &self.signer)
+            .field("stopped", &self.stopped)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One certificate in a SignedData.

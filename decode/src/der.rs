@@ -28,6 +28,8 @@ pub enum DerErrorKind {
     Value,
     /// Nested deeper than our limit.
     Depth,
+    /// More entries than our limit.
+    Limit,
 }
 
 impl fmt::Display for DerError {
@@ -38,6 +40,7 @@ impl fmt::Display for DerError {
             DerErrorKind::Tag => "an unexpected tag",
             DerErrorKind::Value => "a value is not of its type",
             DerErrorKind::Depth => "nested too deep",
+            DerErrorKind::Limit => "more entries than are read",
         };
         write!(f, "{what} at offset {}", self.offset)
     }

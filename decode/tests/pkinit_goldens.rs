@@ -82,10 +82,10 @@ fn key_trust_of_heimdal() {
     assert_eq!(signed.digest.as_deref(), Some("sha512"));
     assert_eq!(signed.signature_algorithm.as_deref(), Some("rsa-sha512"));
     assert_eq!((signed.signers, signed.unreadable_certificates, signed.certificates.len()), (1, 0, 1));
-    let signer = signed.signer.as_ref().unwrap();
-    assert!(signer.by_key_identifier, "a0 16 04 14 is a key identifier, tagged EXPLICIT");
-    assert_eq!(signer.key_identifier.as_deref(), Some("d5ca3f4a3695a08450342deddf25b9c1720300c5"));
-    assert_eq!((signer.certificate, signer.verified), (Some(0), None));
+    let by = signed.signer.as_ref().unwrap();
+    assert!(by.by_key_identifier, "a0 16 04 14 is a key identifier, tagged EXPLICIT");
+    assert_eq!(by.key_identifier.as_deref(), Some("d5ca3f4a3695a08450342deddf25b9c1720300c5"));
+    assert_eq!((by.certificate, by.verified), (Some(0), None));
     assert!(signed.signer_certificate().unwrap().self_signed);
 }
 

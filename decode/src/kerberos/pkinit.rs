@@ -280,3 +280,35 @@ fn read_content(
         cms::stop(stopped, || format!("{what}: {error}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::kerberos_time;
+    use crate::der::Reader;
+
+    fn time(text: &str) -> Option<String> {
+        let bytes = [&[0x18, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+        kerberos_time(&Reader::new(&bytes).element().unwrap()).ok().map(|time| time.to_string())
+    }
+
+    #[test]
+    fn times_are_whole_seconds_of_utc() {
+        assert_eq!(time("20191220164440Z").as_deref(), Some("2019-12-20T16:44:40.000000000Z"));
+        assert_eq!(time("20161231235960Z").as_deref(), Some("2016-12-31T23:59:59.000000000Z"), "a leap second");
+    }
+
+    #[test]
+    fn what_is_no_date_is_no_time() {
+        for text in [
+            "",
+            "20191320164440Z",
+            "20190230000000Z",
+            "20191220164440",
+            "2019122016444Z",
+            "20191220164440.5Z",
+            "2019122016+440Z",
+        ] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
+}

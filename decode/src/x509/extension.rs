@@ -47,7 +47,7 @@ pub(crate) fn apply(certificate: &mut Certificate, oid: &str, value: &[u8]) {
 /// Puts `entry` into `list`, unless it is full.
 fn keep<T>(list: &mut Vec<T>, entry: T, offset: usize) -> Result<(), DerError> {
     if list.len() >= MAX_NAMES {
-        return Err(DerError { offset, kind: DerErrorKind::Depth });
+        return Err(DerError { offset, kind: DerErrorKind::Limit });
     }
     list.push(entry);
     Ok(())

@@ -49,7 +49,7 @@ pub(crate) fn name(der: &[u8]) -> Result<Name, DerError> {
             }
         }
         if parts.len() >= MAX_NAME_PARTS {
-            return Err(DerError { offset: set.offset, kind: DerErrorKind::Depth });
+            return Err(DerError { offset: set.offset, kind: DerErrorKind::Limit });
         }
         parts.push(text);
     }

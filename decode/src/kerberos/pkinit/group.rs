@@ -39,7 +39,11 @@ const GROUPS: [(&str, &str); 13] = [
 
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use super::{GROUPS, name};
+    use crate::x509::key::bit_length;
+
+    /// A name and a prime in hex a line, from the formulas of the documents above.
+    const PRIMES: &str = include_str!("../../../tests/data/pkinit/primes.txt");
 
     /// Oakley group 2 as RFC 2409 §6.2 prints it.
     const GROUP_2: &str = "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD\
@@ -49,6 +53,19 @@ mod tests {
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
         digits.chunks(2).map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_group_is_known_by_its_prime() {
+        let mut seen = 0;
+        for line in PRIMES.lines() {
+            let (known, prime) = line.split_once(' ').unwrap();
+            let prime = bytes(prime);
+            assert_eq!(name(&prime), Some(known));
+            assert!(known.ends_with(&bit_length(&prime).to_string()), "{known}");
+            seen += 1;
+        }
+        assert_eq!(seen, GROUPS.len());
     }
 
     #[test]

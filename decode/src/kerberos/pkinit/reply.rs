@@ -121,3 +121,17 @@ fn public_value_bits(bits: &[u8]) -> Option<u32> {
     };
     u32::try_from(bytes).ok()?.checked_mul(8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::public_value_bits;
+
+    #[test]
+    fn public_values_of_every_kind_have_a_size() {
+        assert_eq!(public_value_bits(&[2, 3, 0, 0xff, 0xff]), Some(16));
+        assert_eq!(public_value_bits(&[&[4_u8][..], &[9; 64]].concat()), Some(256));
+        assert_eq!(public_value_bits(&[&[3_u8][..], &[9; 48]].concat()), Some(384));
+        assert_eq!(public_value_bits(&[4, 9, 9, 9]), None);
+        assert_eq!(public_value_bits(&[]), None);
+    }
+}

@@ -122,7 +122,7 @@ fn list<T>(tagged: &Element<'_>, read: impl Fn(&Element<'_>) -> Result<T, DerErr
     while !reader.is_empty() {
         let entry = reader.expect(Tag::SEQUENCE)?;
         if entries.len() >= MAX_LIST {
-            return Err(DerError { offset: entry.offset, kind: DerErrorKind::Depth });
+            return Err(DerError { offset: entry.offset, kind: DerErrorKind::Limit });
         }
         entries.push(read(&entry)?);
     }
