@@ -1,7 +1,7 @@
 //! Error codes of KRB-ERROR. The constants drop the registry's prefix (`KDC_ERR_`, `KRB_AP_ERR_`, `KRB_ERR_`).
 
 wire_number! {
-    /// Error code of a KRB-ERROR: RFC 4120 §7.5.9, RFC 4556 §3.1.3, RFC 6113 §5, RFC 6560 §6, RFC 8070 §4, RFC 8636 §8.
+    /// Error code of a KRB-ERROR: RFC 4120 §7.5.9, RFC 4556 §3.1.3, and RFC 6113, 6560, 8070, 8636.
     ErrorCode(i32) {
         NONE = 0, "KDC_ERR_NONE", "no error";
         NAME_EXP = 1, "KDC_ERR_NAME_EXP", "the client's account has expired (Windows says 18 instead)";

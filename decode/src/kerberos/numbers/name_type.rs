@@ -1,7 +1,7 @@
 //! Types of principal names.
 
 wire_number! {
-    /// Type of a principal name: RFC 4120 §6.2, RFC 6806 §5, RFC 8062 §2, MS-KILE 3.3.5.6.1.
+    /// Type of a principal name: RFC 4120 §6.2, RFC 6111, RFC 6806; the negative ones are Microsoft's.
     NameType(i32) {
         ENT_PRINCIPAL_AND_ID = -130, "NT-ENT-PRINCIPAL-AND-ID";
         MS_PRINCIPAL_AND_ID = -129, "NT-MS-PRINCIPAL-AND-ID";
