@@ -9,7 +9,8 @@ pub trait Source: Send {
     /// Clears `batch` and fills it with the next packets, all within one tick of capture time.
     ///
     /// The batch ends where the clock of the capture passes a whole second; the next batch then starts with
-    /// that tick. Where a batch ends otherwise (its size) must not matter to anyone.
+    /// that tick. Where a batch ends otherwise (its size) must not matter to anyone. A batch that carries damage ends
+    /// with it, so its place among the packets is plain.
     ///
     /// # Errors
     /// Only what makes going on impossible, such as a failing disk. Damage in the data is not an error.

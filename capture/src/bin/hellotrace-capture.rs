@@ -171,7 +171,8 @@ impl From<io::Error> for Stopped {
 }
 
 fn list() -> Result<(), Stopped> {
-    let devices = Device::list().map_err(|error| Stopped::Because(format!("cannot list interfaces: {error}")))?;
+    let devices =
+        Device::list().map_err(|error| Stopped::Because(format!("cannot list interfaces: {}", words(&error))))?;
     let mut out = io::stdout().lock();
     for device in devices {
         let addresses: Vec<_> = device.addresses.iter().map(|address| address.addr.to_string()).collect();
@@ -202,7 +203,7 @@ fn open(name: &str, snaplen: u32) -> Result<Capture<Active>, Stopped> {
 fn install_filter(device: &mut Capture<Active>, chosen: Option<&str>) -> Result<String, Stopped> {
     if let Some(filter) = chosen {
         if !filter.trim().is_empty() {
-            let wrong = |error| Stopped::Because(format!("cannot use the filter {filter:?}: {error}"));
+            let wrong = |error| Stopped::Because(format!("cannot use the filter {filter:?}: {}", words(&error)));
             device.filter(filter, true).map_err(wrong)?;
         }
         return Ok(filter.trim().to_owned());
@@ -213,7 +214,7 @@ fn install_filter(device: &mut Capture<Active>, chosen: Option<&str>) -> Result<
     if device.filter(&tagged, true).is_ok() {
         return Ok(tagged);
     }
-    let wrong = |error| Stopped::Because(format!("this link cannot be filtered: {error}; try --filter ''"));
+    let wrong = |error| Stopped::Because(format!("this link cannot be filtered: {}; try --filter ''", words(&error)));
     device.filter(&plain, true).map_err(wrong)?;
     Ok(plain)
 }
@@ -238,15 +239,23 @@ fn link_type(device: &Capture<Active>) -> LinkType {
 
 /// One sentence for what libpcap said, with what to do if rights are missing.
 fn because(name: &str, error: &pcap::Error) -> Stopped {
-    let text = error.to_string().to_lowercase();
-    if !["permission", "permitted"].iter().any(|word| text.contains(word)) {
-        return Stopped::Because(format!("cannot record from {name}: {error}"));
+    let text = words(error);
+    if !["permission", "permitted"].iter().any(|word| text.to_lowercase().contains(word)) {
+        return Stopped::Because(format!("cannot record from {name}: {text}"));
     }
     let program = std::env::current_exe().map_or("hellotrace-capture".to_owned(), |path| path.display().to_string());
     Stopped::Because(format!(
         "cannot record from {name}: the rights CAP_NET_RAW and CAP_NET_ADMIN are missing; grant them with \
          `sudo setcap cap_net_raw,cap_net_admin+ep {program}`, or run it as root"
     ))
+}
+
+/// What libpcap said, without the crate's word that libpcap said it.
+fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// Standard output without the line buffering that Rust adds to it.
