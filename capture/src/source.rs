@@ -84,7 +84,7 @@ pub enum Aftermath {
     },
 }
 
-/// `x.pcap: the file ends in the middle of a packet at byte 3456, after packet 12; the packets before it were read`.
+/// `x.pcap: the file ends in the middle of a packet at byte 3456, after packet 12; what came before it was read`.
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} at byte {}", self.name, self.what, self.offset)?;

@@ -656,6 +656,16 @@ fn failing_disk_is_an_error_behind_the_packets_before_it() {
     }
 }
 
+#[test]
+fn disk_that_fails_behind_damage_is_an_error() {
+    for (name, capture) in small_captures() {
+        let bytes = [&capture.bytes[..], &[0xee; 100]].concat();
+        let reading = read(Files::from_reader("x", FailingDisk(Cursor::new(bytes))), 4096);
+        assert_eq!(reading.packets().len(), capture.ends.len(), "{name}");
+        assert!(matches!(reading.error, Some(CaptureError::Read { .. })), "{name}: {reading:?}");
+    }
+}
+
 /// Hands out what was written to a pipe at one time, and panics when asked for more than was written.
 struct Pipe(Vec<Vec<u8>>);
 
