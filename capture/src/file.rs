@@ -407,6 +407,15 @@ impl Next {
         Self::Broken(Box::new(Broken { offset, what: what.into(), then }))
     }
 
+    /// What it means that nothing sound was found behind damage at `offset`: the end of this input, unless it was the
+    /// disk that failed, which ends the run.
+    fn given_up(window: &Window, offset: u64, what: String) -> Self {
+        match window.ended() {
+            Some(Ended::Failed(_)) => Self::Failed,
+            _ => Self::broken(offset, what, Aftermath::Stopped),
+        }
+    }
+
     /// What it means that the window holds too few bytes: nothing left, or cut `midway` (a clause).
     fn ended(window: &Window, midway: &'static str) -> Self {
         match window.ended() {

@@ -9,7 +9,8 @@ pub trait Source: Send {
     /// Clears `batch` and fills it with the next packets, all within one tick of capture time.
     ///
     /// The batch ends where the clock of the capture passes a whole second; the next batch then starts with
-    /// that tick. Where a batch ends otherwise (its size) must not matter to anyone.
+    /// that tick. Where a batch ends otherwise (its size) must not matter to anyone. A batch that carries damage ends
+    /// with it, so its place among the packets is plain.
     ///
     /// # Errors
     /// Only what makes going on impossible, such as a failing disk. Damage in the data is not an error.
@@ -83,7 +84,7 @@ pub enum Aftermath {
     },
 }
 
-/// `x.pcap: the file ends in the middle of a packet at byte 3456, after packet 12; the packets before it were read`.
+/// `x.pcap: the file ends in the middle of a packet at byte 3456, after packet 12; what came before it was read`.
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} at byte {}", self.name, self.what, self.offset)?;

@@ -521,6 +521,21 @@ fn blocks_larger_than_memory_are_passed_over() {
 }
 
 #[test]
+fn a_plausible_block_at_every_turn_costs_no_more_than_reading() {
+    // Each eight bytes look like a packet block of almost a mebibyte, and none ends with its length.
+    let start =
+        Builder::new(Order::Little).section(Order::Little).interface(1, 0, None, None).enhanced(0, 1, 3, b"one");
+    let blocks = start.words(&[6, 0x000f_ffec]).repeat(300_000);
+    let end = start.bytes.len();
+    let mut capture = start;
+    capture.bytes.extend(blocks);
+    let reading = read_bytes(&capture.bytes);
+    assert_eq!(reading.packets().len(), 1);
+    assert_eq!(reading.damage()[0].offset, end as u64);
+    assert_eq!(reading.damage()[0].then, Aftermath::Stopped);
+}
+
+#[test]
 fn largest_packet_is_read_and_a_larger_one_is_damage() {
     for (length, is_read) in [(MAX_PACKET, true), (MAX_PACKET + 1, false)] {
         let bytes = vec![7; length];
@@ -638,6 +653,16 @@ fn failing_disk_is_an_error_behind_the_packets_before_it() {
             let Some(CaptureError::Read { offset, .. }) = reading.error else { panic!("{name}: {reading:?}") };
             assert_eq!(offset, cut as u64);
         }
+    }
+}
+
+#[test]
+fn disk_that_fails_behind_damage_is_an_error() {
+    for (name, capture) in small_captures() {
+        let bytes = [&capture.bytes[..], &[0xee; 100]].concat();
+        let reading = read(Files::from_reader("x", FailingDisk(Cursor::new(bytes))), 4096);
+        assert_eq!(reading.packets().len(), capture.ends.len(), "{name}");
+        assert!(matches!(reading.error, Some(CaptureError::Read { .. })), "{name}: {reading:?}");
     }
 }
 

@@ -183,8 +183,7 @@ impl Reader {
                 return Next::broken(offset, what, Aftermath::Resumed { skipped });
             }
         }
-        // A failing disk is told when the next packet is asked for, and a damaged end needs no second report.
-        Next::broken(offset, what, Aftermath::Stopped)
+        Next::given_up(window, offset, what)
     }
 
     /// Whether the window begins with records whose times and lengths fit together.

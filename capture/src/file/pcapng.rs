@@ -225,8 +225,7 @@ impl Reader {
                 return Next::broken(offset, what, Aftermath::Resumed { skipped });
             }
         }
-        // A failing disk ends the run; a damaged gzip stream needs no second report.
-        Next::broken(offset, what, Aftermath::Stopped)
+        Next::given_up(window, offset, what)
     }
 
     /// Whether the window begins with a block of a known type whose length stands at both ends.

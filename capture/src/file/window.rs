@@ -2,7 +2,7 @@
 //!
 //! A format reader asks for so many bytes, looks at them where they lie, and consumes them when it is done, so a
 //! packet is copied once only, into its batch. The buffer is reused; it grows to hold one large record and never
-//! beyond [`Window::MAX`], whatever lengths the input claims.
+//! beyond twice [`Window::MAX`], whatever lengths the input claims.
 
 use std::io;
 
@@ -54,8 +54,8 @@ pub(super) enum Have {
 }
 
 impl Window {
-    /// The most that can be asked for at once, so also the most memory an input takes: a pcapng block with the
-    /// largest packet and a good deal of options, or two of the largest pcap records.
+    /// The most that can be asked for at once, in bytes: a pcapng block with the largest packet and a good deal of
+    /// options, or two of the largest pcap records.
     pub(super) const MAX: usize = 1 << 20;
     /// Large enough that read(2) is rare, small enough to stay in a processor's second-level cache.
     const USUAL: usize = 256 << 10;
@@ -93,15 +93,15 @@ impl Window {
 
     /// Makes the buffer hold `length` bytes from `start` on, with room to read at least one more.
     fn make_room(&mut self, length: usize) {
-        // Moving only when half the buffer was consumed or there is no other way keeps the cost of moving below
-        // that of reading, even when a pipe brings a few bytes at a time.
-        if self.buffer.len().saturating_sub(self.start) < length || self.start > self.buffer.len() / 2 {
+        // Twice what is asked for: then bytes move only after as many were consumed, even if someone asks for much
+        // at every single byte, as looking for a sound block in hostile input does.
+        if length > self.buffer.len() / 2 {
+            self.buffer.resize(length.saturating_mul(2).next_power_of_two().min(2 * Self::MAX), 0);
+        }
+        if self.start > self.buffer.len() / 2 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end = self.len();
             self.start = 0;
-        }
-        if self.buffer.len() < length {
-            self.buffer.resize(length.next_power_of_two().min(Self::MAX), 0);
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
             window.consume(length);
             at += length;
         }
-        assert!(window.buffer.len() <= Window::MAX);
+        assert!(window.buffer.len() <= 2 * Window::MAX);
         assert_eq!(window.want(Window::MAX, Wait::Yes), Have::TooFew);
         assert_eq!(window.bytes(), &bytes[at..]);
         assert_eq!(window.skip(1 << 40), (bytes.len() - at) as u64);
