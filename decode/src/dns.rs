@@ -51,6 +51,9 @@ pub struct Message {
     /// Answer records of other types, counted.
     #[serde(skip)]
     pub other_answers: u16,
+    /// Where reading had to stop, as a clause; what is here was before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 /// A question.
@@ -144,12 +147,12 @@ impl std::error::Error for DnsError {}
 
 /// Reads one message. Bytes behind it are ignored.
 ///
-/// A response that says it was truncated keeps what there is of it. Records of the authority section are stepped
-/// over, as are those of the additional section that hold no address (EDNS, signatures).
+/// A response that says it was truncated keeps what there is of it. A message that breaks off behind its first question
+/// keeps what came before, and `stopped` says where. Records of the authority section are stepped over, as are those of
+/// the additional section that hold no address (EDNS, signatures).
 ///
 /// # Errors
-/// When the message ends early without saying so, when it is not DNS, and when a name cannot be read. Nothing of
-/// the message is given then: half a name list would look like the whole.
+/// When it is not DNS, and when not even one question can be read.
 pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
     let fail = |offset, kind| DnsError { offset, kind };
     let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else {
@@ -169,6 +172,7 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
         srv: Vec::new(),
         addresses: Vec::new(),
         other_answers: 0,
+        stopped: None,
     };
     let known = matches!(message.opcode, OPCODE_QUERY | OPCODE_NOTIFY | OPCODE_UPDATE);
     let records = [answers, authorities, additionals].map(usize::from).into_iter().sum::<usize>();
@@ -178,13 +182,13 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
     if !known || empty || answered {
         return Err(fail(2, DnsErrorKind::Header));
     }
-    let least = HEADER + usize::from(questions) * LEAST_QUESTION + records * LEAST_RECORD;
-    if least > bytes.len() && !message.truncated {
-        return Err(fail(4, DnsErrorKind::Truncated));
-    }
     let mut reader = Reader { bytes, offset: HEADER, text: 0 };
     match reader.sections(&mut message, questions, [answers, authorities, additionals]) {
         Err(DnsErrorKind::Truncated) if message.truncated => Ok(message),
+        Err(kind) if !message.questions.is_empty() => {
+            message.stopped = Some(fail(reader.offset, kind).to_string());
+            Ok(message)
+        }
         Err(kind) => Err(fail(reader.offset, kind)),
         Ok(()) => Ok(message),
     }
@@ -294,10 +298,6 @@ const OPCODE_UPDATE: u8 = 5;
 
 /// Length of the header.
 const HEADER: usize = 12;
-/// A question about the root.
-const LEAST_QUESTION: usize = 5;
-/// A record of the root without data.
-const LEAST_RECORD: usize = 11;
 
 /// Pointers followed in one name. A name has at most 127 labels, and compressors make a handful of pointers; without a
 /// limit, a message of pointers could be read in quadratic time.

@@ -424,6 +424,7 @@ impl Line<'_> {
             srv: if answer == "found" { vec![service] } else { Vec::new() },
             addresses: address.map(|address| vec![dns::Address { name, address }]).unwrap_or_default(),
             other_answers: 0,
+            stopped: None,
         }
     }
 
