@@ -4,12 +4,16 @@
 //! [`shard`] owns the flows of one shard, puts TCP back together and hands the bytes to a decoder, which turns them
 //! into [`Event`]s. Everything here looks at one flow at a time. What cannot be decoded becomes a [`Gap`] event.
 
+pub mod connection;
+pub mod decoder;
 pub mod der;
 pub mod dns;
 pub mod event;
 pub mod flow;
 pub mod kerberos;
 pub mod message;
+pub mod shard;
+pub mod stream;
 pub mod text;
 pub mod wire;
 pub mod x509;
