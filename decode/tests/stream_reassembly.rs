@@ -102,9 +102,9 @@ fn the_first_of_two_contents_is_used_and_the_conflict_told() {
 #[test]
 fn a_hole_that_the_peer_acknowledged_becomes_a_gap_and_the_stream_goes_on() {
     let mut net = Net::opened();
-    let (lost, kept) = (kerberos(0x6a, 300, 1), kerberos(0x6a, 200, 2));
+    let kept = kerberos(0x6a, 200, 2);
     net.send(&seg(CLIENT, 300, &kept));
-    net.send(&seg(SERVER, 0, &[]).ack(lost.len() as i64 + 200));
+    net.send(&seg(SERVER, 0, &[]).ack(500));
     assert!(net.lines().is_empty(), "the hole may still be filled by a packet that the capture shows late");
     net.idle(3);
     assert_eq!(
@@ -127,11 +127,11 @@ fn data_shown_after_its_acknowledgement_is_used() {
 #[test]
 fn a_message_with_a_hole_is_one_gap_and_the_next_is_found_by_its_length() {
     let mut net = Net::opened();
-    let (broken, next) = (kerberos(0x6b, 5000, 1), kerberos(0x6b, 400, 2));
-    let bytes = [broken, next.clone()].concat();
+    let (broken, whole) = (kerberos(0x6b, 5000, 1), kerberos(0x6b, 400, 2));
+    let bytes = [broken, whole.clone()].concat();
     for (index, piece) in bytes.chunks(1000).enumerate() {
         if index != 1 && index != 3 {
-            net.send(&seg(SERVER, index as i64 * 1000, piece));
+            net.send(&seg(SERVER, i64::try_from(index).unwrap() * 1000, piece));
         }
     }
     net.send(&seg(CLIENT, 0, &[]).ack(5400));
@@ -142,7 +142,7 @@ fn a_message_with_a_hole_is_one_gap_and_the_next_is_found_by_its_length() {
             "4-11 s>c missing kerberos 5000: AS-REP of 5000 bytes: 2000 bytes are not in the capture, \
              3000 bytes are there and could not be used"
                 .to_owned(),
-            line(SERVER, 7, 11, &next)
+            line(SERVER, 7, 11, &whole)
         ]
     );
 }
@@ -187,17 +187,17 @@ fn an_acknowledged_fin_that_the_capture_lacks_is_no_hole() {
 #[test]
 fn what_the_snap_length_cut_is_passed_at_once() {
     let mut net = Net::opened();
-    let (broken, next) = (kerberos(0x6b, 3000, 1), kerberos(0x6b, 50, 2));
+    let (broken, whole) = (kerberos(0x6b, 3000, 1), kerberos(0x6b, 50, 2));
     net.send(&seg(SERVER, 0, &broken[..42]).cut(1418));
     net.send(&seg(SERVER, 1460, &broken[1460..1502]).cut(1418));
-    net.send(&seg(SERVER, 2920, &[&broken[2920..], &next[..]].concat()));
+    net.send(&seg(SERVER, 2920, &[&broken[2920..], &whole[..]].concat()));
     assert_eq!(
         net.lines(),
         [
             "4-6 s>c cut_short kerberos 3000: AS-REP of 3000 bytes: 2836 bytes were cut off by the snap length, \
              164 bytes are there and could not be used"
                 .to_owned(),
-            line(SERVER, 6, 6, &next)
+            line(SERVER, 6, 6, &whole)
         ]
     );
 }
@@ -227,9 +227,9 @@ fn joined_at_the_beginning_of_a_message() {
 #[test]
 fn joined_inside_a_message_finds_the_next_one() {
     let mut net = Net::new();
-    let (broken, next) = (kerberos(0x6b, 3000, 1), kerberos(0x6b, 400, 2));
+    let (broken, whole) = (kerberos(0x6b, 3000, 1), kerberos(0x6b, 400, 2));
     net.send(&seg(SERVER, 1000, &broken[1000..]));
-    net.send(&seg(SERVER, 3000, &next));
+    net.send(&seg(SERVER, 3000, &whole));
     net.idle(3);
     assert_eq!(
         net.lines(),
@@ -237,7 +237,7 @@ fn joined_inside_a_message_finds_the_next_one() {
             "1-4 s>c missing kerberos 2000: 2000 bytes are there and could not be used, \
              the beginning of the connection was not seen"
                 .to_owned(),
-            line(SERVER, 2, 4, &next)
+            line(SERVER, 2, 4, &whole)
         ]
     );
 }
@@ -294,11 +294,11 @@ fn a_message_that_cannot_be_decoded_does_not_lose_step() {
 #[test]
 fn a_message_above_the_limit_is_passed_over_and_told() {
     let mut net = Net::opened();
-    let (large, next) = (kerberos(0x6a, (1 << 20) + 100, 1), kerberos(0x6a, 300, 2));
-    net.data(CLIENT, 0, &[large, next.clone()].concat(), 60_000);
+    let (large, whole) = (kerberos(0x6a, (1 << 20) + 100, 1), kerberos(0x6a, 300, 2));
+    net.data(CLIENT, 0, &[large, whole.clone()].concat(), 60_000);
     let lines = net.lines();
     assert!(lines[0].starts_with("4-21 c>s limit_reached kerberos 1048676: AS-REQ of 1048676 bytes"), "{lines:?}");
-    assert_eq!(lines[1], line(CLIENT, 21, 21, &next));
+    assert_eq!(lines[1], line(CLIENT, 21, 21, &whole));
     assert_eq!(net.shard.buffered(), 0);
 }
 

@@ -95,9 +95,9 @@ pub(crate) fn config() -> Config {
 /// A Kerberos message with its length in front, `size` bytes in all, filled from `seed`.
 pub(crate) fn kerberos(tag: u8, size: usize, seed: u8) -> Vec<u8> {
     let body = size - 4;
-    let mut bytes = u32::try_from(body).unwrap().to_be_bytes().to_vec();
+    let mut bytes = number(body).to_be_bytes().to_vec();
     bytes.extend([tag, 0x83]);
-    bytes.extend(&u32::try_from(body - 5).unwrap().to_be_bytes()[1..]);
+    bytes.extend(&number(body - 5).to_be_bytes()[1..]);
     bytes.push(0x30);
     let mut value = u32::from(seed).wrapping_mul(0x9e37_79b9) | 1;
     while bytes.len() < size {
@@ -105,6 +105,10 @@ pub(crate) fn kerberos(tag: u8, size: usize, seed: u8) -> Vec<u8> {
         bytes.push((value >> 24) as u8 | 1);
     }
     bytes
+}
+
+fn number(size: usize) -> u32 {
+    u32::try_from(size).expect("tests send less than 4 GiB")
 }
 
 /// The line that [`Net::lines`] gives for this message.
@@ -180,10 +184,10 @@ impl Net {
         self.shard.push(Unit::Segment(segment), &mut self.out);
     }
 
-    /// Sends all of `bytes` in segments of `size`.
-    pub(crate) fn data(&mut self, side: Side, offset: i64, bytes: &[u8], size: usize) {
-        for (index, piece) in bytes.chunks(size).enumerate() {
-            self.send(&seg(side, offset + i64::try_from(index * size).unwrap(), piece));
+    /// Sends all of `bytes` in segments of `step`.
+    pub(crate) fn data(&mut self, side: Side, offset: i64, bytes: &[u8], step: usize) {
+        for (index, piece) in bytes.chunks(step).enumerate() {
+            self.send(&seg(side, offset + i64::from(number(index * step)), piece));
         }
     }
 
