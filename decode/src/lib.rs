@@ -5,12 +5,16 @@
 //! into [`Event`]s. Everything here looks at one flow at a time. What cannot be decoded becomes a [`Gap`] event.
 
 pub mod cms;
+pub mod connection;
+pub mod decoder;
 pub mod der;
 pub mod dns;
 pub mod event;
 pub mod flow;
 pub mod kerberos;
 pub mod message;
+pub mod shard;
+pub mod stream;
 pub mod text;
 pub mod wire;
 pub mod x509;

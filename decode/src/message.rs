@@ -161,7 +161,8 @@ pub enum Closing {
     ClientReset,
     /// RST of the server.
     ServerReset,
-    /// Nothing was seen for longer than our limit, or it was pushed out by our limit on open connections.
+    /// Nothing was seen for longer than our limit, another connection took its ports, or it was pushed out by our limit
+    /// on open connections.
     Forgotten,
 }
 

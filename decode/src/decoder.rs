@@ -1,0 +1,399 @@
+//! What a stream or a datagram is decoded with.
+//!
+//! A [`Decoder`] is asked two things: where a message begins and ends ([`Decoder::frame`], [`Decoder::begins`]), and what
+//! a whole one says ([`Decoder::message`]). It never sees sequence numbers, holes or packets: [`crate::stream`] hands it
+//! whole messages and remembers where they were. Which decoder a connection gets is decided by its server port alone.
+//! Nothing is probed for: on other ports that would cost a look at every first segment, and neither Kerberos nor DNS
+//! is offered there by a domain controller. A protocol that is carried by others (TLS, SPNEGO) adds its own way in.
+
+use crate::{Gap, GapKind, Message, Protocol, dns, kerberos, wire::Datagram};
+
+/// The larger of two messages is refused; reaching the limit is told as a gap, and the stream goes on behind it.
+///
+/// Windows issues tickets of up to 64 KiB (MaxTokenSize 65535) and a request holds at most a few certificates more.
+pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
+
+/// Bytes within which a decoder must recognise the beginning of a message.
+///
+/// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14.
+pub const MAX_HEADER: usize = 64;
+
+/// Port of Kerberos, UDP and TCP.
+pub const KERBEROS_PORT: u16 = 88;
+
+/// Port of DNS, UDP and TCP.
+pub const DNS_PORT: u16 = 53;
+
+/// Who of the two sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Who opened the connection.
+    Client,
+    /// Who was called.
+    Server,
+}
+
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// What a stream that is in step holds at the place where a message begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Too little to tell. Never the answer to [`MAX_HEADER`] bytes or more.
+    More,
+    /// A message: `length` bytes that follow `header` bytes of framing. They need not be there yet.
+    Message {
+        /// Bytes of framing before the message.
+        header: usize,
+        /// Bytes of the message.
+        length: usize,
+    },
+    /// A message that is larger than our limit.
+    TooLong {
+        /// Bytes to pass over, framing included.
+        total: u64,
+    },
+    /// No message begins here: the stream is out of step.
+    Lost,
+}
+
+/// Whether a message begins at some place of a stream that is out of step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// It does, as far as its header can show.
+    Yes,
+    /// It does not.
+    No,
+    /// Too little to tell. Taken for `No` where [`MAX_HEADER`] bytes or more were shown.
+    Unknown,
+}
+
+/// Turns the bytes of one connection into messages.
+pub trait Decoder: Send {
+    /// What it decodes.
+    fn protocol(&self) -> Protocol;
+
+    /// Where the message at the start of `bytes` ends. `bytes` is never empty.
+    fn frame(&self, from: Side, bytes: &[u8]) -> Framing;
+
+    /// Whether a message begins at the start of `bytes`, asked while the stream is out of step.
+    ///
+    /// It should be hard to satisfy by accident: what it takes for a header decides how much is read as one message.
+    fn begins(&self, from: Side, bytes: &[u8]) -> Begins;
+
+    /// What to call a message of which only the beginning is there, framing included: `AS-REQ`.
+    fn name(&self, from: Side, bytes: &[u8]) -> &'static str;
+
+    /// Decodes one whole message, framing excluded, and appends what it says. What it cannot decode it appends as a gap.
+    fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Message>);
+
+    /// Told when bytes of one direction were lost, for decoders that remember something from message to message.
+    fn interrupted(&mut self, from: Side) {
+        let _ = from;
+    }
+}
+
+/// Decodes one whole message; the error is a clause without text from the wire.
+pub type Decode = fn(&[u8]) -> Result<Message, String>;
+
+/// The functions that decode messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Decoders {
+    /// One Kerberos message.
+    pub kerberos: Decode,
+    /// One DNS message.
+    pub dns: Decode,
+}
+
+impl Default for Decoders {
+    fn default() -> Self {
+        Self {
+            kerberos: |bytes| match kerberos::decode(bytes) {
+                Ok(message) => Ok(Message::Kerberos(Box::new(message))),
+                Err(error) => Err(error.to_string()),
+            },
+            dns: |bytes| match dns::decode(bytes) {
+                Ok(message) => Ok(Message::Dns(Box::new(message))),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+}
+
+impl Decoders {
+    /// What decodes TCP connections to this port. `None`: such streams are not put together.
+    pub fn stream(&self, server_port: u16) -> Option<Box<dyn Decoder>> {
+        match server_port {
+            KERBEROS_PORT => Some(Box::new(KerberosStream { decode: self.kerberos })),
+            DNS_PORT => Some(Box::new(DnsStream { decode: self.dns })),
+            _ => None,
+        }
+    }
+
+    /// What a UDP datagram says. `None`: none of its ports is one that we decode.
+    ///
+    /// Where both ports are, the destination decides. A datagram that the snap length cut is not decoded in part, because
+    /// its later fields would look absent when they were only not captured.
+    pub fn datagram(&self, datagram: &Datagram<'_>) -> Option<Message> {
+        let (protocol, decode) =
+            [datagram.path.destination.port, datagram.path.source.port].into_iter().find_map(|port| match port {
+                KERBEROS_PORT => Some((Protocol::Kerberos, self.kerberos)),
+                DNS_PORT => Some((Protocol::Dns, self.dns)),
+                _ => None,
+            })?;
+        let bytes = datagram.payload.as_ref();
+        if datagram.cut == 0 {
+            return Some(decoded(protocol, bytes, decode));
+        }
+        let name = match protocol {
+            Protocol::Kerberos => bytes.first().and_then(|&tag| kerberos_name(tag)).unwrap_or("a Kerberos message"),
+            _ => "a DNS message",
+        };
+        let total = length(bytes).saturating_add(u64::from(datagram.cut));
+        let detail = format!("{name} cut by the snap length: {} of {total} bytes", bytes.len());
+        Some(Message::Gap(Box::new(Gap { kind: GapKind::CutShort, protocol, bytes: total, detail })))
+    }
+}
+
+/// The message, or a gap that says why there is none.
+fn decoded(protocol: Protocol, bytes: &[u8], decode: Decode) -> Message {
+    decode(bytes).unwrap_or_else(|detail| {
+        Message::Gap(Box::new(Gap { kind: GapKind::Undecodable, protocol, bytes: length(bytes), detail }))
+    })
+}
+
+/// Kerberos over TCP, RFC 4120 §7.2.2: each message after its length, four octets, the most significant bit 0.
+struct KerberosStream {
+    decode: Decode,
+}
+
+impl KerberosStream {
+    const HEADER: usize = 4;
+}
+
+impl Decoder for KerberosStream {
+    fn protocol(&self) -> Protocol {
+        Protocol::Kerberos
+    }
+
+    fn frame(&self, _: Side, bytes: &[u8]) -> Framing {
+        let Some((stated, body)) = bytes.split_first_chunk::<{ Self::HEADER }>() else {
+            return Framing::More;
+        };
+        let Some(&tag) = body.first() else {
+            return Framing::More;
+        };
+        let stated = u32::from_be_bytes(*stated);
+        // The most significant bit announces an extension (RFC 5021), which no KDC or client here sends.
+        if stated & 0x8000_0000 != 0 || stated < 2 || kerberos_name(tag).is_none() {
+            return Framing::Lost;
+        }
+        match usize::try_from(stated) {
+            Ok(length) if length <= MAX_KERBEROS_MESSAGE => Framing::Message { header: Self::HEADER, length },
+            _ => Framing::TooLong { total: u64::from(stated).saturating_add(4) },
+        }
+    }
+
+    /// The length, the tag, the DER length and the tag inside must agree: `[APPLICATION n] SEQUENCE` that ends where
+    /// the message does.
+    fn begins(&self, _: Side, bytes: &[u8]) -> Begins {
+        // Almost every byte of a cipher text fails here already: the limit leaves only 0 for the first octet.
+        if bytes.first().is_some_and(|&octet| octet != 0) {
+            return Begins::No;
+        }
+        let Some((stated, body)) = bytes.split_first_chunk::<{ Self::HEADER }>() else {
+            return Begins::Unknown;
+        };
+        let stated = u64::from(u32::from_be_bytes(*stated));
+        if stated > MAX_KERBEROS_MESSAGE as u64 {
+            return Begins::No;
+        }
+        let Some((&tag, after_tag)) = body.split_first() else {
+            return Begins::Unknown;
+        };
+        if kerberos_name(tag).is_none() {
+            return Begins::No;
+        }
+        let Some((&first, after_first)) = after_tag.split_first() else {
+            return Begins::Unknown;
+        };
+        let octets = if first < 0x80 { 0 } else { usize::from(first & 0x7f) };
+        if first == 0x80 || octets > 4 {
+            return Begins::No;
+        }
+        let Some((long, inside)) = after_first.split_at_checked(octets) else {
+            return Begins::Unknown;
+        };
+        let contents =
+            if first < 0x80 { u64::from(first) } else { long.iter().fold(0, |sum, &o| (sum << 8) | u64::from(o)) };
+        if contents.saturating_add(2).saturating_add(octets as u64) != stated {
+            return Begins::No;
+        }
+        match inside.first() {
+            None => Begins::Unknown,
+            Some(0x30) => Begins::Yes,
+            Some(_) => Begins::No,
+        }
+    }
+
+    fn name(&self, _: Side, bytes: &[u8]) -> &'static str {
+        bytes.get(Self::HEADER).and_then(|&tag| kerberos_name(tag)).unwrap_or("a Kerberos message")
+    }
+
+    fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Message>) {
+        out.push(decoded(Protocol::Kerberos, bytes, self.decode));
+    }
+}
+
+/// DNS over TCP, RFC 1035 §4.2.2: each message after its length, two octets.
+struct DnsStream {
+    decode: Decode,
+}
+
+impl DnsStream {
+    const HEADER: usize = 2;
+    /// Octets of a DNS header, RFC 1035 §4.1.1: no message is shorter.
+    const LEAST: usize = 12;
+}
+
+impl Decoder for DnsStream {
+    fn protocol(&self) -> Protocol {
+        Protocol::Dns
+    }
+
+    fn frame(&self, _: Side, bytes: &[u8]) -> Framing {
+        let Some((stated, _)) = bytes.split_first_chunk::<{ Self::HEADER }>() else {
+            return Framing::More;
+        };
+        let length = usize::from(u16::from_be_bytes(*stated));
+        if length < Self::LEAST { Framing::Lost } else { Framing::Message { header: Self::HEADER, length } }
+    }
+
+    /// A query or an answer with counts that fit its length: a question takes at least 5 octets, a record 11.
+    fn begins(&self, _: Side, bytes: &[u8]) -> Begins {
+        let Some(&[l1, l0, _, _, f1, f0, q1, q0, a1, a0, n1, n0, r1, r0]) = bytes.first_chunk::<14>() else {
+            return Begins::Unknown;
+        };
+        let number = |high, low| u32::from(u16::from_be_bytes([high, low]));
+        let (stated, flags, questions) = (number(l1, l0), number(f1, f0), number(q1, q0));
+        let (answers, others) = (number(a1, a0), number(n1, n0).saturating_add(number(r1, r0)));
+        let response = flags & 0x8000 != 0;
+        let query = flags & 0x7800 == 0 && flags & 0x0040 == 0;
+        let asked = questions == 1 || (questions == 0 && response && answers > 0);
+        let records = answers.saturating_add(others).saturating_mul(11);
+        let fits = questions.saturating_mul(5).saturating_add(records).saturating_add(12) <= stated;
+        if query && asked && fits && (response || answers == 0) { Begins::Yes } else { Begins::No }
+    }
+
+    fn name(&self, _: Side, _: &[u8]) -> &'static str {
+        "a DNS message"
+    }
+
+    fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Message>) {
+        out.push(decoded(Protocol::Dns, bytes, self.decode));
+    }
+}
+
+/// The Kerberos message that begins with this octet, RFC 4120 §5.10.
+fn kerberos_name(tag: u8) -> Option<&'static str> {
+    Some(match tag {
+        0x6a => "AS-REQ",
+        0x6b => "AS-REP",
+        0x6c => "TGS-REQ",
+        0x6d => "TGS-REP",
+        0x6e => "AP-REQ",
+        0x6f => "AP-REP",
+        0x74 => "KRB-SAFE",
+        0x75 => "KRB-PRIV",
+        0x76 => "KRB-CRED",
+        0x7e => "KRB-ERROR",
+        _ => return None,
+    })
+}
+
+/// Length in the type that gaps count in.
+pub(crate) fn length(bytes: &[u8]) -> u64 {
+    bytes.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{borrow::Cow, net::IpAddr};
+
+    use capture::{CaptureTime, PacketId};
+
+    use super::{Begins, Decoders, Framing, MAX_KERBEROS_MESSAGE, Side};
+    use crate::{Endpoint, GapKind, Message, Path, Transport, wire::Datagram};
+
+    fn kerberos(length: usize, tag: u8) -> Vec<u8> {
+        let mut bytes = u32::try_from(length + 4).unwrap().to_be_bytes().to_vec();
+        bytes.extend([tag, 0x82]);
+        bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
+        bytes.push(0x30);
+        bytes.resize(length + 8, 0);
+        bytes
+    }
+
+    #[test]
+    fn a_kerberos_header_is_recognised_at_its_place_only() {
+        let decoder = Decoders::default().stream(88).unwrap();
+        let bytes = kerberos(300, 0x6a);
+        assert_eq!(decoder.begins(Side::Client, &bytes), Begins::Yes);
+        for at in 1..bytes.len() - 9 {
+            assert_ne!(decoder.begins(Side::Client, &bytes[at..]), Begins::Yes, "at {at}");
+        }
+        for end in 0..9 {
+            assert_eq!(decoder.begins(Side::Client, &bytes[..end]), Begins::Unknown, "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn kerberos_frames_by_its_length_and_refuses_other_protocols() {
+        let decoder = Decoders::default().stream(88).unwrap();
+        assert_eq!(decoder.frame(Side::Client, b"GET / HTTP/1.1"), Framing::Lost);
+        assert_eq!(decoder.frame(Side::Client, &[0, 0, 1]), Framing::More);
+        assert_eq!(decoder.frame(Side::Client, &[0, 0, 1, 0, 0x6a]), Framing::Message { header: 4, length: 256 });
+        assert_eq!(decoder.frame(Side::Client, &[0x80, 0, 1, 0, 0x6a]), Framing::Lost);
+        let over = u32::try_from(MAX_KERBEROS_MESSAGE + 1).unwrap().to_be_bytes();
+        let framing = decoder.frame(Side::Client, &[over[0], over[1], over[2], over[3], 0x6a]);
+        assert_eq!(framing, Framing::TooLong { total: MAX_KERBEROS_MESSAGE as u64 + 5 });
+    }
+
+    #[test]
+    fn dns_begins_where_counts_fit_the_length() {
+        let decoder = Decoders::default().stream(53).unwrap();
+        let query = [0, 17, 0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 33, 0, 1];
+        assert_eq!(decoder.begins(Side::Client, &query), Begins::Yes);
+        assert_eq!(decoder.begins(Side::Client, &query[..13]), Begins::Unknown);
+        let mut crowded = query;
+        crowded[9] = 3;
+        assert_eq!(decoder.begins(Side::Client, &crowded), Begins::No);
+        assert_eq!(decoder.frame(Side::Client, &[0, 11]), Framing::Lost);
+    }
+
+    #[test]
+    fn a_cut_datagram_says_what_was_cut() {
+        let end = |port| Endpoint { address: IpAddr::from([10, 0, 0, 1]), port };
+        let mut datagram = Datagram {
+            packet: PacketId::FIRST,
+            first: PacketId::FIRST,
+            at: CaptureTime(0),
+            path: Path { transport: Transport::Udp, source: end(50000), destination: end(88) },
+            payload: Cow::Borrowed(&[0x6a, 0x82]),
+            cut: 1000,
+        };
+        let Some(Message::Gap(gap)) = Decoders::default().datagram(&datagram) else { panic!("no gap") };
+        assert_eq!((gap.kind, gap.bytes), (GapKind::CutShort, 1002));
+        assert_eq!(gap.detail, "AS-REQ cut by the snap length: 2 of 1002 bytes");
+        datagram.path.destination = end(389);
+        assert!(Decoders::default().datagram(&datagram).is_none());
+    }
+}

@@ -1,0 +1,491 @@
+//! The flows of one shard: units in, events out. HOT.
+//!
+//! A unit goes to the shard that [`shard_of`] names for its flow, which is the same for both directions, so a shard knows
+//! all of a connection and nothing of others. What comes out does not depend on how units were batched:
+//!
+//! - [`Shard::push`] emits what its unit completes, `seen` in that unit's packet.
+//! - [`Shard::tick`] alone lets time pass. It counts whole seconds between ticks, never a packet's own time, so that two
+//!   shards agree on what is due, and a clock that steps back makes nothing happen early or twice.
+//! - [`Shard::finish`] ends all flows, in the order of their keys.
+//!
+//! Events of `tick` and `finish` are `seen` in the last packet of their flow, which is an older one. They belong before
+//! the events of the batch that follows, sorted among themselves.
+//!
+//! It does not depend on the number of shards either, with one exception: the limits on memory ([`MAX_FLOWS`],
+//! [`MAX_BUFFERED`]) are divided among the shards, so a capture that reaches them loses different flows then. Reaching
+//! one is told as a gap.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
+    net::IpAddr,
+};
+
+use capture::CaptureTime;
+
+use crate::{
+    Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
+    connection::{Fate, Mark, RST, Relation, SYN, Stage, Tracker, matters},
+    decoder::Decoders,
+    stream::Duplex,
+    wire::{Datagram, Segment, Unit},
+};
+
+/// TCP connections followed at once, all shards together: some 400 MB. A busy domain controller has a few ten thousand.
+pub const MAX_FLOWS: usize = 1_000_000;
+
+/// Bytes of streams kept for later, all shards together.
+pub const MAX_BUFFERED: usize = 256 << 20;
+
+/// Seconds after its last SYN when a connection is told to be unanswered. Linux waits up to 32 s before its last
+/// repetition, Windows up to 12 s.
+pub const SYN_TIMEOUT: u64 = 35;
+
+/// Seconds after which a silent connection is forgotten.
+pub const IDLE_TIMEOUT: u64 = 300;
+
+/// Seconds that a connection closed by one side is given, when silent, before it is told to be closed.
+pub const HALF_CLOSED_TIMEOUT: u64 = 60;
+
+/// Seconds that a connection closed by both sides, of which something is missing, is given before it is told.
+pub const CLOSING_TIMEOUT: u64 = 10;
+
+/// Seconds without a packet after which the ports of a connection that was told are free: what comes late until then
+/// belongs to it and is no connection of its own.
+pub const LINGER_TIMEOUT: u64 = 30;
+
+/// Seconds for which a hole is waited for at most. Retransmission timers reach this only after repeated losses.
+pub const HOLE_TIMEOUT: u64 = 30;
+
+/// What a shard needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The functions that decode messages.
+    pub decoders: Decoders,
+    /// Connections this shard follows at once.
+    pub max_flows: usize,
+    /// Bytes of streams this shard keeps for later.
+    pub max_buffered: usize,
+}
+
+impl Config {
+    /// For one of `shards` shards.
+    pub fn for_shards(shards: usize) -> Self {
+        let share = |total: usize| total.checked_div(shards).unwrap_or(total).max(1);
+        Self { decoders: Decoders::default(), max_flows: share(MAX_FLOWS), max_buffered: share(MAX_BUFFERED) }
+    }
+}
+
+/// Which of `shards` shards a flow belongs to; the same for both of its directions, and in every run.
+pub fn shard_of(flow: &FlowKey, shards: usize) -> usize {
+    // SplitMix64's finisher over the words of the key. It needs to spread, not to withstand: whoever chooses addresses so
+    // that all flows meet in one shard costs us speed and nothing else.
+    let mix = |hash: u64, word: u64| {
+        let hash = (hash ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash ^ (hash >> 29)
+    };
+    let hash = [flow.low, flow.high].into_iter().fold(flow.transport as u64, |hash, end| {
+        let hash = match end.address {
+            IpAddr::V4(address) => mix(hash, u64::from(address.to_bits())),
+            IpAddr::V6(address) => address
+                .segments()
+                .chunks(4)
+                .map(|words| words.iter().fold(0, |sum, &word| (sum << 16) | u64::from(word)))
+                .fold(hash, mix),
+        };
+        mix(hash, u64::from(end.port))
+    });
+    let hash = mix(hash, hash >> 32);
+    let shards = u64::try_from(shards).unwrap_or(u64::MAX);
+    usize::try_from(hash.checked_rem(shards).unwrap_or(0)).unwrap_or(0)
+}
+
+/// Owns the flows of one shard.
+#[derive(Debug)]
+pub struct Shard {
+    config: Config,
+    flows: HashMap<FlowKey, Flow>,
+    alarms: Alarms,
+    clock: Clock,
+    /// Bytes that all streams keep for later.
+    buffered: usize,
+    /// When each limit was last told of: once a second is enough.
+    told_flows: Option<u64>,
+    told_buffered: Option<u64>,
+}
+
+impl Shard {
+    /// A shard without flows.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            flows: HashMap::new(),
+            alarms: Alarms::default(),
+            clock: Clock::default(),
+            buffered: 0,
+            told_flows: None,
+            told_buffered: None,
+        }
+    }
+
+    /// Takes a unit of one of its flows. Units of one flow come in arrival order.
+    pub fn push(&mut self, unit: Unit<'_>, out: &mut Vec<Event>) {
+        match unit {
+            Unit::Segment(segment) => self.segment(&segment, out),
+            Unit::Datagram(datagram) => self.datagram(&datagram, out),
+            Unit::Unreachable { packet, at, path, unreachable } => {
+                self.unreachable(Mark { packet, at }, path, unreachable, out);
+            }
+        }
+    }
+
+    /// Lets capture time pass to `now`, a whole second.
+    ///
+    /// Every shard is to get every tick. The first one may come before the first packet, and better does: then the shards
+    /// agree on the time of what comes before the second.
+    pub fn tick(&mut self, now: CaptureTime, out: &mut Vec<Event>) {
+        let now = self.clock.advance(now);
+        let mut due = self.alarms.take_due(now);
+        due.sort_unstable();
+        due.dedup();
+        for key in due {
+            let Entry::Occupied(mut entry) = self.flows.entry(key) else { continue };
+            let flow = entry.get_mut();
+            if flow.alarm > now {
+                continue;
+            }
+            let before = flow.footprint();
+            if flow.hole_deadline().is_some_and(|deadline| deadline <= now) {
+                flow.pass_holes(out);
+            }
+            let after = if flow.deadline() <= now {
+                flow.finish(Fate::Forgotten, None, out);
+                entry.remove();
+                0
+            } else {
+                flow.alarm = flow.next_alarm();
+                self.alarms.set(flow.alarm, key);
+                flow.footprint()
+            };
+            self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
+        }
+    }
+
+    /// Ends all flows: the capture is over.
+    pub fn finish(&mut self, out: &mut Vec<Event>) {
+        let mut flows: Vec<(FlowKey, Flow)> = std::mem::take(&mut self.flows).into_iter().collect();
+        flows.sort_unstable_by_key(|&(key, _)| key);
+        for (_, mut flow) in flows {
+            flow.finish(Fate::Unfinished, None, out);
+        }
+        self.alarms = Alarms::default();
+        self.buffered = 0;
+    }
+
+    /// Number of connections it follows at present.
+    pub fn flows(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Bytes that its streams keep for later.
+    pub fn buffered(&self) -> usize {
+        self.buffered
+    }
+
+    fn segment(&mut self, segment: &Segment<'_>, out: &mut Vec<Event>) {
+        // Most packets of a capture end here, so the ports come before everything else.
+        if !matters(segment.path.source.port) && !matters(segment.path.destination.port) {
+            return;
+        }
+        let (key, direction) = segment.path.flow();
+        let mark = Mark { packet: segment.packet, at: segment.at };
+        self.clock.start(segment.at);
+        if self.flows.len() >= self.config.max_flows && !self.flows.contains_key(&key) {
+            self.push_out(segment, out);
+        }
+        let (flow, before) = match self.flows.entry(key) {
+            Entry::Occupied(entry) => {
+                let flow = entry.into_mut();
+                let before = flow.footprint();
+                let again = flow.tracker.as_ref().map_or_else(
+                    // A connection to another port uses the same two ports; only a SYN can say that this is over.
+                    || if segment.flags & (SYN | RST) == SYN { Relation::New } else { Relation::Same },
+                    |tracker| tracker.relation(segment, tracker.side(direction)),
+                );
+                if again == Relation::New {
+                    flow.finish(Fate::Forgotten, Some(mark), out);
+                    let alarm = flow.alarm;
+                    *flow = Flow { alarm, ..Flow::new(segment) };
+                }
+                (flow, before)
+            }
+            Entry::Vacant(entry) => (entry.insert(Flow::new(segment)), 0),
+        };
+        flow.touched = self.clock.elapsed;
+        if let Some(tracker) = &mut flow.tracker {
+            let side = tracker.side(direction);
+            let fate = tracker.segment(segment, side);
+            if flow.streams.is_none() && carries(segment) {
+                let path = tracker.path();
+                let decoder = self.config.decoders.stream(path.destination.port);
+                flow.streams = decoder.map(|decoder| Box::new(Duplex::new(decoder, path)));
+            }
+            if let Some(streams) = flow.streams.as_mut().filter(|_| segment.flags & RST == 0) {
+                streams.segment(segment, side, tracker.first_sequences(), out);
+            }
+            if let Some(fate) = fate {
+                let missing = flow.streams.as_ref().map(|streams| streams.missing());
+                out.extend(tracker.tell(fate, missing, None));
+            }
+        }
+        let mut after = flow.footprint();
+        let others = self.buffered.saturating_sub(before);
+        if after > before && others.saturating_add(after) > self.config.max_buffered {
+            flow.shed(mark, out);
+            after = flow.footprint();
+            if self.told_buffered != Some(self.clock.elapsed) {
+                self.told_buffered = Some(self.clock.elapsed);
+                let detail = format!("streams keep more than {} bytes for later", self.config.max_buffered);
+                out.push(limit(mark, segment.path, detail));
+            }
+        }
+        self.buffered = others.saturating_add(after);
+        let waiting = flow.streams.as_ref().is_some_and(|streams| streams.is_waiting());
+        flow.waiting_since = waiting.then(|| flow.waiting_since.unwrap_or(flow.touched));
+        flow.reschedule(key, &mut self.alarms);
+    }
+
+    fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Event>) {
+        if let Some(message) = self.config.decoders.datagram(datagram) {
+            let seen = Seen { last: datagram.packet, first: datagram.first, at: datagram.at };
+            out.push(Event { seen, path: Some(datagram.path), message });
+        }
+    }
+
+    fn unreachable(&mut self, mark: Mark, path: Path, unreachable: Unreachable, out: &mut Vec<Event>) {
+        let (icmp_type, code, about) = (unreachable.icmp_type, unreachable.code, unreachable.about);
+        let message = Message::Unreachable(Box::new(unreachable));
+        out.push(Event { seen: mark.into(), path: Some(path), message });
+        let Some(about) = about.filter(|about| about.transport == Transport::Tcp) else { return };
+        let key = about.flow().0;
+        let Some(flow) = self.flows.get_mut(&key) else { return };
+        let Some(tracker) = &mut flow.tracker else { return };
+        if let Some(fate) = tracker.unreachable(icmp_type, code, about, mark) {
+            out.extend(tracker.tell(fate, None, None));
+            flow.touched = self.clock.elapsed;
+            flow.reschedule(key, &mut self.alarms);
+        }
+    }
+
+    /// Forgets the connection whose time would be up first, to make room for the one of `segment`.
+    fn push_out(&mut self, segment: &Segment<'_>, out: &mut Vec<Event>) {
+        let mark = Mark { packet: segment.packet, at: segment.at };
+        while let Some((second, key)) = self.alarms.take_first() {
+            let Entry::Occupied(entry) = self.flows.entry(key) else { continue };
+            // Flows whose alarm was moved to an earlier second leave the old entry behind.
+            if entry.get().alarm != second {
+                continue;
+            }
+            let mut flow = entry.remove();
+            self.buffered = self.buffered.saturating_sub(flow.footprint());
+            flow.finish(Fate::Forgotten, Some(mark), out);
+            break;
+        }
+        if self.told_flows != Some(self.clock.elapsed) {
+            self.told_flows = Some(self.clock.elapsed);
+            let detail = format!("more than {} connections at once: the oldest are forgotten", self.config.max_flows);
+            out.push(limit(mark, segment.path, detail));
+        }
+    }
+}
+
+/// Whether a segment is one for a stream. A lone SYN is not, so that a flood of them costs no streams.
+fn carries(segment: &Segment<'_>) -> bool {
+    segment.flags & RST == 0 && (segment.flags & SYN == 0 || !segment.payload.is_empty() || segment.cut > 0)
+}
+
+/// Says that a limit of ours was reached at this packet.
+fn limit(mark: Mark, path: Path, detail: String) -> Event {
+    let gap = Gap { kind: GapKind::LimitReached, protocol: Protocol::Tcp, bytes: 0, detail };
+    Event { seen: mark.into(), path: Some(path), message: Message::Gap(Box::new(gap)) }
+}
+
+/// One conversation over TCP.
+#[derive(Debug)]
+struct Flow {
+    /// `None`: a connection to a port that does not matter, from one that looks as if it did.
+    tracker: Option<Tracker>,
+    /// Where its port is one that is decoded, and more than a SYN was seen.
+    streams: Option<Box<Duplex>>,
+    /// Second of the last packet, by the shard's clock.
+    touched: u64,
+    /// Second since which a stream waits for something.
+    waiting_since: Option<u64>,
+    /// Second for which its earliest alarm is set.
+    alarm: u64,
+}
+
+impl Flow {
+    fn new(segment: &Segment<'_>) -> Self {
+        Self { tracker: Tracker::new(segment), streams: None, touched: 0, waiting_since: None, alarm: u64::MAX }
+    }
+
+    /// Ends it. `decided`: the packet of another flow or connection that ended it.
+    fn finish(&mut self, fate: Fate, decided: Option<Mark>, out: &mut Vec<Event>) {
+        let Some(tracker) = &mut self.tracker else { return };
+        if let Some(streams) = &mut self.streams {
+            streams.finish(decided.unwrap_or(tracker.last()), out);
+        }
+        let missing = self.streams.as_ref().map(|streams| streams.missing());
+        out.extend(tracker.tell(fate, missing, decided));
+    }
+
+    /// Passes all holes of its streams.
+    fn pass_holes(&mut self, out: &mut Vec<Event>) {
+        if let (Some(streams), Some(tracker)) = (&mut self.streams, &self.tracker) {
+            streams.pass_holes(tracker.last(), out);
+        }
+        self.waiting_since = None;
+    }
+
+    /// Makes its streams give up what they keep for later.
+    fn shed(&mut self, mark: Mark, out: &mut Vec<Event>) {
+        if let Some(streams) = &mut self.streams {
+            streams.shed(mark, out);
+        }
+    }
+
+    fn footprint(&self) -> usize {
+        self.streams.as_ref().map_or(0, |streams| streams.footprint())
+    }
+
+    /// When it is over, if nothing more comes.
+    fn deadline(&self) -> u64 {
+        let patience = match self.tracker.as_ref().map(Tracker::stage) {
+            Some(Stage::Opening) => SYN_TIMEOUT,
+            Some(Stage::Open) => IDLE_TIMEOUT,
+            Some(Stage::HalfClosed) => HALF_CLOSED_TIMEOUT,
+            Some(Stage::Closing) => CLOSING_TIMEOUT,
+            Some(Stage::Told) | None => LINGER_TIMEOUT,
+        };
+        self.touched.saturating_add(patience)
+    }
+
+    fn hole_deadline(&self) -> Option<u64> {
+        self.waiting_since.map(|since| since.saturating_add(HOLE_TIMEOUT))
+    }
+
+    fn next_alarm(&self) -> u64 {
+        self.hole_deadline().map_or(self.deadline(), |hole| hole.min(self.deadline()))
+    }
+
+    /// Sets an alarm, where none is set that is early enough.
+    fn reschedule(&mut self, key: FlowKey, alarms: &mut Alarms) {
+        let next = self.next_alarm();
+        if next < self.alarm {
+            self.alarm = next;
+            alarms.set(next, key);
+        }
+    }
+}
+
+/// Which flows to look at in which second.
+///
+/// An alarm is not moved when its flow has another packet: when it rings, the flow is asked what it waits for, and the
+/// alarm is set again. So a packet costs no work here, and a tick costs what is due.
+#[derive(Debug, Default)]
+struct Alarms {
+    by_second: BTreeMap<u64, VecDeque<FlowKey>>,
+}
+
+impl Alarms {
+    fn set(&mut self, second: u64, key: FlowKey) {
+        self.by_second.entry(second).or_default().push_back(key);
+    }
+
+    /// Removes and returns all up to `now`.
+    fn take_due(&mut self, now: u64) -> Vec<FlowKey> {
+        let mut due = Vec::new();
+        while let Some(entry) = self.by_second.first_entry().filter(|entry| *entry.key() <= now) {
+            due.extend(entry.remove());
+        }
+        due
+    }
+
+    /// Removes and returns the first.
+    fn take_first(&mut self) -> Option<(u64, FlowKey)> {
+        let mut entry = self.by_second.first_entry()?;
+        let second = *entry.key();
+        let key = entry.get_mut().pop_front();
+        if entry.get().is_empty() {
+            entry.remove();
+        }
+        key.map(|key| (second, key))
+    }
+}
+
+/// Whole seconds of capture time that have passed, by ticks.
+#[derive(Debug, Default)]
+struct Clock {
+    elapsed: u64,
+    /// The last tick, as whole seconds since 1970; before the first one, the second of the first packet.
+    last: Option<i64>,
+}
+
+impl Clock {
+    fn start(&mut self, at: CaptureTime) {
+        self.last.get_or_insert(at.seconds());
+    }
+
+    /// A clock that steps back stands still here, and goes on from where it stepped to.
+    fn advance(&mut self, now: CaptureTime) -> u64 {
+        let now = now.seconds();
+        let passed = self.last.map_or(0, |last| now.saturating_sub(last));
+        self.last = Some(now);
+        self.elapsed = self.elapsed.saturating_add(u64::try_from(passed).unwrap_or(0));
+        self.elapsed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use capture::CaptureTime;
+
+    use super::{Clock, shard_of};
+    use crate::{Endpoint, FlowKey, Transport};
+
+    #[test]
+    fn both_directions_share_a_shard_and_flows_spread() {
+        let mut counts = [0; 7];
+        for host in 0..200_u8 {
+            for port in 49_152..49_172 {
+                let client = Endpoint { address: IpAddr::from([10, 0, 1, host]), port };
+                let server = Endpoint { address: IpAddr::from([10, 0, 0, 1]), port: 88 };
+                let there = shard_of(&FlowKey::of(Transport::Tcp, client, server).0, 7);
+                assert_eq!(there, shard_of(&FlowKey::of(Transport::Tcp, server, client).0, 7));
+                counts[there] += 1;
+            }
+        }
+        assert!(counts.iter().all(|&count| (450..700).contains(&count)), "{counts:?}");
+    }
+
+    #[test]
+    fn the_shard_of_a_flow_is_the_same_in_every_run() {
+        let v6 = |last| Endpoint { address: IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]), port: 88 };
+        let key = FlowKey::of(Transport::Udp, v6(1), v6(2)).0;
+        assert_eq!(shard_of(&key, 1), 0);
+        assert_eq!(shard_of(&key, 0), 0);
+        assert_eq!(shard_of(&key, 1 << 16), shard_of(&key, 1 << 16));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_stands_still() {
+        let second = |seconds| CaptureTime(0).plus_seconds(seconds);
+        let mut clock = Clock::default();
+        clock.start(second(100));
+        assert_eq!(clock.advance(second(103)), 3);
+        assert_eq!(clock.advance(second(50)), 3);
+        assert_eq!(clock.advance(second(52)), 5);
+    }
+}

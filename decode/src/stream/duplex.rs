@@ -1,0 +1,114 @@
+//! Both directions of a connection, with the decoder they share.
+//!
+//! In: every segment of the connection that is not a reset, in arrival order. It gives each its place: the data to the
+//! stream of its direction, its acknowledgement to the other one, and to both the chance to stop waiting.
+
+use super::{Hole, Sink, Stream};
+use crate::{
+    Event, Path,
+    connection::{FIN, Mark, SYN},
+    decoder::{Decoder, Side, length},
+    wire::Segment,
+};
+
+/// The two streams of a connection.
+pub struct Duplex {
+    decoder: Box<dyn Decoder>,
+    /// From the client to the server.
+    path: Path,
+    client: Stream,
+    server: Stream,
+}
+
+impl Duplex {
+    /// Of a connection whose client is the source of `path`.
+    pub fn new(decoder: Box<dyn Decoder>, path: Path) -> Self {
+        Self { decoder, path, client: Stream::default(), server: Stream::default() }
+    }
+
+    /// Takes a segment that `sender` sent. `first` holds, for client and server, the sequence number that follows the SYN,
+    /// where the SYN was seen.
+    pub fn segment(
+        &mut self,
+        segment: &Segment<'_>,
+        sender: Side,
+        first: (Option<u32>, Option<u32>),
+        out: &mut Vec<Event>,
+    ) {
+        let mark = Mark { packet: segment.packet, at: segment.at };
+        for (opened, first) in [(Side::Client, first.0), (Side::Server, first.1)] {
+            if let Some(first) = first {
+                self.with(opened, mark, out, |stream, sink| stream.open(first, sink));
+            }
+        }
+        let flag = |flag| segment.flags & flag != 0;
+        let data = segment.sequence.wrapping_add(u32::from(flag(SYN)));
+        self.with(sender, mark, out, |stream, sink| {
+            stream.segment(data, &segment.payload, segment.cut, sink);
+            if flag(FIN) {
+                let size = length(&segment.payload).saturating_add(u64::from(segment.cut));
+                // Sequence numbers count modulo 2³².
+                #[expect(clippy::cast_possible_truncation)]
+                stream.fin(data.wrapping_add(size as u32), sink);
+            }
+        });
+        self.with(sender.other(), mark, out, |stream, sink| {
+            if let Some(number) = segment.acknowledgement {
+                stream.acknowledge(number);
+            }
+            stream.lose_patience(sink);
+        });
+        self.with(sender, mark, out, Stream::lose_patience);
+    }
+
+    /// Passes all holes: they were waited for long enough. `mark`: the packet that this is seen in.
+    pub fn pass_holes(&mut self, mark: Mark, out: &mut Vec<Event>) {
+        self.both(mark, out, |stream, sink| stream.pass_holes(Hole::Missing, sink));
+    }
+
+    /// Gives up what it holds, because all streams together hold too much.
+    pub fn shed(&mut self, mark: Mark, out: &mut Vec<Event>) {
+        self.both(mark, out, Stream::shed);
+    }
+
+    /// Ends both streams.
+    pub fn finish(&mut self, mark: Mark, out: &mut Vec<Event>) {
+        self.both(mark, out, Stream::finish);
+    }
+
+    /// Whether one of the streams waits for something.
+    pub fn is_waiting(&self) -> bool {
+        self.client.is_waiting() || self.server.is_waiting()
+    }
+
+    /// Bytes that the capture does not hold, of both directions.
+    pub fn missing(&self) -> u64 {
+        self.client.tally().missing.saturating_add(self.server.tally().missing)
+    }
+
+    /// Bytes of memory held beyond its own size.
+    pub fn footprint(&self) -> usize {
+        self.client.footprint().saturating_add(self.server.footprint())
+    }
+
+    fn both(&mut self, mark: Mark, out: &mut Vec<Event>, act: impl Fn(&mut Stream, &mut Sink<'_>)) {
+        self.with(Side::Client, mark, out, &act);
+        self.with(Side::Server, mark, out, &act);
+    }
+
+    fn with(&mut self, side: Side, mark: Mark, out: &mut Vec<Event>, act: impl FnOnce(&mut Stream, &mut Sink<'_>)) {
+        let Mark { packet, at } = mark;
+        let reverse = Path { source: self.path.destination, destination: self.path.source, ..self.path };
+        let (stream, path) = match side {
+            Side::Client => (&mut self.client, self.path),
+            Side::Server => (&mut self.server, reverse),
+        };
+        act(stream, &mut Sink { packet, at, path, side, decoder: self.decoder.as_mut(), out });
+    }
+}
+
+impl std::fmt::Debug for Duplex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Duplex").field("client", &self.client).field("server", &self.server).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,496 @@
+//! Bytes in order to messages: one direction of a connection, after reordering and before decoding.
+//!
+//! In: pieces of the stream without overlap, and the sizes of the holes between them. Out: the events of the whole
+//! messages, and **one** gap for each stretch that could not be decoded, however many holes it had: a stretch begins
+//! where a message broke or no header was found, and ends where the next message begins. A message that breaks after its
+//! length is known is passed over to its end, so the stream stays in step; otherwise the decoder looks for the next
+//! header. Whole messages are decoded where they lie in the packet; only what a packet leaves unfinished is copied.
+
+use capture::{CaptureTime, PacketId};
+
+use crate::{
+    Event, Gap, GapKind, Message, Path, Seen,
+    decoder::{Begins, Decoder, Framing, MAX_HEADER, Side, length},
+};
+
+/// A buffer that has grown beyond this is given back once its message is done: most messages are smaller, and a long
+/// idle connection should not keep the room of its largest one.
+const KEPT_CAPACITY: usize = 16 << 10;
+
+/// Where the results go, and what is the same for all of them: the packet being looked at.
+pub struct Sink<'a> {
+    /// The packet being looked at: what becomes complete now is completed by it.
+    pub packet: PacketId,
+    /// Capture time of `packet`.
+    pub at: CaptureTime,
+    /// The direction of the stream.
+    pub path: Path,
+    /// Who sends in this direction.
+    pub side: Side,
+    /// What decodes it.
+    pub decoder: &'a mut dyn Decoder,
+    /// Results are appended here.
+    pub out: &'a mut Vec<Event>,
+}
+
+impl Sink<'_> {
+    fn emit(&mut self, first: PacketId, message: Message) {
+        let seen = Seen { last: self.packet, first, at: self.at };
+        self.out.push(Event { seen, path: Some(self.path), message });
+    }
+
+    /// Decodes one whole message that began in packet `first`.
+    fn message(&mut self, first: PacketId, bytes: &[u8]) {
+        let mut messages = Vec::with_capacity(1);
+        self.decoder.message(self.side, bytes, &mut messages);
+        for message in messages {
+            self.emit(first, message);
+        }
+    }
+
+    /// Emits a gap of this stream that began in packet `first`.
+    pub(super) fn gap(&mut self, first: PacketId, kind: GapKind, bytes: u64, detail: String) {
+        let protocol = self.decoder.protocol();
+        self.emit(first, Message::Gap(Box::new(Gap { kind, protocol, bytes, detail })));
+    }
+}
+
+/// Why bytes of a stream are not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hole {
+    /// The capture does not hold them.
+    Missing,
+    /// The snap length cut them off.
+    Cut,
+    /// They may still have come, but waiting for them had reached a limit.
+    GivenUp,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With the sender's FIN, everything before it being there.
+    Fin,
+    /// The capture shows no more of it.
+    Unseen,
+}
+
+/// Cuts one direction of a connection into messages.
+#[derive(Debug)]
+pub(super) struct Messages {
+    state: State,
+    /// Bytes too few to tell whether a message begins with them, each with its packet. Fewer than `MAX_HEADER`.
+    head: Vec<(u8, PacketId)>,
+    /// The beginning of a message whose end has not come; empty unless `Within`.
+    pending: Vec<u8>,
+    /// What cannot be decoded and has not been told yet.
+    loss: Option<Loss>,
+    /// The stream was joined in its middle and no message has been found yet.
+    joining: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// In step: the next byte begins a message.
+    Between,
+    /// In step: `pending` holds the beginning of a message that takes `total` bytes, `header` of them framing.
+    Within { header: usize, total: usize, began: PacketId },
+    /// In step: this many bytes belong to a message that cannot be decoded.
+    Skipping { left: u64 },
+    /// Out of step: looking for the beginning of a message.
+    Seeking,
+}
+
+/// A stretch of the stream that cannot be decoded.
+#[derive(Debug)]
+struct Loss {
+    first: PacketId,
+    /// What broke it off: the name of the message and its length with framing, where that was known.
+    broken: Option<(&'static str, u64)>,
+    /// The stream had not been seen from its beginning when this stretch began.
+    joined: bool,
+    too_long: bool,
+    missing: u64,
+    cut: u64,
+    given_up: u64,
+    /// Bytes that are there and of no use.
+    unused: u64,
+}
+
+impl Messages {
+    /// Of a stream whose first byte begins a message.
+    pub(super) fn from_the_beginning() -> Self {
+        Self { state: State::Between, head: Vec::new(), pending: Vec::new(), loss: None, joining: false }
+    }
+
+    /// Of a stream that is joined somewhere.
+    pub(super) fn from_the_middle() -> Self {
+        Self { state: State::Seeking, joining: true, ..Self::from_the_beginning() }
+    }
+
+    /// Takes the next `bytes`, which packet `from` brought.
+    pub(super) fn feed(&mut self, bytes: &[u8], from: PacketId, sink: &mut Sink<'_>) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = match self.state {
+                State::Between => self.frame(rest, from, sink),
+                State::Within { header, total, began } => self.fill(rest, header, total, began, sink),
+                State::Skipping { left } => self.skip(rest, left, sink),
+                State::Seeking => self.seek(rest, from, sink),
+            };
+        }
+    }
+
+    /// Passes over `bytes` that are not there.
+    pub(super) fn hole(&mut self, bytes: u64, why: Hole, sink: &mut Sink<'_>) {
+        if bytes == 0 {
+            return;
+        }
+        let left = match self.state {
+            State::Within { total, .. } => {
+                let left = total.saturating_sub(self.pending.len());
+                self.break_off(sink);
+                left as u64
+            }
+            State::Skipping { left } => left,
+            State::Between | State::Seeking => {
+                self.drop_head(sink);
+                self.state = State::Seeking;
+                0
+            }
+        };
+        let loss = self.loss(sink.packet);
+        match why {
+            Hole::Missing => loss.missing = loss.missing.saturating_add(bytes),
+            Hole::Cut => loss.cut = loss.cut.saturating_add(bytes),
+            Hole::GivenUp => loss.given_up = loss.given_up.saturating_add(bytes),
+        }
+        sink.decoder.interrupted(sink.side);
+        match left.checked_sub(bytes) {
+            // Out of step: either there was no length to go by, or what it counted ended inside the hole.
+            None => self.state = State::Seeking,
+            Some(left) => self.step(left, sink),
+        }
+    }
+
+    /// Nothing follows: what is unfinished becomes a gap.
+    pub(super) fn end(&mut self, end: End, sink: &mut Sink<'_>) {
+        let unfinished = matches!(self.state, State::Within { .. } | State::Skipping { .. })
+            || (matches!(self.state, State::Between) && !self.head.is_empty());
+        if let State::Within { .. } = self.state {
+            self.break_off(sink);
+        }
+        self.drop_head(sink);
+        self.tell(sink, unfinished.then_some(end));
+        self.state = State::Seeking;
+    }
+
+    /// Gives up the room a half-finished message takes, because all streams together take too much.
+    pub(super) fn shed(&mut self, sink: &mut Sink<'_>) {
+        if let State::Within { total, .. } = self.state {
+            let left = total.saturating_sub(self.pending.len());
+            self.break_off(sink);
+            self.loss(sink.packet).too_long = true;
+            self.step(left as u64, sink);
+        }
+    }
+
+    /// Bytes of memory held for an unfinished message.
+    pub(super) fn footprint(&self) -> usize {
+        self.pending.capacity()
+    }
+
+    /// In step, at the beginning of a message.
+    fn frame<'r>(&mut self, rest: &'r [u8], from: PacketId, sink: &mut Sink<'_>) -> &'r [u8] {
+        if self.head.is_empty() {
+            return match framed(sink, rest) {
+                Framed::Message { header, total } => {
+                    let Some((message, after)) = rest.split_at_checked(total) else {
+                        self.state = State::Within { header, total, began: from };
+                        self.pending.extend_from_slice(rest);
+                        return &[];
+                    };
+                    sink.message(from, message.get(header..).unwrap_or_default());
+                    after
+                }
+                Framed::TooLong { total } => self.too_long(rest, total, from, sink),
+                Framed::More if rest.len() < MAX_HEADER => self.keep(rest, from),
+                Framed::More | Framed::Lost => self.lose_step(rest),
+            };
+        }
+        let (joined, enough) = self.joined(rest);
+        let began = self.head.first().map_or(from, |&(_, packet)| packet);
+        match framed(sink, &joined) {
+            Framed::Message { header, total } if total > self.head.len() => {
+                self.pending.extend(self.head.drain(..).map(|(byte, _)| byte));
+                self.state = State::Within { header, total, began };
+                rest
+            }
+            // A header is recognised as soon as it is whole, so no message ends before `rest` begins.
+            Framed::Message { .. } => {
+                self.drop_head(sink);
+                self.lose_step(rest)
+            }
+            Framed::TooLong { total } => {
+                let held = self.head.len() as u64;
+                self.head.clear();
+                self.too_long(&joined, total, began, sink);
+                self.loss(began).unused = held;
+                self.step(total.saturating_sub(held), sink);
+                rest
+            }
+            Framed::More if !enough => self.keep(rest, from),
+            Framed::More | Framed::Lost => self.lose_step(rest),
+        }
+    }
+
+    /// In step, inside a message.
+    fn fill<'r>(
+        &mut self,
+        rest: &'r [u8],
+        header: usize,
+        total: usize,
+        began: PacketId,
+        sink: &mut Sink<'_>,
+    ) -> &'r [u8] {
+        let wanted = total.saturating_sub(self.pending.len());
+        let Some((last, after)) = rest.split_at_checked(wanted) else {
+            self.pending.extend_from_slice(rest);
+            return &[];
+        };
+        self.pending.extend_from_slice(last);
+        sink.message(began, self.pending.get(header..).unwrap_or_default());
+        self.forget_pending();
+        self.state = State::Between;
+        after
+    }
+
+    /// In step, inside a message that cannot be decoded.
+    fn skip<'r>(&mut self, rest: &'r [u8], left: u64, sink: &mut Sink<'_>) -> &'r [u8] {
+        let size = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+        let (unused, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+        let loss = self.loss(sink.packet);
+        loss.unused = loss.unused.saturating_add(length(unused));
+        self.step(left.saturating_sub(length(unused)), sink);
+        after
+    }
+
+    /// Out of step.
+    fn seek<'r>(&mut self, rest: &'r [u8], from: PacketId, sink: &mut Sink<'_>) -> &'r [u8] {
+        if !self.head.is_empty() {
+            return self.seek_from_head(rest, from, sink);
+        }
+        let mut at = 0;
+        let mut found = false;
+        while let Some(tail) = rest.get(at..).filter(|tail| !tail.is_empty()) {
+            match begins(sink, tail) {
+                Begins::Yes => {
+                    found = true;
+                    break;
+                }
+                Begins::Unknown if tail.len() < MAX_HEADER => break,
+                Begins::Unknown | Begins::No => at = at.saturating_add(1),
+            }
+        }
+        let (unused, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        self.pass_over(length(unused), from);
+        if found {
+            self.step(0, sink);
+            return tail;
+        }
+        self.keep(tail, from)
+    }
+
+    /// Out of step, and a message may begin within `head`.
+    fn seek_from_head<'r>(&mut self, rest: &'r [u8], from: PacketId, sink: &mut Sink<'_>) -> &'r [u8] {
+        let (joined, enough) = self.joined(rest);
+        let held = self.head.len();
+        for at in 0..held {
+            let found = begins(sink, joined.get(at..).unwrap_or_default());
+            if found == Begins::No || (found == Begins::Unknown && enough) {
+                continue;
+            }
+            let first = self.head.first().map_or(from, |&(_, packet)| packet);
+            self.pass_over(at as u64, first);
+            self.head.drain(..at);
+            if found == Begins::Unknown {
+                return self.keep(rest, from);
+            }
+            // The header starts in `head`: `frame` joins it to `rest` once more.
+            self.step(0, sink);
+            return rest;
+        }
+        self.drop_head(sink);
+        rest
+    }
+
+    /// `head` and so much of `rest` that a header fits, and whether that is enough for any header.
+    fn joined(&self, rest: &[u8]) -> (Vec<u8>, bool) {
+        let joined: Vec<u8> =
+            self.head.iter().map(|&(byte, _)| byte).chain(rest.iter().copied().take(MAX_HEADER)).collect();
+        (joined, rest.len() >= MAX_HEADER)
+    }
+
+    /// Waits for more of a header.
+    fn keep(&mut self, rest: &[u8], from: PacketId) -> &'static [u8] {
+        self.head.extend(rest.iter().map(|&byte| (byte, from)));
+        &[]
+    }
+
+    fn lose_step<'r>(&mut self, rest: &'r [u8]) -> &'r [u8] {
+        self.state = State::Seeking;
+        rest
+    }
+
+    /// A message that begins here is larger than our limit: none of it is kept.
+    fn too_long<'r>(&mut self, rest: &'r [u8], total: u64, first: PacketId, sink: &mut Sink<'_>) -> &'r [u8] {
+        let name = sink.decoder.name(sink.side, rest);
+        let loss = self.loss(first);
+        loss.broken = Some((name, total));
+        loss.too_long = true;
+        self.state = State::Skipping { left: total };
+        rest
+    }
+
+    /// Turns the message begun in `pending` into a loss.
+    fn break_off(&mut self, sink: &Sink<'_>) {
+        let State::Within { total, began, .. } = self.state else { return };
+        let name = sink.decoder.name(sink.side, &self.pending);
+        let held = length(&self.pending);
+        let loss = self.loss(began);
+        loss.broken.get_or_insert((name, total as u64));
+        loss.unused = loss.unused.saturating_add(held);
+        self.forget_pending();
+    }
+
+    /// Passes over what waited for the rest of its header.
+    fn drop_head(&mut self, sink: &Sink<'_>) {
+        let first = self.head.first().map_or(sink.packet, |&(_, packet)| packet);
+        self.pass_over(self.head.len() as u64, first);
+        self.head.clear();
+    }
+
+    fn pass_over(&mut self, bytes: u64, first: PacketId) {
+        if bytes > 0 {
+            let loss = self.loss(first);
+            loss.unused = loss.unused.saturating_add(bytes);
+        }
+    }
+
+    /// In step again, after `left` more bytes.
+    fn step(&mut self, left: u64, sink: &mut Sink<'_>) {
+        if left > 0 {
+            self.state = State::Skipping { left };
+        } else {
+            self.tell(sink, None);
+            self.state = State::Between;
+            self.joining = false;
+        }
+    }
+
+    /// The current loss; begins one in packet `first` where there is none.
+    fn loss(&mut self, first: PacketId) -> &mut Loss {
+        let joined = self.joining;
+        self.loss.get_or_insert(Loss {
+            first,
+            broken: None,
+            joined,
+            too_long: false,
+            missing: 0,
+            cut: 0,
+            given_up: 0,
+            unused: 0,
+        })
+    }
+
+    /// Emits the loss, if there is one.
+    fn tell(&mut self, sink: &mut Sink<'_>, unfinished: Option<End>) {
+        if let Some(loss) = self.loss.take() {
+            let (kind, detail) = loss.told(unfinished);
+            sink.gap(loss.first, kind, loss.bytes(), detail);
+        }
+    }
+
+    fn forget_pending(&mut self) {
+        if self.pending.capacity() > KEPT_CAPACITY {
+            self.pending = Vec::new();
+        } else {
+            self.pending.clear();
+        }
+    }
+}
+
+/// [`Framing`] without lengths that cannot be.
+enum Framed {
+    More,
+    Message { header: usize, total: usize },
+    TooLong { total: u64 },
+    Lost,
+}
+
+fn framed(sink: &Sink<'_>, bytes: &[u8]) -> Framed {
+    match sink.decoder.frame(sink.side, bytes) {
+        Framing::More => Framed::More,
+        Framing::Message { header, length } => match header.checked_add(length) {
+            // A message of no bytes would be found at the same place for ever.
+            None | Some(0) => Framed::Lost,
+            Some(total) => Framed::Message { header, total },
+        },
+        Framing::TooLong { total: 0 } | Framing::Lost => Framed::Lost,
+        Framing::TooLong { total } => Framed::TooLong { total },
+    }
+}
+
+/// Whether a message begins here that can then be framed; else seeking and framing could disagree for ever.
+fn begins(sink: &Sink<'_>, bytes: &[u8]) -> Begins {
+    match sink.decoder.begins(sink.side, bytes) {
+        Begins::Yes if !matches!(framed(sink, bytes), Framed::Message { .. } | Framed::TooLong { .. }) => Begins::No,
+        answer => answer,
+    }
+}
+
+impl Loss {
+    fn bytes(&self) -> u64 {
+        [self.cut, self.given_up, self.unused].into_iter().fold(self.missing, u64::saturating_add)
+    }
+
+    /// Its kind, and how to say it.
+    fn told(&self, unfinished: Option<End>) -> (GapKind, String) {
+        use std::fmt::Write as _;
+        let kind = if self.too_long || self.given_up > 0 {
+            GapKind::LimitReached
+        } else if self.missing > 0 || unfinished == Some(End::Unseen) || (self.joined && self.cut == 0) {
+            GapKind::Missing
+        } else if self.cut > 0 {
+            GapKind::CutShort
+        } else {
+            GapKind::Undecodable
+        };
+        let mut detail = String::new();
+        if let Some((name, total)) = self.broken {
+            let _ = write!(detail, "{name} of {total} bytes: ");
+        }
+        let mut parts = Vec::new();
+        for (bytes, what) in [
+            (self.missing, "are not in the capture"),
+            (self.cut, "were cut off by the snap length"),
+            (self.given_up, "were waited for up to a limit"),
+            (self.unused, "are there and could not be used"),
+        ] {
+            if bytes > 0 {
+                parts.push(format!("{bytes} bytes {what}"));
+            }
+        }
+        if self.too_long {
+            parts.push("larger than is kept of one message or of all streams".to_owned());
+        }
+        match unfinished {
+            Some(End::Fin) => parts.push("the connection was closed before the message was whole".to_owned()),
+            Some(End::Unseen) => parts.push("the end of the message was not seen".to_owned()),
+            None if self.joined => parts.push("the beginning of the connection was not seen".to_owned()),
+            None => {}
+        }
+        detail.push_str(&parts.join(", "));
+        (kind, detail)
+    }
+}

@@ -1,0 +1,328 @@
+//! What becomes of connections, and when it is told.
+
+#[path = "stream_support/net.rs"]
+mod net;
+
+use net::{ACK, CLIENT, FIN, Net, RST, SERVER, SYN, config, kerberos, line, seg};
+
+#[test]
+fn opened_and_closed_by_the_client() {
+    let mut net = Net::opened();
+    net.send(&seg(CLIENT, 0, &kerberos(0x6a, 200, 1)));
+    net.send(&seg(SERVER, 0, &kerberos(0x6b, 300, 1)).ack(200));
+    net.lines();
+    net.send(&seg(CLIENT, 200, &[]).flags(FIN | ACK).ack(300));
+    net.send(&seg(SERVER, 300, &[]).flags(FIN | ACK).ack(201));
+    let told =
+        ["1-7 c>s connection opened Some(true) syns 1 refused None closed Some(ClientFin) bytes 200/300 missing 0"];
+    assert_eq!(net.lines(), told);
+    net.send(&seg(CLIENT, 201, &[]).ack(301));
+    net.until(100);
+    net.finish();
+    assert!(net.lines().is_empty(), "one event a connection");
+}
+
+#[test]
+fn a_port_that_is_only_followed_by_its_headers() {
+    let mut net = Net::new();
+    net.server_port = 443;
+    net.open();
+    net.data(CLIENT, 0, &[1; 3000], 1000);
+    net.send(&seg(SERVER, 2000, &[2; 500]).ack(3000));
+    net.send(&seg(SERVER, 2500, &[]).flags(FIN | ACK).ack(3000));
+    net.send(&seg(CLIENT, 3000, &[]).flags(FIN | ACK).ack(2501));
+    net.until(9);
+    assert!(net.lines().is_empty(), "something is missing and may come");
+    net.until(10);
+    let told = [
+        "1-9 c>s connection opened Some(true) syns 1 refused None closed Some(ServerFin) bytes 3000/2500 missing 2000",
+    ];
+    assert_eq!(net.lines(), told);
+}
+
+#[test]
+fn a_port_that_does_not_matter_is_not_told() {
+    let mut net = Net::new();
+    net.server_port = 5432;
+    net.open();
+    net.finish();
+    assert!(net.lines().is_empty());
+    assert_eq!(net.shard.flows(), 0);
+}
+
+#[test]
+fn a_client_port_that_looks_like_one_that_matters() {
+    let mut net = Net::new();
+    (net.client_port, net.server_port) = (3268, 5432);
+    net.open();
+    net.data(CLIENT, 0, &[1; 3000], 1000);
+    net.finish();
+    assert!(net.lines().is_empty());
+}
+
+#[test]
+fn three_unanswered_syns_are_told_at_a_tick() {
+    let mut net = Net::new();
+    net.until(1);
+    for second in [1, 4, 10] {
+        net.until(second);
+        net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    }
+    net.until(44);
+    assert!(net.lines().is_empty());
+    net.until(45);
+    let told = ["1-3 c>s connection opened Some(false) syns 3 refused None closed None bytes 0/0 missing 0"];
+    assert_eq!(net.lines(), told);
+    assert_eq!(net.shard.flows(), 0);
+}
+
+#[test]
+fn an_unanswered_syn_at_the_end_of_the_capture() {
+    let mut net = Net::new();
+    net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    net.finish();
+    let told = ["1-1 c>s connection opened Some(false) syns 1 refused None closed None bytes 0/0 missing 0"];
+    assert_eq!(net.lines(), told);
+}
+
+#[test]
+fn a_reset_in_answer_to_the_syn_refuses_and_is_told_once() {
+    let mut net = Net::new();
+    for _ in 0..3 {
+        net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+        net.send(&seg(SERVER, -9000, &[]).flags(RST | ACK).ack(0));
+    }
+    net.until(100);
+    let told = ["1-2 c>s connection opened Some(false) syns 1 refused Some(Reset) closed None bytes 0/0 missing 0"];
+    assert_eq!(net.lines(), told);
+}
+
+#[test]
+fn a_retry_with_the_same_syn_that_succeeds_is_told_too() {
+    let mut net = Net::new();
+    net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    net.send(&seg(SERVER, -9000, &[]).flags(RST | ACK).ack(0));
+    net.open();
+    let request = kerberos(0x6a, 200, 1);
+    net.send(&seg(CLIENT, 0, &request));
+    net.finish();
+    let lines = net.lines();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[1], line(CLIENT, 6, 6, &request));
+    assert!(lines[2].contains("opened Some(true) syns 2"), "{lines:?}");
+}
+
+#[test]
+fn a_reset_that_does_not_acknowledge_the_syn_is_not_its_answer() {
+    let mut net = Net::new();
+    net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    net.send(&seg(SERVER, 0, &[]).flags(RST | ACK).ack(-500));
+    net.send(&seg(SERVER, -1, &[]).flags(SYN | ACK));
+    net.send(&seg(CLIENT, 0, &[]));
+    net.finish();
+    let told = ["1-4 c>s connection opened Some(true) syns 1 refused None closed None bytes 0/0 missing 0"];
+    assert_eq!(net.lines(), told);
+}
+
+#[test]
+fn icmp_refuses_what_is_not_open() {
+    let mut net = Net::new();
+    net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    net.unreachable(3, 13);
+    let told = ["1-2 c>s connection opened Some(false) syns 1 refused Some(Icmp(13)) closed None bytes 0/0 missing 0"];
+    let lines = net.lines();
+    assert_eq!(lines[0], "2-2 s>c unreachable 13");
+    assert_eq!(lines[1..], told);
+}
+
+#[test]
+fn icmp_does_not_refuse_what_is_open_or_only_too_big() {
+    let mut net = Net::new();
+    net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    net.unreachable(3, 4);
+    net.open();
+    net.unreachable(3, 1);
+    assert_eq!(net.lines(), ["2-2 s>c unreachable 4", "6-6 s>c unreachable 1"]);
+}
+
+#[test]
+fn resets_close_what_is_open() {
+    let mut net = Net::opened();
+    net.send(&seg(SERVER, 0, &[]).flags(RST));
+    let told =
+        ["1-4 c>s connection opened Some(true) syns 1 refused None closed Some(ServerReset) bytes 0/0 missing 0"];
+    assert_eq!(net.lines(), told);
+}
+
+#[test]
+fn a_reset_after_a_fin_does_not_hide_who_closed() {
+    let mut net = Net::opened();
+    net.send(&seg(CLIENT, 0, &[]).flags(FIN | ACK));
+    net.send(&seg(SERVER, 0, &[]).flags(RST));
+    assert!(net.lines()[0].contains("closed Some(ClientFin)"));
+}
+
+#[test]
+fn data_shown_after_the_reset_is_still_decoded() {
+    let mut net = Net::opened();
+    net.send(&seg(CLIENT, 0, &[]).flags(RST));
+    net.lines();
+    let reply = kerberos(0x6b, 200, 1);
+    net.send(&seg(SERVER, 0, &reply));
+    net.until(100);
+    assert_eq!(net.lines(), [line(SERVER, 5, 5, &reply)]);
+}
+
+#[test]
+fn one_fin_and_silence() {
+    let mut net = Net::opened();
+    net.send(&seg(SERVER, 0, &[]).flags(FIN | ACK));
+    net.until(59);
+    assert!(net.lines().is_empty());
+    net.until(60);
+    assert!(net.lines()[0].contains("closed Some(ServerFin)"));
+}
+
+#[test]
+fn silence_forgets_and_only_at_a_tick() {
+    let mut net = Net::opened();
+    net.second = 100_000;
+    net.idle(1);
+    assert!(net.lines().is_empty(), "a packet's own time lets nothing expire");
+    net.second = 0;
+    net.until(299);
+    assert!(net.lines().is_empty());
+    net.until(300);
+    let told = ["1-4 c>s connection opened Some(true) syns 1 refused None closed Some(Forgotten) bytes 0/0 missing 0"];
+    assert_eq!(net.lines(), told);
+}
+
+#[test]
+fn reused_ports_are_another_connection() {
+    let mut net = Net::opened();
+    net.send(&seg(CLIENT, 0, &kerberos(0x6a, 200, 1)[..100]));
+    net.first = (5_000_000, 3_000_000_000);
+    net.open();
+    let request = kerberos(0x6a, 200, 2);
+    net.send(&seg(CLIENT, 0, &request));
+    net.finish();
+    let lines = net.lines();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(lines[0].starts_with("4-5 c>s missing kerberos 100: AS-REQ of 200 bytes"), "{lines:?}");
+    assert!(lines[1].starts_with("1-5 c>s connection opened Some(true) syns 1 refused None closed Some(Forgotten)"));
+    assert_eq!(lines[2], line(CLIENT, 8, 8, &request));
+    assert!(lines[3].starts_with("5-8 c>s connection opened Some(true) syns 1 refused None closed None bytes 200/0"));
+}
+
+#[test]
+fn reused_ports_whose_syn_the_capture_lacks() {
+    let mut net = Net::opened();
+    net.send(&seg(CLIENT, 0, &[]).flags(FIN | ACK));
+    net.send(&seg(SERVER, 0, &[]).flags(FIN | ACK).ack(1));
+    net.lines();
+    net.first = (5_000_000, 3_000_000_000);
+    net.send(&seg(SERVER, -1, &[]).flags(SYN | ACK));
+    let request = kerberos(0x6a, 200, 2);
+    net.send(&seg(CLIENT, 0, &request));
+    net.finish();
+    let lines = net.lines();
+    assert_eq!(lines[0], line(CLIENT, 7, 7, &request));
+    assert!(lines[1].contains("opened Some(true) syns 0"), "{lines:?}");
+}
+
+#[test]
+fn one_side_only_tells_nothing_about_opening() {
+    let mut net = Net::new();
+    net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    net.send(&seg(CLIENT, 0, &[]));
+    let request = kerberos(0x6a, 200, 2);
+    net.send(&seg(CLIENT, 0, &request));
+    net.finish();
+    let lines = net.lines();
+    assert_eq!(lines[0], line(CLIENT, 3, 3, &request));
+    assert!(lines[1].contains("opened None syns 1"), "{lines:?}");
+}
+
+#[test]
+fn data_both_ways_is_an_open_connection() {
+    let mut net = Net::new();
+    net.send(&seg(SERVER, 0, &kerberos(0x6b, 200, 1)));
+    net.send(&seg(CLIENT, 0, &kerberos(0x6a, 200, 2)).ack(200));
+    net.finish();
+    assert!(net.lines().pop().unwrap().contains("1-2 c>s connection opened Some(true) syns 0"));
+}
+
+#[test]
+fn the_end_of_the_capture_tells_in_the_order_of_flows() {
+    let mut net = Net::new();
+    for port in [50_007, 50_001, 50_003, 50_002, 50_009] {
+        net.client_port = port;
+        net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    }
+    net.finish();
+    let ports: Vec<u16> = net.out.iter().map(|event| event.path.unwrap().source.port).collect();
+    assert_eq!(ports, [50_001, 50_002, 50_003, 50_007, 50_009]);
+}
+
+#[test]
+fn ticks_tell_in_the_order_of_flows() {
+    let mut net = Net::new();
+    net.until(1);
+    for port in [50_007, 50_001, 50_003] {
+        net.client_port = port;
+        net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    }
+    net.until(40);
+    let ports: Vec<u16> = net.out.iter().map(|event| event.path.unwrap().source.port).collect();
+    assert_eq!(ports, [50_001, 50_003, 50_007]);
+}
+
+#[test]
+fn too_many_connections_push_out_the_oldest_and_are_told() {
+    let mut net = Net::with(decode::shard::Config { max_flows: 3, ..config() });
+    for port in 0..5 {
+        net.client_port = 50_000 + port;
+        net.open();
+    }
+    assert_eq!(net.shard.flows(), 3);
+    let lines = net.lines();
+    let limits = lines.iter().filter(|line| line.contains("limit_reached tcp")).count();
+    let forgotten = lines.iter().filter(|line| line.contains("closed Some(Forgotten)")).count();
+    assert_eq!((limits, forgotten), (1, 2), "{lines:?}");
+    net.finish();
+    assert_eq!(net.lines().len(), 3);
+}
+
+#[test]
+fn a_shard_by_itself_says_what_all_together_say() {
+    // Flows over one shard or over three: the same events, once they are sorted by packet and flow.
+    let run = |shards: usize| {
+        let mut nets: Vec<Net> = (0..shards).map(|_| Net::new()).collect();
+        let mut packet = 0;
+        let mut push = |nets: &mut Vec<Net>, port: u16, segment: &net::Seg| {
+            let mut probe = Net::new();
+            probe.client_port = port;
+            let at = decode::shard::shard_of(&probe.path(CLIENT).flow().0, shards);
+            (nets[at].client_port, nets[at].packet) = (port, packet);
+            nets[at].send(segment);
+            packet += 1;
+        };
+        for port in 50_000..50_020 {
+            push(&mut nets, port, &seg(CLIENT, -1, &[]).flags(SYN));
+            if port % 3 == 0 {
+                push(&mut nets, port, &seg(SERVER, -1, &[]).flags(SYN | ACK));
+            }
+        }
+        for port in (50_000..50_020).step_by(3) {
+            push(&mut nets, port, &seg(CLIENT, 0, &kerberos(0x6a, 200, 2)));
+        }
+        for net in &mut nets {
+            net.until(400);
+            net.finish();
+        }
+        let mut events: Vec<_> = nets.iter_mut().flat_map(|net| std::mem::take(&mut net.out)).collect();
+        events.sort_by_key(|event| (event.seen.last, event.path));
+        events.iter().map(|event| format!("{event:?}")).collect::<Vec<_>>()
+    };
+    assert_eq!(run(1), run(3));
+}
