@@ -152,7 +152,7 @@ impl std::error::Error for DnsError {}
 /// the additional section that hold no address (EDNS, signatures).
 ///
 /// # Errors
-/// When it is not DNS, and when not even one question can be read.
+/// When it is not DNS, when not even one question can be read, and when its names exceed our limit.
 pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
     let fail = |offset, kind| DnsError { offset, kind };
     let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else {
@@ -185,7 +185,7 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
     let mut reader = Reader { bytes, offset: HEADER, text: 0 };
     match reader.sections(&mut message, questions, [answers, authorities, additionals]) {
         Err(DnsErrorKind::Truncated) if message.truncated => Ok(message),
-        Err(kind) if !message.questions.is_empty() => {
+        Err(kind) if kind != DnsErrorKind::Limit && !message.questions.is_empty() => {
             message.stopped = Some(fail(reader.offset, kind).to_string());
             Ok(message)
         }
