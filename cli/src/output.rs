@@ -29,8 +29,15 @@ impl Output {
             None => To::Standard(BufWriter::new(io::stdout())),
             Some(path) => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                let file = NamedTempFile::with_prefix_in(".hellotrace-", folder)
-                    .with_context(|| format!("cannot write {}", path.display()))?;
+                let mut builder = tempfile::Builder::new();
+                builder.prefix(".hellotrace-");
+                #[cfg(unix)]
+                {
+                    use std::os::unix::fs::PermissionsExt as _;
+                    // As for any new file: the umask takes away what it takes away.
+                    builder.permissions(std::fs::Permissions::from_mode(0o666));
+                }
+                let file = builder.tempfile_in(folder).with_context(|| format!("cannot write {}", path.display()))?;
                 To::File { writer: BufWriter::new(file), path: path.to_owned() }
             }
         };

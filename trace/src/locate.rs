@@ -9,6 +9,9 @@ use std::{
 use capture::CaptureTime;
 use decode::{Endpoint, Event, Message, Seen, WireText, dns};
 
+/// A resolver tries again after a second, then two, four and so on: within this time it is the same lookup.
+const REPEAT_WITHIN: i64 = 10 * CaptureTime::SECOND;
+
 /// A locator question of one client to one server, with its repetitions.
 #[derive(Clone, Debug)]
 pub struct Lookup {
@@ -56,7 +59,10 @@ impl Lookup {
 pub struct Locator {
     lookups: Vec<Lookup>,
     beyond: u64,
+    /// Questions without an answer, by ports and identifier.
     open: HashMap<(Endpoint, Endpoint, u16), usize>,
+    /// The latest lookup of each name by each client at each server.
+    latest: HashMap<(IpAddr, IpAddr, WireText), usize>,
     names: BTreeMap<IpAddr, String>,
 }
 
@@ -99,27 +105,16 @@ impl Locator {
         };
         let key = (client, server, message.id);
         // The same question again, from the same or another port, is a repetition while there is no answer.
-        let repeated = self.open.get(&key).copied().or_else(|| {
-            self.lookups.iter().rposition(|lookup| {
-                lookup.client == client.address
-                    && lookup.server == server.address
-                    && lookup.answer.is_none()
-                    && lookup.name == question.name
-                    && lookup
-                        .last_asked()
-                        .is_some_and(|last| seen.at.since(last.at) < Self::REPEAT_WITHIN_SECONDS * CaptureTime::SECOND)
-            })
-        });
-        if let Some(lookup) = repeated.and_then(|index| self.lookups.get_mut(index))
+        let subject = (client.address, server.address, question.name.clone());
+        if let Some(&index) = self.latest.get(&subject)
+            && let Some(lookup) = self.lookups.get_mut(index)
             && lookup.answer.is_none()
-            && lookup.name == question.name
+            && lookup.last_asked().is_some_and(|last| seen.at.since(last.at) < REPEAT_WITHIN)
         {
             if lookup.asked.len() < Lookup::MAX_ASKED {
                 lookup.asked.push(seen);
             }
-            if let Some(index) = repeated {
-                self.open.insert(key, index);
-            }
+            self.open.insert(key, index);
             return;
         }
         if self.lookups.len() >= Self::MAX_LOOKUPS {
@@ -127,6 +122,7 @@ impl Locator {
             return;
         }
         self.open.insert(key, self.lookups.len());
+        self.latest.insert(subject, self.lookups.len());
         self.lookups.push(Lookup {
             client: client.address,
             server: server.address,
@@ -137,9 +133,6 @@ impl Locator {
             answer: None,
         });
     }
-
-    /// A resolver tries again after a second, then two, four and so on.
-    const REPEAT_WITHIN_SECONDS: i64 = 10;
 
     fn answer(&mut self, message: &dns::Message, seen: Seen, key: (Endpoint, Endpoint, u16)) {
         let Some(index) = self.open.remove(&key) else { return };
