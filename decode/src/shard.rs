@@ -140,8 +140,7 @@ impl Shard {
 
     /// Lets capture time pass to `now`, a whole second.
     ///
-    /// Every shard is to get every tick. The first one may come before the first packet, and better does: then the shards
-    /// agree on the time of what comes before the second.
+    /// Every shard is to get every tick. What comes before the first one counts as of that second.
     pub fn tick(&mut self, now: CaptureTime, out: &mut Vec<Event>) {
         let now = self.clock.advance(now);
         let mut due = self.alarms.take_due(now);
@@ -198,7 +197,6 @@ impl Shard {
         }
         let (key, direction) = segment.path.flow();
         let mark = Mark { packet: segment.packet, at: segment.at };
-        self.clock.start(segment.at);
         if self.flows.len() >= self.config.max_flows && !self.flows.contains_key(&key) {
             self.push_out(segment, out);
         }
@@ -427,15 +425,12 @@ impl Alarms {
 #[derive(Debug, Default)]
 struct Clock {
     elapsed: u64,
-    /// The last tick, as whole seconds since 1970; before the first one, the second of the first packet.
+    /// The last tick, as whole seconds since 1970.
     last: Option<i64>,
 }
 
 impl Clock {
-    fn start(&mut self, at: CaptureTime) {
-        self.last.get_or_insert(at.seconds());
-    }
-
+    /// The first tick starts it: what came before counts as of that second, since no shard knows the first packet of all.
     /// A clock that steps back stands still here, and goes on from where it stepped to.
     fn advance(&mut self, now: CaptureTime) -> u64 {
         let now = now.seconds();
@@ -483,7 +478,7 @@ mod tests {
     fn a_clock_that_steps_back_stands_still() {
         let second = |seconds| CaptureTime(0).plus_seconds(seconds);
         let mut clock = Clock::default();
-        clock.start(second(100));
+        assert_eq!(clock.advance(second(100)), 0);
         assert_eq!(clock.advance(second(103)), 3);
         assert_eq!(clock.advance(second(50)), 3);
         assert_eq!(clock.advance(second(52)), 5);

@@ -1,6 +1,6 @@
 //! TCP reassembly, one direction at a time: segments in any order to bytes in order, bounded in memory.
 //!
-//! In: the segments of one direction, and what the peer acknowledged. Out: through [`messages`] the events of whole
+//! In: the segments of one direction, and what the peer acknowledged. Out: through `messages` the events of whole
 //! messages, and gaps. Sequence numbers are unwrapped to 64-bit offsets, so a connection may carry any amount.
 //!
 //! What a segment brings is used at once where it is next in order, without a copy. Otherwise it is held, by offset,

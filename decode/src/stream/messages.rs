@@ -13,10 +13,6 @@ use crate::{
     decoder::{Begins, Decoder, Framing, MAX_HEADER, Side, length},
 };
 
-/// A buffer that has grown beyond this is given back once its message is done: most messages are smaller, and a long
-/// idle connection should not keep the room of its largest one.
-const KEPT_CAPACITY: usize = 16 << 10;
-
 /// Where the results go, and what is the same for all of them: the packet being looked at.
 pub struct Sink<'a> {
     /// The packet being looked at: what becomes complete now is completed by it.
@@ -259,8 +255,9 @@ impl Messages {
             return &[];
         };
         self.pending.extend_from_slice(last);
-        sink.message(began, self.pending.get(header..).unwrap_or_default());
-        self.forget_pending();
+        // The room is given back: connections outlive their messages by far, and most messages come in one packet.
+        let message = std::mem::take(&mut self.pending);
+        sink.message(began, message.get(header..).unwrap_or_default());
         self.state = State::Between;
         after
     }
@@ -360,7 +357,7 @@ impl Messages {
         let loss = self.loss(began);
         loss.broken.get_or_insert((name, total as u64));
         loss.unused = loss.unused.saturating_add(held);
-        self.forget_pending();
+        self.pending = Vec::new();
     }
 
     /// Passes over what waited for the rest of its header.
@@ -408,14 +405,6 @@ impl Messages {
         if let Some(loss) = self.loss.take() {
             let (kind, detail) = loss.told(unfinished);
             sink.gap(loss.first, kind, loss.bytes(), detail);
-        }
-    }
-
-    fn forget_pending(&mut self) {
-        if self.pending.capacity() > KEPT_CAPACITY {
-            self.pending = Vec::new();
-        } else {
-            self.pending.clear();
         }
     }
 }

@@ -123,15 +123,10 @@ impl Net {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        Self {
-            shard: Shard::new(config),
-            out: Vec::new(),
-            packet: 0,
-            second: 0,
-            client_port: 50_000,
-            server_port: 88,
-            first: (1000, 9000),
-        }
+        let mut shard = Shard::new(config);
+        let mut out = Vec::new();
+        shard.tick(CaptureTime(0), &mut out);
+        Self { shard, out, packet: 0, second: 0, client_port: 50_000, server_port: 88, first: (1000, 9000) }
     }
 
     /// SYN, SYN-ACK, ACK: packets 1 to 3 when it is the first thing done.
