@@ -108,7 +108,7 @@ fn supersede(answers: Vec<Answer>) -> Vec<Answer> {
 
 fn merge(merged: &mut BTreeMap<(&'static str, Subject), Diagnosis>, rule: &'static Rule, id: Option<LogonId>, found: Found) {
     let severity = found.severity.unwrap_or(rule.severity);
-    match merged.entry((rule.code, found.subject.clone())) {
+    match merged.entry((rule.code, found.subject.folded())) {
         std::collections::btree_map::Entry::Vacant(entry) => {
             let mut found = found;
             found.evidence.truncate(MAX_EVIDENCE);
@@ -116,7 +116,6 @@ fn merge(merged: &mut BTreeMap<(&'static str, Subject), Diagnosis>, rule: &'stat
         }
         std::collections::btree_map::Entry::Occupied(mut entry) => {
             let known = entry.get_mut();
-            known.severity = known.severity.max(severity);
             known.logons.extend(id);
             let mut evidence: Vec<Evidence> = std::mem::take(&mut known.found.evidence);
             for piece in found.evidence {
@@ -124,7 +123,9 @@ fn merge(merged: &mut BTreeMap<(&'static str, Subject), Diagnosis>, rule: &'stat
                     evidence.push(piece);
                 }
             }
-            if found.confidence > known.found.confidence {
+            // The gravest speaks for all, and of those the surest.
+            if (severity, found.confidence) > (known.severity, known.found.confidence) {
+                known.severity = severity;
                 known.found.confidence = found.confidence;
                 known.found.summary = found.summary;
             }

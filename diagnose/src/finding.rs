@@ -63,6 +63,18 @@ impl Evidence {
     }
 }
 
+impl Subject {
+    /// The form under which findings are merged: names are compared without regard to case.
+    pub(crate) fn folded(&self) -> Self {
+        match self {
+            Self::Account(principal) => Self::Account(principal.folded()),
+            Self::Domain(name) => Self::Domain(name.to_lowercase()),
+            Self::Service(name) => Self::Service(name.to_lowercase()),
+            other => other.clone(),
+        }
+    }
+}
+
 impl Found {
     /// A finding about `subject`. Evidence is added with [`Found::with`].
     pub fn new(confidence: Confidence, subject: Subject, summary: impl Into<String>) -> Self {

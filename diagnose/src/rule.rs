@@ -232,7 +232,7 @@ macro_rules! rule {
         };
     ) => {
         $(#[doc = $page])+
-        pub static $name: $crate::rule::Rule = $crate::rule::Rule {
+        pub(crate) static $name: $crate::rule::Rule = $crate::rule::Rule {
             code: $code,
             title: $title,
             severity: $severity,

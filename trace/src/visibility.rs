@@ -80,6 +80,11 @@ impl Visibility {
             || self.gaps.keys().any(|(_, kind)| *kind == GapKind::Missing)
     }
 
+    /// Whether packets that nothing else tells of may be missing: dropped by the recorder, or lost with a damaged input.
+    pub fn has_drops(&self) -> bool {
+        self.losses.by_interface + self.losses.by_system > 0 || self.damage > 0
+    }
+
     /// Whether Kerberos was cut short by the snap length.
     pub fn kerberos_cut(&self) -> u64 {
         self.gaps.get(&(Protocol::Kerberos, GapKind::CutShort)).copied().unwrap_or(0)
