@@ -20,9 +20,10 @@
 //!   `trusts ISSUER`, `freshness`.
 //! * `as-rep NAME [realm R] ticket T [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `no-eku`,
 //!   `san NAME,…`, `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`.
-//! * `tgs-req SERVICE ticket T [fast] [partial]`, `tgs-rep SERVICE ticket T [client NAME]`.
+//! * `tgs-req SERVICE ticket T [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
 //! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD] [clock SECONDS] [service S]`.
-//! * `connect refused|unanswered|open|one-sided [syns N] [bytes UP,DOWN]`: what became of a connection to port 88.
+//! * `connect refused|unanswered|open|one-sided [syns N] [icmp CODE] [bytes UP,DOWN]`: what became of a connection to port
+//!   88; `refused icmp CODE` by an ICMP message.
 //! * `icmp CODE`: the client's last UDP request did not arrive. (From the machine named to the client.)
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found|empty`; `a-answer NAME ADDRESS`.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message.
@@ -297,6 +298,9 @@ impl Line<'_> {
         if partial {
             request.padata.push(pa(PaType::KERB_KEY_LIST_REQ));
         }
+        if self.has("for-user") {
+            request.padata.push(pa(PaType::FOR_USER));
+        }
         let mut ticket = ticket(self.value("ticket").unwrap_or("T1"), "krbtgt/CORP.EXAMPLE");
         if partial {
             ticket.kvno = Some(0x1234_0001);
@@ -380,7 +384,10 @@ impl Line<'_> {
             syns: u32::try_from(self.number("syns").unwrap_or(1)).unwrap_or(1),
             began: self.seen,
             last_syn: Some(self.seen),
-            refused: (kind == "refused").then_some(Refusal::Reset),
+            refused: (kind == "refused").then(|| {
+                let code = self.number("icmp").and_then(|code| u8::try_from(code).ok());
+                code.map_or(Refusal::Reset, Refusal::Icmp)
+            }),
             closed: None,
             bytes_to_server: bytes.first().copied().unwrap_or(0),
             bytes_to_client: bytes.get(1).copied().unwrap_or(0),
