@@ -14,12 +14,22 @@ pub(crate) const ACCOUNT_SECONDS: i64 = 600;
 pub(crate) const FALLBACK_SECONDS: i64 = 120;
 /// Wrong passwords within this many seconds are counted together.
 pub(crate) const WRONG_PASSWORD_SECONDS: i64 = 600;
+/// That many wrong passwords come from a program rather than from a slip of the hand.
+pub(crate) const WRONG_PASSWORD_COUNT: usize = 3;
 /// A client told to come by TCP does so within this many seconds.
 pub(crate) const TCP_RETRY_SECONDS: i64 = 5;
 /// A connection attempt that got no answer for this many seconds gets none.
 pub(crate) const CONNECT_SECONDS: i64 = 10;
+/// SYN segments, retransmissions included, that are more than one lost packet.
+pub(crate) const UNANSWERED_SYNS: u32 = 3;
+/// SYN segments, retransmissions included, after which a client has given up.
+pub(crate) const LAST_SYNS: u32 = 4;
 /// A DNS server that has not answered after this many seconds does not.
 pub(crate) const DNS_SECONDS: i64 = 5;
+/// A question asked this often without an answer is more than one lost packet.
+pub(crate) const UNANSWERED_QUESTIONS: usize = 2;
+/// A question asked this often has been given up.
+pub(crate) const LAST_QUESTIONS: usize = 3;
 /// Another DNS server may answer within this many seconds.
 pub(crate) const OTHER_DNS_SECONDS: i64 = 10;
 /// A client that knows a domain controller turns to it within this many seconds.
