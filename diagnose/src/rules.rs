@@ -12,6 +12,7 @@ use trace::{Exchange, Facts, Logon};
 
 use crate::{Evidence, Subject, Verdict};
 
+pub(crate) mod account;
 pub(crate) mod dc_certificate;
 
 /// What a rule answers where one direction of the traffic is not in the capture.
