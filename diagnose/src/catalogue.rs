@@ -5,6 +5,7 @@ use crate::{Rule, rules};
 /// Every rule, sorted by code.
 pub static CATALOGUE: &[&Rule] = &[
     &rules::account::unknown::ACCOUNT_UNKNOWN,
+    &rules::account::disabled::ACCOUNT_DISABLED,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
 ];
 

@@ -8,6 +8,7 @@ use crate::{
     rules::{account_of, by_what_is_missing, refusals},
 };
 
+pub(crate) mod disabled;
 pub(crate) mod unknown;
 
 /// Looks for a refusal with this code and NTSTATUS, which together name the fault.
