@@ -6,6 +6,7 @@ use crate::{Rule, rules};
 pub static CATALOGUE: &[&Rule] = &[
     &rules::account::unknown::ACCOUNT_UNKNOWN,
     &rules::account::disabled::ACCOUNT_DISABLED,
+    &rules::account::locked::ACCOUNT_LOCKED,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
 ];
 

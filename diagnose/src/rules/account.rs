@@ -9,6 +9,7 @@ use crate::{
 };
 
 pub(crate) mod disabled;
+pub(crate) mod locked;
 pub(crate) mod unknown;
 
 /// Looks for a refusal with this code and NTSTATUS, which together name the fault.
