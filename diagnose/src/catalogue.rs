@@ -7,6 +7,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::unknown::ACCOUNT_UNKNOWN,
     &rules::account::disabled::ACCOUNT_DISABLED,
     &rules::account::locked::ACCOUNT_LOCKED,
+    &rules::account::expired::ACCOUNT_EXPIRED,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
 ];
 

@@ -9,6 +9,7 @@ use crate::{
 };
 
 pub(crate) mod disabled;
+pub(crate) mod expired;
 pub(crate) mod locked;
 pub(crate) mod unknown;
 
