@@ -8,6 +8,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::disabled::ACCOUNT_DISABLED,
     &rules::account::locked::ACCOUNT_LOCKED,
     &rules::account::expired::ACCOUNT_EXPIRED,
+    &rules::account::restricted::ACCOUNT_RESTRICTED,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
 ];
 

@@ -11,6 +11,7 @@ use crate::{
 pub(crate) mod disabled;
 pub(crate) mod expired;
 pub(crate) mod locked;
+pub(crate) mod restricted;
 pub(crate) mod unknown;
 
 /// Looks for a refusal with this code and NTSTATUS, which together name the fault.
