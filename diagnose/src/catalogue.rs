@@ -9,6 +9,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::locked::ACCOUNT_LOCKED,
     &rules::account::expired::ACCOUNT_EXPIRED,
     &rules::account::restricted::ACCOUNT_RESTRICTED,
+    &rules::account::password_expired::PASSWORD_EXPIRED,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
 ];
 

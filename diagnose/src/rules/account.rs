@@ -11,6 +11,7 @@ use crate::{
 pub(crate) mod disabled;
 pub(crate) mod expired;
 pub(crate) mod locked;
+pub(crate) mod password_expired;
 pub(crate) mod restricted;
 pub(crate) mod unknown;
 
