@@ -10,6 +10,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::expired::ACCOUNT_EXPIRED,
     &rules::account::restricted::ACCOUNT_RESTRICTED,
     &rules::account::password_expired::PASSWORD_EXPIRED,
+    &rules::account::revoked::ACCOUNT_REVOKED,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
 ];
 

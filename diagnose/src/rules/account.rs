@@ -13,6 +13,7 @@ pub(crate) mod expired;
 pub(crate) mod locked;
 pub(crate) mod password_expired;
 pub(crate) mod restricted;
+pub(crate) mod revoked;
 pub(crate) mod unknown;
 
 /// Looks for a refusal with this code and NTSTATUS, which together name the fault.
