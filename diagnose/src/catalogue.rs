@@ -11,6 +11,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::restricted::ACCOUNT_RESTRICTED,
     &rules::account::password_expired::PASSWORD_EXPIRED,
     &rules::account::revoked::ACCOUNT_REVOKED,
+    &rules::account::wrong_password::WRONG_PASSWORD,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
 ];
 

@@ -15,6 +15,7 @@ pub(crate) mod password_expired;
 pub(crate) mod restricted;
 pub(crate) mod revoked;
 pub(crate) mod unknown;
+pub(crate) mod wrong_password;
 
 /// Looks for a refusal with this code and NTSTATUS, which together name the fault.
 fn with_status(logon: &Logon, facts: &Facts, code: ErrorCode, status: NtStatus, summary: &str) -> Verdict {
