@@ -13,6 +13,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::revoked::ACCOUNT_REVOKED,
     &rules::account::wrong_password::WRONG_PASSWORD,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
+    &rules::network::unanswered::PORT_UNANSWERED,
 ];
 
 /// The rule with this code, whatever its case.
