@@ -14,6 +14,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::wrong_password::WRONG_PASSWORD,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
     &rules::network::unanswered::PORT_UNANSWERED,
+    &rules::network::refused::PORT_REFUSED,
 ];
 
 /// The rule with this code, whatever its case.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use decode::{Connection, Message, Refusal};
 use trace::Attempt;
 
+pub(crate) mod refused;
 pub(crate) mod unanswered;
 
 /// The TCP connection that came to nothing, where the attempt was one.
