@@ -15,6 +15,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
     &rules::network::unanswered::PORT_UNANSWERED,
     &rules::network::refused::PORT_REFUSED,
+    &rules::network::udp_only::UDP_ONLY,
 ];
 
 /// The rule with this code, whatever its case.

@@ -6,6 +6,7 @@ use decode::{Connection, Message, Refusal};
 use trace::Attempt;
 
 pub(crate) mod refused;
+pub(crate) mod udp_only;
 pub(crate) mod unanswered;
 
 /// The TCP connection that came to nothing, where the attempt was one.
