@@ -13,6 +13,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::revoked::ACCOUNT_REVOKED,
     &rules::account::wrong_password::WRONG_PASSWORD,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
+    &rules::location::domain_unknown::DOMAIN_UNKNOWN,
     &rules::network::unanswered::PORT_UNANSWERED,
     &rules::network::refused::PORT_REFUSED,
     &rules::network::udp_only::UDP_ONLY,

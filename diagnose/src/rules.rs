@@ -14,6 +14,7 @@ use crate::{Evidence, Subject, Verdict};
 
 pub(crate) mod account;
 pub(crate) mod dc_certificate;
+pub(crate) mod location;
 pub(crate) mod network;
 
 /// What a rule answers where one direction of the traffic is not in the capture.

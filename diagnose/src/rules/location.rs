@@ -1,0 +1,28 @@
+//! Faults in finding a domain controller by DNS.
+
+use std::net::IpAddr;
+
+use capture::CaptureTime;
+use trace::{Facts, Lookup, LookupAnswer};
+
+use crate::windows::OTHER_DNS_SECONDS;
+
+pub(crate) mod domain_unknown;
+
+/// The locator questions of a client, in order.
+fn lookups_of(facts: &Facts, client: IpAddr) -> impl Iterator<Item = &Lookup> {
+    facts.locator.lookups().iter().filter(move |lookup| lookup.client == client)
+}
+
+/// The answer, where it names a domain controller.
+fn positive(lookup: &Lookup) -> Option<&LookupAnswer> {
+    lookup.answer.as_ref().filter(|answer| answer.rcode == 0 && answer.services > 0)
+}
+
+/// Whether the client got the name of a domain controller of this domain from any server shortly before or after.
+fn found_elsewhere(facts: &Facts, client: IpAddr, domain: &str, at: CaptureTime) -> bool {
+    lookups_of(facts, client)
+        .filter(|lookup| lookup.domain == domain)
+        .filter_map(positive)
+        .any(|answer| answer.seen.at.since(at).abs() <= OTHER_DNS_SECONDS * CaptureTime::SECOND)
+}
