@@ -14,6 +14,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::wrong_password::WRONG_PASSWORD,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
     &rules::location::domain_unknown::DOMAIN_UNKNOWN,
+    &rules::location::dns_fails::DNS_FAILS,
     &rules::network::unanswered::PORT_UNANSWERED,
     &rules::network::refused::PORT_REFUSED,
     &rules::network::udp_only::UDP_ONLY,

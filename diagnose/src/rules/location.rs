@@ -7,6 +7,7 @@ use trace::{Facts, Lookup, LookupAnswer};
 
 use crate::windows::OTHER_DNS_SECONDS;
 
+pub(crate) mod dns_fails;
 pub(crate) mod domain_unknown;
 
 /// The locator questions of a client, in order.
