@@ -18,6 +18,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::network::unanswered::PORT_UNANSWERED,
     &rules::network::refused::PORT_REFUSED,
     &rules::network::udp_only::UDP_ONLY,
+    &rules::ticket::service_unknown::SERVICE_UNKNOWN,
 ];
 
 /// The rule with this code, whatever its case.

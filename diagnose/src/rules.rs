@@ -16,6 +16,7 @@ pub(crate) mod account;
 pub(crate) mod dc_certificate;
 pub(crate) mod location;
 pub(crate) mod network;
+pub(crate) mod ticket;
 
 /// What a rule answers where one direction of the traffic is not in the capture.
 const ONE_SIDED: &str = "the capture holds one direction only";

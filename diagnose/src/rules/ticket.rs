@@ -1,0 +1,73 @@
+//! Faults of tickets: of services nobody knows, or without an encryption type that both sides can do.
+
+use capture::CaptureTime;
+use decode::kerberos::PrincipalName;
+use trace::{Exchange, Logon};
+
+use crate::{rules::Refusal, windows::ADJUSTED_SECONDS};
+
+pub(crate) mod service_unknown;
+
+/// The service asked for: as the request says, else as the error repeats it.
+fn service_of<'l>(refusal: &Refusal<'l>) -> Option<&'l PrincipalName> {
+    let asked = refusal.exchange.kdc_request().and_then(|request| request.sname.as_ref());
+    asked.or(refusal.error.sname.as_ref())
+}
+
+/// Whether a ticket for the same service was issued in this logon shortly after the refusal.
+fn issued_after_all(refusal: &Refusal<'_>, logon: &Logon) -> bool {
+    let Some(service) = service_of(refusal) else { return false };
+    let after = 0..=ADJUSTED_SECONDS * CaptureTime::SECOND;
+    logon.tgs_exchanges().any(|exchange| {
+        let in_time =
+            exchange.reply.as_deref().is_some_and(|reply| after.contains(&reply.seen.at.since(refusal.reply.seen.at)));
+        in_time && issued_for(exchange).is_some_and(|issued| is_same_service(service, issued))
+    })
+}
+
+/// The service that a ticket was issued for. A referral to another realm is not a ticket for the service.
+fn issued_for(exchange: &Exchange) -> Option<&PrincipalName> {
+    let issued = exchange.granted()?.ticket.as_ref()?.sname.as_ref();
+    let asked = exchange.kdc_request().and_then(|request| request.sname.as_ref());
+    match (asked, issued) {
+        (Some(asked), Some(issued)) if issued.is_krbtgt() && !asked.is_krbtgt() => None,
+        (asked, issued) => asked.or(issued),
+    }
+}
+
+/// Whether two names stand for the same service: equal, or one with the short and one with the full name of the host.
+fn is_same_service(one: &PrincipalName, other: &PrincipalName) -> bool {
+    let (one, other) = (one.to_unicode().to_lowercase(), other.to_unicode().to_lowercase());
+    if one == other {
+        return true;
+    }
+    let (Some((class, host)), Some((other_class, other_host))) = (one.split_once('/'), other.split_once('/')) else {
+        return false;
+    };
+    let continues = |short: &str, long: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with('.'));
+    let short = |host: &str| !host.contains('.');
+    class == other_class
+        && ((short(host) && continues(host, other_host)) || (short(other_host) && continues(other_host, host)))
+}
+
+#[cfg(test)]
+mod tests {
+    use decode::{WireText, kerberos::PrincipalName};
+
+    use super::is_same_service;
+
+    fn name(text: &str) -> PrincipalName {
+        PrincipalName { name_type: 2, components: text.split('/').map(WireText::from).collect() }
+    }
+
+    #[test]
+    fn short_and_full_names_of_a_host_are_one_service() {
+        assert!(is_same_service(&name("cifs/Files"), &name("CIFS/files")));
+        assert!(is_same_service(&name("cifs/files"), &name("cifs/files.corp.example")));
+        assert!(is_same_service(&name("cifs/files.corp.example"), &name("cifs/files")));
+        assert!(!is_same_service(&name("cifs/files"), &name("http/files.corp.example")));
+        assert!(!is_same_service(&name("cifs/files"), &name("cifs/files2.corp.example")));
+        assert!(!is_same_service(&name("cifs/files.a.example"), &name("cifs/files.b.example")));
+        assert!(!is_same_service(&name("files"), &name("files2")));
+    }
+}
