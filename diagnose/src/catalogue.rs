@@ -19,6 +19,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::network::refused::PORT_REFUSED,
     &rules::network::udp_only::UDP_ONLY,
     &rules::ticket::service_unknown::SERVICE_UNKNOWN,
+    &rules::ticket::no_common_encryption::NO_COMMON_ENCRYPTION,
 ];
 
 /// The rule with this code, whatever its case.

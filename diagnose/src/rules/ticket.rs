@@ -6,6 +6,7 @@ use trace::{Exchange, Logon};
 
 use crate::{rules::Refusal, windows::ADJUSTED_SECONDS};
 
+pub(crate) mod no_common_encryption;
 pub(crate) mod service_unknown;
 
 /// The service asked for: as the request says, else as the error repeats it.
