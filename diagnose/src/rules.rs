@@ -13,6 +13,7 @@ use trace::{Exchange, Facts, Logon};
 use crate::{Evidence, Subject, Verdict};
 
 pub(crate) mod account;
+pub(crate) mod capture;
 pub(crate) mod dc_certificate;
 pub(crate) mod location;
 pub(crate) mod network;
