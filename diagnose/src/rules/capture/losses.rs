@@ -1,0 +1,133 @@
+//! CAP-02.
+
+use decode::GapKind;
+use trace::Facts;
+
+use crate::{Confidence, Found, Scope, Severity, Subject, Verdict, rule::rule};
+
+rule! {
+    /// ## What happened
+    ///
+    /// Packets, or parts of them, are missing from the capture: the recorder dropped them, kept only the beginning of
+    /// each, or the file is damaged. What this program concludes from an answer that did not come is switched off where
+    /// it matters, and messages that were cut cannot be read.
+    ///
+    /// ## How we know
+    ///
+    /// The recorder's own counters say so; or a peer acknowledged bytes that the capture does not hold; or the file
+    /// breaks off or holds what no capture file may; or Kerberos messages end where the recorder stopped keeping bytes
+    /// (snap length). PKINIT messages are long and are the first to suffer from that.
+    ///
+    /// ## What to do
+    ///
+    /// 1. Keep whole packets: `tcpdump -s 0 -w logon.pcap port 88`, `pktmon start --capture --pkt-size 0`, or
+    ///    `netsh trace start capture=yes packettruncatebytes=0`.
+    /// 2. Capture less: `port 88 or port 53 or port 389 or icmp` is enough for sign-ins.
+    /// 3. Give the recorder a bigger buffer: `tcpdump -B 65536`, `dumpcap -B 64`.
+    /// 4. If a mirror port is overloaded, mirror fewer interfaces, or capture on the domain controller.
+    ///
+    /// ## Sources
+    ///
+    /// The capture.
+    pub static LOSSY_CAPTURE = {
+        code: "CAP-02",
+        title: "packets are missing from the capture",
+        severity: Severity::Info,
+        since: "0.1.0",
+        supersedes: [],
+        errors: [],
+        statuses: [],
+        events: [],
+        check: Scope::Capture(check),
+    };
+}
+
+fn check(facts: &Facts) -> Verdict {
+    let visibility = &facts.visibility;
+    let mut said: Vec<String> = Vec::new();
+    let dropped = visibility.losses.by_interface.saturating_add(visibility.losses.by_system);
+    if dropped > 0 {
+        said.push(format!("the recorder dropped {}", counted(dropped, "packet")));
+    }
+    let missing: u64 =
+        visibility.gaps.iter().filter(|((_, kind), _)| *kind == GapKind::Missing).map(|(_, count)| count).sum();
+    if missing > 0 {
+        said.push(format!(
+            "{} that a peer received {} not there",
+            counted(missing, "part"),
+            if missing == 1 { "is" } else { "are" }
+        ));
+    }
+    if visibility.damage > 0 {
+        said.push(format!("the file is damaged at {}", counted(visibility.damage, "place")));
+    }
+    let cut = visibility.kerberos_cut();
+    if cut > 0 {
+        let at = visibility.cut_at.map(|bytes| format!(" at {bytes} bytes")).unwrap_or_default();
+        said.push(format!(
+            "packets are cut{at}, and with them {}: PKINIT cannot be read",
+            counted(cut, "Kerberos message")
+        ));
+    }
+    if !said.is_empty() {
+        return Found::new(Confidence::Proven, Subject::Capture, said.join("; ")).into();
+    }
+    if facts.finished() { Verdict::Clear } else { Verdict::Pending }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LOSSY_CAPTURE;
+    use crate::testing::{clear, found, pending};
+
+    #[test]
+    fn found_when_bytes_are_missing() {
+        let finding = found(
+            &LOSSY_CAPTURE,
+            "
+            0.000 pc > dc  as-req alice
+            0.004 dc > pc  hole
+            0.005 dc > pc  hole
+        ",
+        );
+        assert_eq!(finding.found.summary, "2 parts that a peer received are not there");
+    }
+
+    #[test]
+    fn found_when_kerberos_is_cut_short() {
+        let finding = found(
+            &LOSSY_CAPTURE,
+            "
+            0.000 pc > dc  cut
+        ",
+        );
+        assert_eq!(finding.found.summary, "packets are cut, and with them 1 Kerberos message: PKINIT cannot be read");
+    }
+
+    #[test]
+    fn clear_when_everything_is_there() {
+        clear(
+            &LOSSY_CAPTURE,
+            "
+            0.000 pc > dc  as-req alice
+            0.004 dc > pc  krb-error 25 padata 16,2
+        ",
+        );
+    }
+
+    #[test]
+    fn pending_while_the_capture_goes_on() {
+        pending(
+            &LOSSY_CAPTURE,
+            "
+            0.000 pc > dc  as-req alice
+            0.004 dc > pc  krb-error 25 padata 16,2
+            1.000          open
+        ",
+        );
+    }
+}
