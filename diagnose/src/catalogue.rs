@@ -14,6 +14,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::account::wrong_password::WRONG_PASSWORD,
     &rules::capture::one_sided::ONE_SIDED_CAPTURE,
     &rules::capture::losses::LOSSY_CAPTURE,
+    &rules::capture::armored::ARMORED,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
     &rules::location::domain_unknown::DOMAIN_UNKNOWN,
     &rules::location::dns_fails::DNS_FAILS,

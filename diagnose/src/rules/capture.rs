@@ -1,5 +1,6 @@
 //! What the capture itself does not show.
 
+pub(crate) mod armored;
 pub(crate) mod losses;
 pub(crate) mod one_sided;
 
