@@ -15,6 +15,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::capture::one_sided::ONE_SIDED_CAPTURE,
     &rules::capture::losses::LOSSY_CAPTURE,
     &rules::capture::armored::ARMORED,
+    &rules::capture::midway::STARTED_MIDWAY,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
     &rules::location::domain_unknown::DOMAIN_UNKNOWN,
     &rules::location::dns_fails::DNS_FAILS,

@@ -2,6 +2,7 @@
 
 pub(crate) mod armored;
 pub(crate) mod losses;
+pub(crate) mod midway;
 pub(crate) mod one_sided;
 
 /// Pieces of evidence for findings about many clients: enough to look at.
