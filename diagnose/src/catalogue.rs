@@ -46,3 +46,128 @@ pub fn by_event(id: u32) -> Vec<&'static Rule> {
     let names_it = |event: &&str| event.rsplit_once(' ').is_some_and(|(_, number)| number == id.to_string());
     CATALOGUE.iter().copied().filter(|rule| rule.events.iter().any(names_it)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::{CATALOGUE, by_code, by_error, by_event, by_status};
+    use crate::{Page, Scope, Severity};
+
+    /// Codes given out by family, used and yet to be used, each family from 1.
+    const GIVEN: [(&str, u32); 12] = [
+        ("ACC", 12),
+        ("CAP", 6),
+        ("CLD", 12),
+        ("DCC", 17),
+        ("KEY", 20),
+        ("LOC", 10),
+        ("NET", 10),
+        ("PKI", 11),
+        ("POL", 11),
+        ("SYN", 8),
+        ("TIM", 5),
+        ("TKT", 9),
+    ];
+
+    fn is_given(code: &str) -> bool {
+        let Some((family, number)) = code.split_once('-') else { return false };
+        let in_family = |&(given, last): &(&str, u32)| {
+            given == family && number.len() == 2 && number.parse().is_ok_and(|number| (1..=last).contains(&number))
+        };
+        GIVEN.iter().any(in_family)
+    }
+
+    #[test]
+    fn codes_are_unique_sorted_and_given_out() {
+        assert!(CATALOGUE.is_sorted_by(|one, other| one.code < other.code));
+        for rule in CATALOGUE {
+            assert!(is_given(rule.code), "{}", rule.code);
+        }
+        assert!(!is_given("DCC-1") && !is_given("DCC-00") && !is_given("DCC-18") && !is_given("XYZ-01"));
+    }
+
+    #[test]
+    fn every_page_has_its_headings_in_order_with_text() {
+        for rule in CATALOGUE {
+            let headings: Vec<&str> = rule.page.lines().map(str::trim).filter(|line| line.starts_with('#')).collect();
+            assert_eq!(headings, Page::HEADINGS, "{}", rule.code);
+            for heading in Page::HEADINGS {
+                assert!(!rule.page().section(heading).is_empty(), "{}: {heading}", rule.code);
+            }
+        }
+    }
+
+    #[test]
+    fn every_page_says_what_to_do_in_numbered_steps() {
+        for rule in CATALOGUE.iter().filter(|rule| rule.severity >= Severity::Low) {
+            let fixes = rule.page().fixes();
+            assert!(!fixes.is_empty(), "{}", rule.code);
+            assert!(fixes.iter().all(|fix| fix.ends_with('.')), "{}: {fixes:?}", rule.code);
+            let numbers = rule.page().section("## What to do");
+            let numbers = numbers.lines().filter_map(|line| line.split_once(". ")?.0.parse::<usize>().ok());
+            assert!(numbers.eq(1..=fixes.len()), "{}", rule.code);
+        }
+    }
+
+    #[test]
+    fn titles_are_clauses() {
+        for rule in CATALOGUE {
+            assert!(rule.title.starts_with(|first: char| first.is_lowercase()), "{}", rule.title);
+            assert!(!rule.title.ends_with('.') && !rule.title.contains('\n'), "{}", rule.title);
+        }
+    }
+
+    #[test]
+    fn supersedes_names_other_codes_that_are_given_out() {
+        for rule in CATALOGUE {
+            for code in rule.supersedes {
+                assert!(is_given(code) && *code != rule.code, "{}: {code}", rule.code);
+                let back = by_code(code).is_some_and(|other| other.supersedes.contains(&rule.code));
+                assert!(!back, "{} and {code} leave out each other", rule.code);
+                // Only findings on the same logon are compared.
+                assert!(matches!(rule.check, Scope::Logon(_)), "{}", rule.code);
+            }
+        }
+    }
+
+    #[test]
+    fn codes_statuses_and_events_lead_to_rules() {
+        for rule in CATALOGUE {
+            for &error in rule.errors {
+                assert!(decode::kerberos::ErrorCode(error).name().is_some(), "{}: {error}", rule.code);
+                assert!(by_error(error).iter().any(|found| found.code == rule.code));
+            }
+            for &status in rule.statuses {
+                assert!(decode::kerberos::NtStatus(status).name().is_some(), "{}: {status:#x}", rule.code);
+                assert!(by_status(status).iter().any(|found| found.code == rule.code));
+            }
+            for event in rule.events {
+                let id = event.rsplit_once(' ').and_then(|(_, id)| id.parse().ok());
+                let id = id.unwrap_or_else(|| panic!("{}: no number in {event}", rule.code));
+                assert!(by_event(id).iter().any(|found| found.code == rule.code));
+            }
+        }
+        assert_eq!(by_code("acc-02").map(|rule| rule.code), Some("ACC-02"));
+        assert_eq!(by_status(0xc000_0072).iter().map(|rule| rule.code).collect::<Vec<_>>(), ["ACC-02"]);
+        assert!(by_event(4).is_empty(), "an event is found by its whole number");
+    }
+
+    #[test]
+    fn every_rule_that_is_written_is_listed() {
+        fn count(folder: &Path, declared: &mut usize) {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    count(&path, declared);
+                } else {
+                    *declared +=
+                        fs::read_to_string(&path).unwrap().lines().filter(|line| line.starts_with("rule! {")).count();
+                }
+            }
+        }
+        let mut declared = 0;
+        count(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules"), &mut declared);
+        assert_eq!(declared, CATALOGUE.len());
+    }
+}
