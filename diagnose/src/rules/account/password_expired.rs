@@ -57,7 +57,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     };
     let state = match refusal.status() {
         Some(NtStatus::PASSWORD_EXPIRED) => "has expired",
-        Some(NtStatus::PASSWORD_MUST_CHANGE) => "must be changed at the first logon",
+        Some(NtStatus::PASSWORD_MUST_CHANGE) => "must be changed at the next logon",
         _ => "has expired or must be changed",
     };
     let although = if refusal.exchange.is_pkinit() { ", although the user showed a key and no password" } else { "" };
@@ -93,7 +93,7 @@ mod tests {
         ",
         );
         assert_eq!(finding.packets(), [2, 2, 1]);
-        assert!(finding.found.summary.contains("must be changed"));
+        assert!(finding.found.summary.ends_with("must be changed at the next logon"));
     }
 
     #[test]

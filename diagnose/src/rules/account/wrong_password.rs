@@ -199,6 +199,19 @@ mod tests {
             "
             0.000 pc > dc  as-req alice pkinit
             0.004 dc > pc  krb-error 24
+            5.000 pc > dc  as-req bob pkinit password
+            5.004 dc > pc  krb-error 24
+        ",
+        );
+    }
+
+    #[test]
+    fn clear_when_the_proof_is_hidden() {
+        clear(
+            &WRONG_PASSWORD,
+            "
+            0.000 pc > dc  as-req alice fast
+            0.004 dc > pc  krb-error 24
         ",
         );
     }

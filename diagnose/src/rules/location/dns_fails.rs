@@ -255,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn unseen_when_one_direction_was_captured() {
+        unseen(
+            &DNS_FAILS,
+            "
+            0.000 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
+            2.000 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
+            3.000 pc2 > dc  connect one-sided bytes 300,0
+            20              end
+        ",
+        );
+    }
+
+    #[test]
     fn unseen_when_packets_are_missing() {
         unseen(
             &DNS_FAILS,

@@ -184,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn clear_when_the_client_turns_to_another_dc_over_tcp() {
+        clear(
+            &UDP_ONLY,
+            "
+            0.000 pc > dc  as-req alice pkinit udp
+            0.004 dc > pc  krb-error 52 udp
+            0.010 pc > dc2 as-req alice pkinit
+            0.020 dc2 > pc as-rep alice ticket T1 pkinit
+            10             end
+        ",
+        );
+    }
+
+    #[test]
     fn clear_when_a_second_connection_works() {
         clear(
             &UDP_ONLY,
@@ -217,6 +231,17 @@ mod tests {
             0.000 pc > dc  as-req alice pkinit udp
             0.004 dc > pc  krb-error 52 udp
             1.000          open
+        ",
+        );
+    }
+
+    #[test]
+    fn unseen_when_one_direction_was_captured() {
+        unseen(
+            &UDP_ONLY,
+            "
+            0.000 dc > pc  krb-error 52 udp
+            10             end
         ",
         );
     }

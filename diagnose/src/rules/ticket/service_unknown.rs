@@ -124,6 +124,21 @@ mod tests {
     }
 
     #[test]
+    fn found_although_a_referral_follows() {
+        let finding = found(
+            &SERVICE_UNKNOWN,
+            "
+            1.000 pc > dc   tgs-req cifs/alias ticket T9
+            1.004 dc > pc   krb-error 7
+            1.010 pc > dc2  tgs-req cifs/alias ticket T9
+            1.014 dc2 > pc  tgs-rep krbtgt/OTHER.EXAMPLE ticket T2
+            20              end
+        ",
+        );
+        assert_eq!(finding.packets(), [2, 1]);
+    }
+
+    #[test]
     fn less_severe_after_a_logon_by_password() {
         let finding = found(
             &SERVICE_UNKNOWN,
