@@ -54,7 +54,9 @@ impl Output {
                 let file = writer.into_inner().map_err(io::IntoInnerError::into_error);
                 let file = file.with_context(|| format!("cannot write {}", path.display()))?;
                 file.as_file().sync_all().with_context(|| format!("cannot write {}", path.display()))?;
-                file.persist(&path).map_err(|error| error.error).with_context(|| format!("cannot write {}", path.display()))?;
+                file.persist(&path)
+                    .map_err(|error| error.error)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
                 Ok(())
             }
         }

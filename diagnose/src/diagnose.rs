@@ -106,7 +106,12 @@ fn supersede(answers: Vec<Answer>) -> Vec<Answer> {
     answers.into_iter().filter(|(rule, _)| !said.contains(rule.code)).collect()
 }
 
-fn merge(merged: &mut BTreeMap<(&'static str, Subject), Diagnosis>, rule: &'static Rule, id: Option<LogonId>, found: Found) {
+fn merge(
+    merged: &mut BTreeMap<(&'static str, Subject), Diagnosis>,
+    rule: &'static Rule,
+    id: Option<LogonId>,
+    found: Found,
+) {
     let severity = found.severity.unwrap_or(rule.severity);
     match merged.entry((rule.code, found.subject.folded())) {
         std::collections::btree_map::Entry::Vacant(entry) => {

@@ -20,7 +20,8 @@ pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
 pub use report::{
-    CaptureReport, ChecklistItem, DomainControllerReport, EvidenceReport, FindingReport, LogonReport, Report, StepReport,
+    CaptureReport, ChecklistItem, DomainControllerReport, EvidenceReport, FindingReport, LogonReport, Report,
+    StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, read_all};

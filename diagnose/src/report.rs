@@ -428,7 +428,9 @@ impl Writer<'_> {
     }
 
     fn file(&self, seen: Seen) -> Option<String> {
-        (self.inputs.len() > 1).then(|| self.inputs.get(usize::from(seen.last.input.0)).map(|name| harmless(name))).flatten()
+        (self.inputs.len() > 1)
+            .then(|| self.inputs.get(usize::from(seen.last.input.0)).map(|name| harmless(name)))
+            .flatten()
     }
 }
 
@@ -454,7 +456,9 @@ const CHECKLIST: &[Prerequisite] = &[
         let (exchange, _) = logon.issued()?;
         let event = exchange.reply.as_deref()?;
         let means = "a domain controller signed with this certificate, and the ticket was used";
-        logon.ticket_used().then(|| crate::Evidence::new(event.seen, "x509sat.printableString", certificate.subject.clone(), means))
+        logon
+            .ticket_used()
+            .then(|| crate::Evidence::new(event.seen, "x509sat.printableString", certificate.subject.clone(), means))
     }),
     ("keys of users are in the directory", &["KEY-"], |logon| {
         let (exchange, _) = logon.issued().filter(|_| logon.method == Method::KeyTrust)?;

@@ -194,7 +194,8 @@ impl Rule {
     /// The page as Markdown with its title, and the events and codes that lead here. Ends with a newline.
     pub fn markdown(&self) -> String {
         use fmt::Write as _;
-        let mut text = format!("# {}: {}\n\nSeverity: {}. Since {}.\n", self.code, self.title, self.severity.name(), self.since);
+        let mut text =
+            format!("# {}: {}\n\nSeverity: {}. Since {}.\n", self.code, self.title, self.severity.name(), self.since);
         for heading in Page::HEADINGS {
             let _ = write!(text, "\n{heading}\n\n{}\n", self.page().section(heading));
         }

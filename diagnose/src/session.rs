@@ -89,7 +89,11 @@ pub fn read_all(
 }
 
 /// Fills batches until the source ends, fails, or nobody wants them any more.
-fn read(source: &mut dyn Source, full: &Sender<(Batch, Position)>, empty: &Receiver<Batch>) -> Result<(), CaptureError> {
+fn read(
+    source: &mut dyn Source,
+    full: &Sender<(Batch, Position)>,
+    empty: &Receiver<Batch>,
+) -> Result<(), CaptureError> {
     while let Ok(mut batch) = empty.recv() {
         let progress = source.fill(&mut batch)?;
         let sent = full.send((batch, source.position()));

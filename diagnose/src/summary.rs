@@ -20,7 +20,10 @@ pub(crate) fn step(step: &Step, logon: &Logon) -> String {
                 text.push_str(&format!(", sent {} times", repeats + 1));
             }
             if let Some(path) = step.event.path {
-                let to_kdc = step.exchange.and_then(|index| logon.exchanges.get(index)).is_some_and(|exchange| exchange.kdc == path.destination);
+                let to_kdc = step
+                    .exchange
+                    .and_then(|index| logon.exchanges.get(index))
+                    .is_some_and(|exchange| exchange.kdc == path.destination);
                 if to_kdc {
                     text.push_str(&format!(", to {} by {}", path.destination, path.transport.name()));
                 }
@@ -50,9 +53,11 @@ fn kerberos(message: &kerberos::Message) -> String {
             let name = reply.cname.as_ref().map(ToString::to_string).unwrap_or_default();
             let service = reply.ticket.as_ref().and_then(|ticket| ticket.sname.as_ref()).map(ToString::to_string);
             let mut text = format!("ticket for {} issued to {name}", service.unwrap_or_default());
-            if let Some(certificate) = reply.pkinit.as_deref().and_then(|pkinit| {
-                pkinit.signed.signer_certificate().or_else(|| pkinit.signed.certificates.first())
-            }) {
+            if let Some(certificate) = reply
+                .pkinit
+                .as_deref()
+                .and_then(|pkinit| pkinit.signed.signer_certificate().or_else(|| pkinit.signed.certificates.first()))
+            {
                 let subject = if certificate.subject.is_empty() {
                     certificate.san.dns.first().cloned().unwrap_or_default()
                 } else {

@@ -37,7 +37,8 @@ pub(crate) fn verdicts(rule: &Rule, played: &Played) -> Vec<Verdict> {
 pub(crate) fn found(rule: &'static Rule, script: &str) -> Finding {
     let verdicts = verdicts(rule, &play(script));
     let shown = format!("{verdicts:?}");
-    let found = verdicts.into_iter().find_map(Verdict::found).unwrap_or_else(|| panic!("{} not found: {shown}", rule.code));
+    let found =
+        verdicts.into_iter().find_map(Verdict::found).unwrap_or_else(|| panic!("{} not found: {shown}", rule.code));
     assert!(!found.summary.is_empty());
     assert!(!found.evidence.is_empty() || found.subject == crate::Subject::Capture, "a finding without packets");
     Finding { found, rule }

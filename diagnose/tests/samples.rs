@@ -110,7 +110,8 @@ fn faults(expected: &Expected, report: &Report) -> Vec<String> {
 
 /// Why a logon is not the one wanted; `None` when it is.
 fn misfit(wanted: &ExpectedLogon, logon: &LogonReport, report: &Report) -> Option<String> {
-    let differs = |what: &str, wanted: &str, is: &str| (wanted != is).then(|| format!("logon {}: {what} {is}", logon.id));
+    let differs =
+        |what: &str, wanted: &str, is: &str| (wanted != is).then(|| format!("logon {}: {what} {is}", logon.id));
     let principal = logon.principal.as_deref().unwrap_or("");
     let kdc = logon.kdc.as_deref().unwrap_or("");
     differs("client", &wanted.client, &logon.client)

@@ -161,14 +161,15 @@ impl Grouper {
     fn reply(&mut self, event: &Arc<Event>, reply: &KdcReply, path: Path) {
         let (flow, _) = path.flow();
         let logons = &mut self.logons;
-        let found = self.pairing.take(&flow, |place| {
-            exchange_at(logons, place).is_some_and(|exchange| exchange.stage == reply.stage)
-        });
+        let found = self
+            .pairing
+            .take(&flow, |place| exchange_at(logons, place).is_some_and(|exchange| exchange.stage == reply.stage));
         let logon = if let Some(place) = found {
             self.answer(place, event);
             place.logon
         } else {
-            let logon = self.logon_of_orphan(reply.stage, reply.cname.as_ref(), reply.crealm.as_ref(), event.seen, path);
+            let logon =
+                self.logon_of_orphan(reply.stage, reply.cname.as_ref(), reply.crealm.as_ref(), event.seen, path);
             self.orphan(logon, reply.stage, event, path);
             logon
         };
@@ -219,7 +220,8 @@ impl Grouper {
 
     /// The logon that an AS-REQ belongs to: the subject's latest one if it [joins](Self::joins), else a new one.
     fn logon_of_as(&mut self, request: &KdcRequest, client: IpAddr, kdc: IpAddr, seen: Seen) -> usize {
-        let principal = request.cname.as_ref().zip(request.realm.as_ref()).map(|(name, realm)| Principal::new(name, realm));
+        let principal =
+            request.cname.as_ref().zip(request.realm.as_ref()).map(|(name, realm)| Principal::new(name, realm));
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         let key = (client, name);
         let method = method_of(request);
@@ -272,7 +274,9 @@ impl Grouper {
         };
         if last.is_intermediate() {
             return match error.code {
-                ErrorCode::PREAUTH_REQUIRED => within(Self::ASK_AGAIN_SECONDS) && proof != Proof::Nothing && (same || first_proof),
+                ErrorCode::PREAUTH_REQUIRED => {
+                    within(Self::ASK_AGAIN_SECONDS) && proof != Proof::Nothing && (same || first_proof)
+                }
                 _ => within(Self::RETRY_SECONDS) && (same || first_proof),
             };
         }
@@ -433,12 +437,17 @@ impl Grouper {
     fn granted(&mut self, index: usize, exchange: Option<usize>, reply: &KdcReply, seen: Seen, kdc: IpAddr) {
         let Some(logon) = self.logons.get_mut(index) else { return };
         if let (Some(name), Some(realm)) = (&reply.cname, &reply.crealm)
-            && !(name.is_anonymous() && logon.requested.as_ref().is_some_and(|asked| !asked.name.eq_ignore_ascii_case("WELLKNOWN/ANONYMOUS")))
+            && !(name.is_anonymous()
+                && logon
+                    .requested
+                    .as_ref()
+                    .is_some_and(|asked| !asked.name.eq_ignore_ascii_case("WELLKNOWN/ANONYMOUS")))
         {
             logon.canonical = Some(Principal::new(name, realm));
         }
         let names = [logon.requested.as_ref(), logon.canonical.as_ref()];
-        let mut names: Vec<String> = names.into_iter().flatten().map(|principal| principal.name.to_lowercase()).collect();
+        let mut names: Vec<String> =
+            names.into_iter().flatten().map(|principal| principal.name.to_lowercase()).collect();
         names.dedup();
         let client = logon.client;
         for name in names {
@@ -495,7 +504,10 @@ impl Grouper {
         {
             let microseconds = stime.seconds().saturating_mul(1_000_000).saturating_add(error.susec.unwrap_or(0));
             let offset = microseconds.saturating_sub(seen.at.0 / 1000);
-            #[expect(clippy::cast_precision_loss, reason = "microseconds of a clock offset; beyond 285 years it may round")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "microseconds of a clock offset; beyond 285 years it may round"
+            )]
             dc.clock_offsets.push(offset as f64 / 1e6);
         }
         let Some(logon) = self.logons.get(index) else { return };
@@ -611,9 +623,10 @@ impl Grouper {
             let window = Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND;
             open && began.at.since(logon.ended.at) <= window && logon.began.at.since(began.at) <= window
         };
-        let found = self.recent.get(&client).and_then(|recent| {
-            recent.iter().rev().copied().find(|&index| self.logons.get(index).is_some_and(fits))
-        });
+        let found = self
+            .recent
+            .get(&client)
+            .and_then(|recent| recent.iter().rev().copied().find(|&index| self.logons.get(index).is_some_and(fits)));
         let index = found.unwrap_or_else(|| self.new_logon(client, began));
         if let Some(logon) = self.logons.get_mut(index) {
             logon.began = logon.began.min(began);

@@ -100,7 +100,8 @@ impl Locator {
 
     fn ask(&mut self, message: &dns::Message, seen: Seen, client: Endpoint, server: Endpoint) {
         let Some(locator) = message.locator().filter(|locator| asks_for_a_kdc(locator.service)) else { return };
-        let Some(question) = message.questions.iter().find(|question| dns::Locator::of(&question.name).is_some()) else {
+        let Some(question) = message.questions.iter().find(|question| dns::Locator::of(&question.name).is_some())
+        else {
             return;
         };
         let key = (client, server, message.id);
@@ -160,8 +161,5 @@ impl Locator {
 /// Whether a domain that can be signed in to must answer this question. A forest need not name a PDC or global catalog
 /// to a client, and Active Directory registers no `_kerberos-master`.
 fn asks_for_a_kdc(service: dns::LocatorService) -> bool {
-    matches!(
-        service,
-        dns::LocatorService::DomainController | dns::LocatorService::Kdc | dns::LocatorService::Kerberos
-    )
+    matches!(service, dns::LocatorService::DomainController | dns::LocatorService::Kdc | dns::LocatorService::Kerberos)
 }

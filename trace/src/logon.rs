@@ -288,7 +288,8 @@ impl Logon {
         let last = self.as_exchanges().next_back();
         let too_big = last.is_some_and(|exchange| exchange.fate() == Fate::Refused(ErrorCode::RESPONSE_TOO_BIG));
         let last_silent = last.is_none_or(|exchange| exchange.reply.is_none());
-        let hidden = self.as_exchanges().any(|exchange| exchange.silence == Silence::Hidden && exchange.reply.is_none());
+        let hidden =
+            self.as_exchanges().any(|exchange| exchange.silence == Silence::Hidden && exchange.reply.is_none());
         if hidden {
             return Outcome::Undecided;
         }

@@ -28,7 +28,7 @@
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found|empty`; `a-answer NAME ADDRESS`.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
-//!   and has not ended.
+//!   and has not ended. `T dropped`: the recorder counts a packet that it dropped.
 
 use std::{
     collections::HashMap,
@@ -38,10 +38,11 @@ use std::{
 
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
-    Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport, Unreachable, WireText, dns,
+    Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport, Unreachable,
+    WireText, dns,
     kerberos::{
-        self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KerberosTime,
-        KrbError, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
+        self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest,
+        KerberosTime, KrbError, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
@@ -94,7 +95,8 @@ pub fn play(text: &str) -> Played {
     let mut flows = HashMap::new();
     for line in lines {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let time = words.first().and_then(|word| word.parse::<f64>().ok()).unwrap_or_else(|| panic!("no time in: {line}"));
+        let time =
+            words.first().and_then(|word| word.parse::<f64>().ok()).unwrap_or_else(|| panic!("no time in: {line}"));
         #[expect(clippy::cast_possible_truncation, reason = "times in scripts are small")]
         let at = CaptureTime(START * CaptureTime::SECOND + (time * 1e9).round() as i64);
         last = last.max(at);
@@ -106,10 +108,17 @@ pub fn play(text: &str) -> Played {
         match words.get(1..).unwrap_or_default() {
             ["end"] => finished = true,
             ["open"] => finished = false,
+            ["dropped"] => grouper.facts_mut().visibility.losses.by_system += 1,
             [from, ">", to, rest @ ..] => {
                 packets += 1;
                 let id = PacketId { arrival: packets, input: InputId(0), number: packets };
-                let line = Line { text: line, from: machine(from, line), to: machine(to, line), seen: Seen::in_packet(id, at), words: rest };
+                let line = Line {
+                    text: line,
+                    from: machine(from, line),
+                    to: machine(to, line),
+                    seen: Seen::in_packet(id, at),
+                    words: rest,
+                };
                 grouper.push(line.event(&mut flows));
             }
             _ => panic!("cannot read: {line}"),
@@ -210,10 +219,15 @@ impl Line<'_> {
     }
 
     fn pkinit_request(&self) -> pkinit::Request {
-        let mut signed = SignedData { digest: Some("sha256".into()), signature_algorithm: Some("rsa".into()), ..SignedData::default() };
+        let mut signed = SignedData {
+            digest: Some("sha256".into()),
+            signature_algorithm: Some("rsa".into()),
+            ..SignedData::default()
+        };
         let anonymous = self.has("anonymous");
         if !anonymous {
-            signed.signer = Some(Signer { certificate: (!self.has("no-certificate")).then_some(0), ..Signer::default() });
+            signed.signer =
+                Some(Signer { certificate: (!self.has("no-certificate")).then_some(0), ..Signer::default() });
         }
         if !anonymous && !self.has("no-certificate") {
             signed.certificates.push(Arc::new(self.client_certificate()));
@@ -267,7 +281,8 @@ impl Line<'_> {
         let label = self.value("dc").unwrap_or("dc-key");
         let issuer = self.value("issuer").map_or_else(|| ISSUER.to_owned(), blanks);
         let subject = format!("CN={label}");
-        let mut certificate = certificate(&subject, if self.has("self-signed") { &subject } else { &issuer }, label, now);
+        let mut certificate =
+            certificate(&subject, if self.has("self-signed") { &subject } else { &issuer }, label, now);
         if self.has("expired") {
             certificate.not_after = timestamp(now - DAY);
         }
@@ -305,7 +320,8 @@ impl Line<'_> {
         if partial {
             ticket.kvno = Some(0x1234_0001);
         }
-        request.ap_request = Some(ApRequest { ap_options: Some(0), ticket: Some(ticket), authenticator: None, stopped: None });
+        request.ap_request =
+            Some(ApRequest { ap_options: Some(0), ticket: Some(ticket), authenticator: None, stopped: None });
         request
     }
 
@@ -323,7 +339,10 @@ impl Line<'_> {
             Stage::Tgs => self.words.get(1).copied().unwrap_or("host/pc.corp.example"),
         };
         let pkinit = self.has("pkinit").then(|| {
-            let mut signed = SignedData { signer: Some(Signer { certificate: Some(0), ..Signer::default() }), ..SignedData::default() };
+            let mut signed = SignedData {
+                signer: Some(Signer { certificate: Some(0), ..Signer::default() }),
+                ..SignedData::default()
+            };
             signed.certificates.push(Arc::new(self.kdc_certificate()));
             if self.has("chain") {
                 signed.certificates.push(Arc::new(certificate(ISSUER, ISSUER, "ca", self.seen.at.seconds())));
@@ -344,7 +363,11 @@ impl Line<'_> {
     }
 
     fn error(&self) -> KrbError {
-        let code = self.words.get(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("no error code in: {}", self.text));
+        let code = self
+            .words
+            .get(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or_else(|| panic!("no error code in: {}", self.text));
         let numbers = |key| self.list(key).iter().filter_map(|number| number.parse().ok()).collect::<Vec<i32>>();
         let e_data = if self.has("padata") {
             Some(ErrorData::MethodData(numbers("padata").into_iter().map(|kind| pa(PaType(kind))).collect()))

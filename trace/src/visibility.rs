@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use capture::{CaptureTime, Damage, Losses};
+use capture::{Aftermath, CaptureTime, Damage, Losses};
 use decode::{Event, GapKind, KDC_PORT, Message, Protocol};
 
 /// What the capture covers.
@@ -20,6 +20,8 @@ pub struct Visibility {
     pub losses: Losses,
     /// Number of places where an input is damaged.
     pub damage: u64,
+    /// Those of them behind which reading went on, so that packets in between are missing.
+    pub skipped: u64,
     /// The first of them, at most [`Visibility::MAX_DAMAGES`].
     pub damages: Vec<Damage>,
     /// Packets of which only the beginning was kept.
@@ -53,6 +55,7 @@ impl Visibility {
             Message::Gap(gap) => *self.gaps.entry((gap.protocol, gap.kind)).or_default() += 1,
             Message::Damage(damage) => {
                 self.damage += 1;
+                self.skipped += u64::from(damage.then != Aftermath::Stopped);
                 if self.damages.len() < Self::MAX_DAMAGES {
                     self.damages.push(damage.as_ref().clone());
                 }
@@ -75,14 +78,14 @@ impl Visibility {
 
     /// Whether packets are missing from the capture, anywhere.
     pub fn is_lossy(&self) -> bool {
-        self.losses.by_interface + self.losses.by_system > 0
-            || self.damage > 0
-            || self.gaps.keys().any(|(_, kind)| *kind == GapKind::Missing)
+        self.has_drops() || self.gaps.keys().any(|(_, kind)| *kind == GapKind::Missing)
     }
 
-    /// Whether packets that nothing else tells of may be missing: dropped by the recorder, or lost with a damaged input.
+    /// Whether packets that nothing else tells of may be missing: dropped by the recorder, or skipped with damage.
+    ///
+    /// An input that breaks off is complete up to there: it has ended early, and that is all.
     pub fn has_drops(&self) -> bool {
-        self.losses.by_interface + self.losses.by_system > 0 || self.damage > 0
+        self.losses.by_interface + self.losses.by_system > 0 || self.skipped > 0
     }
 
     /// Whether Kerberos was cut short by the snap length.

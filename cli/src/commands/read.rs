@@ -48,7 +48,9 @@ fn warn(session: &Session) {
         complain(&format!("{more} more places are damaged"));
     }
     for (link, packets) in &visibility.unread_links {
-        complain(&format!("{packets} packets have link type {link}, which hellotrace cannot read; convert them to Ethernet or raw IP"));
+        complain(&format!(
+            "{packets} packets have link type {link}, which hellotrace cannot read; convert them to Ethernet or raw IP"
+        ));
     }
     if let Some(cut_at) = visibility.cut_at.filter(|_| visibility.kerberos_cut() > 0) {
         complain(&format!(

@@ -9,10 +9,7 @@
 //!     to do   1. …
 //! ```
 
-use std::{
-    collections::BTreeMap,
-    io::Write,
-};
+use std::{collections::BTreeMap, io::Write};
 
 use diagnose::{FindingReport, LogonReport, Report, Severity};
 use jiff::Timestamp;
@@ -90,7 +87,12 @@ fn worst_first<'r>(report: &'r Report, findings: &BTreeMap<u64, Vec<&FindingRepo
             _ => 2,
         };
         // A finding of severity info does not make a logon worse than one without.
-        (std::cmp::Reverse(worst.filter(|severity| *severity > Severity::Info)), outcome, logon.started.clone(), logon.id)
+        (
+            std::cmp::Reverse(worst.filter(|severity| *severity > Severity::Info)),
+            outcome,
+            logon.started.clone(),
+            logon.id,
+        )
     };
     logons.sort_by_cached_key(|logon| rank(logon));
     logons
@@ -104,12 +106,20 @@ fn logon(
 ) -> anyhow::Result<()> {
     let indent = " ".repeat(INDENT);
     let who = logon.principal.as_deref().unwrap_or("(nobody named)");
-    writeln!(output, "\n{:<INDENT$}{who} {} (sign-in {})", outcome_word(logon.outcome), method(logon.method), logon.id)?;
+    writeln!(
+        output,
+        "\n{:<INDENT$}{who} {} (sign-in {})",
+        outcome_word(logon.outcome),
+        method(logon.method),
+        logon.id
+    )?;
     let client = named(&logon.client_name, &logon.client);
     let kdc = logon.kdc.as_ref().map(|kdc| format!(" -> {}", named(&logon.kdc_name, kdc))).unwrap_or_default();
     writeln!(output, "{indent}{client}{kdc}")?;
     let packets = match (logon.steps.first(), logon.steps.last()) {
-        (Some(first), Some(last)) if first.packet != last.packet => format!(" (packets {} to {})", first.packet, last.packet),
+        (Some(first), Some(last)) if first.packet != last.packet => {
+            format!(" (packets {} to {})", first.packet, last.packet)
+        }
         (Some(only), _) => format!(" (packet {})", only.packet),
         _ => String::new(),
     };

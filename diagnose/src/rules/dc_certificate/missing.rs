@@ -3,11 +3,7 @@
 use decode::kerberos::{ErrorCode, ErrorData, PaType};
 use trace::{Exchange, Facts, Logon};
 
-use crate::{
-    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
-    rule::rule,
-    windows::DC_WORKS_SECONDS,
-};
+use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, windows::DC_WORKS_SECONDS};
 
 rule! {
     /// ## What happened
@@ -64,11 +60,17 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         } else {
             "the domain controller does not offer PKINIT, and asks a client that shows its key for something else"
         };
-        let asked = exchange.request.as_deref().map(|event| {
-            Evidence::new(event.seen, "kerberos.padata_type", "16", "the client offered PKINIT")
-        });
+        let asked = exchange
+            .request
+            .as_deref()
+            .map(|event| Evidence::new(event.seen, "kerberos.padata_type", "16", "the client offered PKINIT"));
         return Found::new(confidence, Subject::DomainController(exchange.kdc.address), summary)
-            .with(Evidence::new(reply.seen, "kerberos.error_code", error.code.to_string(), "the domain controller cannot take it"))
+            .with(Evidence::new(
+                reply.seen,
+                "kerberos.error_code",
+                error.code.to_string(),
+                "the domain controller cannot take it",
+            ))
             .with_some(asked)
             .into();
     }
@@ -100,55 +102,73 @@ mod tests {
 
     #[test]
     fn found_when_the_kdc_refuses_pkinit() {
-        let finding = found(&CERTIFICATE_MISSING, "
+        let finding = found(
+            &CERTIFICATE_MISSING,
+            "
             0.000 pc > dc  as-req alice
             0.004 dc > pc  krb-error 25 padata 16,2
             0.010 pc > dc  as-req alice pkinit
             0.015 dc > pc  krb-error 16
-        ");
+        ",
+        );
         assert_eq!(finding.packets(), [4, 3]);
     }
 
     #[test]
     fn found_when_the_kdc_leaves_pkinit_out_of_its_list() {
-        let finding = found(&CERTIFICATE_MISSING, "
+        let finding = found(
+            &CERTIFICATE_MISSING,
+            "
             0.000 pc > dc  as-req alice pkinit
             0.004 dc > pc  krb-error 25 padata 136,19,2
-        ");
+        ",
+        );
         assert_eq!(finding.packets(), [2, 1]);
     }
 
     #[test]
     fn clear_when_the_request_was_not_pkinit() {
-        clear(&CERTIFICATE_MISSING, "
+        clear(
+            &CERTIFICATE_MISSING,
+            "
             0.000 pc > dc  as-req alice password
             0.004 dc > pc  krb-error 16
-        ");
+        ",
+        );
     }
 
     #[test]
     fn clear_when_the_list_is_about_a_request_without_proof() {
-        clear(&CERTIFICATE_MISSING, "
+        clear(
+            &CERTIFICATE_MISSING,
+            "
             0.000 pc > dc  as-req alice
             0.004 dc > pc  krb-error 25 padata 136,19,2
-        ");
+        ",
+        );
     }
 
     #[test]
     fn clear_when_the_same_dc_grants_pkinit_to_another() {
-        clear(&CERTIFICATE_MISSING, "
+        clear(
+            &CERTIFICATE_MISSING,
+            "
             0.000 pc > dc  as-req alice pkinit
             0.004 dc > pc  krb-error 16
             5.000 pc2 > dc as-req bob pkinit key K2
             5.010 dc > pc2 as-rep bob ticket T2 pkinit
-        ");
+        ",
+        );
     }
 
     #[test]
     fn pending_until_the_kdc_answers() {
-        pending(&CERTIFICATE_MISSING, "
+        pending(
+            &CERTIFICATE_MISSING,
+            "
             0.000 pc > dc  as-req alice pkinit
             1.000          open
-        ");
+        ",
+        );
     }
 }

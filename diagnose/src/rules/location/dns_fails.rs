@@ -112,7 +112,7 @@ fn silent(lookup: &Lookup, facts: &Facts) -> Verdict {
     if facts.visibility.is_one_sided() {
         return Verdict::Unseen(ONE_SIDED);
     }
-    if facts.visibility.is_lossy() {
+    if facts.visibility.has_drops() {
         return Verdict::Unseen(LOSSY);
     }
     let gave_up = lookup.asked.len() >= LAST_QUESTIONS;
@@ -274,7 +274,7 @@ mod tests {
             "
             0.000 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
             2.000 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
-            3.000 dc > pc2  hole
+            3.000           dropped
             20              end
         ",
         );

@@ -51,12 +51,16 @@ rule! {
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for attempt in &logon.attempts {
         let Some((how, evidence)) = refusal(attempt, logon.client) else { continue };
+        let others =
+            logon.attempts.iter().filter(|other| other.kdc == attempt.kdc && other.event.seen > attempt.event.seen);
+        let others = others.filter_map(|other| refusal(other, logon.client)).map(|(_, evidence)| evidence);
         let refused = attempt.event.seen;
         let answered = logon.exchanges.iter().any(|exchange| {
             exchange.kdc.address == attempt.kdc && exchange.reply.as_deref().is_some_and(|reply| reply.seen > refused)
         });
         let summary = format!("the Kerberos port of the domain controller refuses the client: {how}");
         let found = Found::new(Confidence::Proven, Subject::DomainController(attempt.kdc), summary).with(evidence);
+        let found = others.fold(found, Found::with);
         return if answered { found.with_severity(Severity::Medium).into() } else { found.into() };
     }
     let open = logon.exchanges.iter().any(|exchange| exchange.reply.is_none());

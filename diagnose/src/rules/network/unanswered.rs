@@ -61,7 +61,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if facts.visibility.is_one_sided() {
             return Verdict::Unseen(ONE_SIDED);
         }
-        if facts.visibility.is_lossy() || connection.missing > 0 {
+        if facts.visibility.has_drops() {
             return Verdict::Unseen(LOSSY);
         }
         let gave_up = connection.syns >= LAST_SYNS;
@@ -214,10 +214,23 @@ mod tests {
         unseen(
             &PORT_UNANSWERED,
             "
+            0.000          dropped
+            1.000 pc > dc  connect unanswered syns 4
+            30             end
+        ",
+        );
+    }
+
+    #[test]
+    fn found_although_another_flow_has_a_hole() {
+        let finding = found(
+            &PORT_UNANSWERED,
+            "
             0.000 dc > pc2 hole
             1.000 pc > dc  connect unanswered syns 4
             30             end
         ",
         );
+        assert_eq!(finding.packets(), [2]);
     }
 }
