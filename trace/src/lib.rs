@@ -16,7 +16,7 @@ mod subject;
 mod tracer;
 mod visibility;
 
-pub use exchange::{Exchange, Fate};
+pub use exchange::{Exchange, Fate, Silence};
 pub use facts::{CertificateSeen, DomainController, Facts, Issuance, KeyUse};
 pub use group::Grouper;
 pub use locate::{Locator, Lookup, LookupAnswer};

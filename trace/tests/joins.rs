@@ -1,0 +1,275 @@
+//! What belongs to one attempt, and what is another one.
+
+use trace::{
+    Fate, Logon, Method, Outcome, Reached,
+    script::{Played, play},
+};
+
+fn logons(script: &str) -> Vec<Logon> {
+    play(script).logons().to_vec()
+}
+
+fn only(script: &str) -> Logon {
+    let mut logons = logons(script);
+    assert_eq!(logons.len(), 1, "{logons:#?}");
+    logons.remove(0)
+}
+
+fn kinds(logon: &Logon) -> Vec<&'static str> {
+    logon.steps().iter().map(|step| step.kind.name()).collect()
+}
+
+#[test]
+fn a_request_without_proof_belongs_to_the_attempt_that_follows() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice
+        0.004 dc > pc  krb-error 25 padata 16,2
+        0.010 pc > dc  as-req alice pkinit
+        0.015 dc > pc  as-rep alice ticket T1 pkinit
+        0.020 pc > dc  tgs-req host/pc ticket T1 flow 2
+        0.025 dc > pc  tgs-rep host/pc ticket T2 flow 2
+    ",
+    );
+    assert_eq!(
+        (logon.method, logon.outcome(), logon.reached()),
+        (Method::KeyTrust, Outcome::Succeeded, Reached::ServiceTicket)
+    );
+    assert_eq!(kinds(&logon), ["as-req", "krb-error", "as-req", "as-rep", "tgs-req", "tgs-rep"]);
+}
+
+#[test]
+fn a_reply_too_big_for_udp_is_asked_for_again_in_the_same_attempt() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice password udp
+        0.004 dc > pc  krb-error 52 udp
+        0.010 pc > dc  as-req alice password
+        0.015 dc > pc  as-rep alice ticket T1
+    ",
+    );
+    assert_eq!((logon.method, logon.outcome()), (Method::Password, Outcome::Succeeded));
+}
+
+#[test]
+fn a_password_after_a_refused_key_is_another_attempt() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req bob pkinit
+        0.004 dc > pc  krb-error 62
+        0.100 pc > dc  as-req bob flow 2
+        0.104 dc > pc  krb-error 25 padata 16,2 flow 2
+        0.110 pc > dc  as-req bob password flow 3
+        0.115 dc > pc  as-rep bob ticket T1 flow 3
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(|logon| (logon.method, logon.outcome(), kinds(logon).len())).collect();
+    assert_eq!(shown, [(Method::KeyTrust, Outcome::Failed, 2), (Method::Password, Outcome::Succeeded, 4)]);
+}
+
+#[test]
+fn a_client_that_turns_to_another_kdc_at_once_is_still_at_it() {
+    let logon = only(
+        "
+        0.000 pc > dc   as-req bob pkinit
+        0.004 dc > pc   krb-error 62
+        0.100 pc > dc2  as-req bob pkinit
+        0.104 dc2 > pc  as-rep bob ticket T1 pkinit
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len()), (Outcome::Succeeded, 2));
+}
+
+#[test]
+fn a_client_that_gets_no_answer_asks_elsewhere_in_the_same_attempt() {
+    let logon = only(
+        "
+        0.000  pc > dc   as-req bob pkinit
+        12.000 pc > dc2  as-req bob pkinit
+        12.010 dc2 > pc  as-rep bob ticket T1 pkinit
+    ",
+    );
+    assert_eq!(logon.outcome(), Outcome::Succeeded);
+}
+
+#[test]
+fn trying_again_after_a_refusal_is_another_attempt() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req bob pkinit
+        0.004 dc > pc  krb-error 62
+        3.000 pc > dc  as-req bob pkinit flow 2
+        3.004 dc > pc  krb-error 62 flow 2
+    ",
+    );
+    assert_eq!(logons.len(), 2);
+}
+
+#[test]
+fn a_client_told_what_to_mend_is_still_at_it() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice pkinit dh modp-1024
+        0.004 dc > pc  krb-error 65 typed 109
+        0.010 pc > dc  as-req alice pkinit dh modp-2048 flow 2
+        0.014 dc > pc  as-rep alice ticket T1 pkinit flow 2
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len()), (Outcome::Succeeded, 2));
+}
+
+#[test]
+fn an_attempt_after_success_is_a_new_one() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice pkinit
+        0.004 dc > pc  as-rep alice ticket T1 pkinit
+        0.100 pc > dc  as-req alice pkinit flow 2
+        0.104 dc > pc  as-rep alice ticket T2 pkinit flow 2
+        0.200 pc > dc  tgs-req cifs/dc ticket T1 flow 3
+    ",
+    );
+    assert_eq!(logons.len(), 2);
+    assert!(logons[0].ticket_used() && !logons[1].ticket_used());
+}
+
+#[test]
+fn users_behind_one_address_are_told_apart() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice pkinit key KA
+        0.001 pc > dc  as-req bob pkinit key KB flow 2
+        0.004 dc > pc  krb-error 62 flow 2
+        0.005 dc > pc  as-rep alice ticket T1 pkinit
+    ",
+    );
+    let shown: Vec<_> =
+        logons.iter().map(|logon| (logon.principal().map(|who| who.name.as_str()), logon.outcome())).collect();
+    assert_eq!(shown, [(Some("alice"), Outcome::Succeeded), (Some("bob"), Outcome::Failed)]);
+}
+
+#[test]
+fn the_same_request_on_the_same_flow_counts_once() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice password udp nonce 7
+        1.000 pc > dc  as-req alice password udp nonce 7
+        3.000 pc > dc  as-req alice password udp nonce 7
+        3.010 dc > pc  as-rep alice ticket T1 udp
+    ",
+    );
+    assert_eq!((logon.exchanges.len(), logon.exchanges[0].repeat_count), (1, 2));
+}
+
+#[test]
+fn a_refused_forwarded_ticket_does_not_undo_the_success() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice password
+        0.004 dc > pc  as-rep alice ticket T1
+        0.010 pc > dc  tgs-req krbtgt/CORP.EXAMPLE ticket T1 flow 2
+        0.014 dc > pc  krb-error 13 flow 2
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.reached()), (Outcome::Succeeded, Reached::TicketUsed));
+}
+
+#[test]
+fn a_reply_without_its_request_is_kept() {
+    let logon = only(
+        "
+        0.004 dc > pc  as-rep alice ticket T1 pkinit
+    ",
+    );
+    assert_eq!((logon.principal().map(|who| who.name.as_str()), logon.outcome()), (Some("alice"), Outcome::Succeeded));
+    assert!(logon.exchanges[0].request.is_none());
+}
+
+#[test]
+fn silence_is_failure_only_when_its_time_has_passed() {
+    let early = only("0 pc > dc as-req alice pkinit\n5 end");
+    assert_eq!(early.outcome(), Outcome::Undecided);
+    let late = only("0 pc > dc as-req alice pkinit\n11 end");
+    assert_eq!(late.outcome(), Outcome::Failed);
+}
+
+#[test]
+fn a_hole_where_the_reply_could_be_decides_nothing() {
+    let logon = only("0 pc > dc as-req alice pkinit\n0.1 dc > pc hole\n30 end");
+    assert_eq!(logon.outcome(), Outcome::Undecided);
+}
+
+#[test]
+fn a_failed_connection_belongs_to_the_attempt_it_was_made_for() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice udp
+        1.000 pc > dc  connect unanswered syns 4
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.attempts.len()), (Outcome::Failed, 1));
+    assert_eq!(logon.exchanges[0].fate(), Fate::Silent(trace::Silence::Waiting));
+}
+
+#[test]
+fn a_request_after_a_failed_connection_gives_the_attempt_its_name() {
+    let logon = only(
+        "
+        0.000 pc > dc  connect refused
+        0.040 pc > dc  as-req alice udp
+        0.041 dc > pc  icmp 3
+    ",
+    );
+    assert_eq!(logon.principal().map(|who| who.name.as_str()), Some("alice"));
+    assert_eq!((logon.outcome(), logon.attempts.len()), (Outcome::Failed, 2));
+}
+
+#[test]
+fn a_failed_connection_of_nobody_known_is_an_attempt_of_its_own() {
+    let logon = only("0 pc > dc connect unanswered syns 4\n30 end");
+    assert_eq!((logon.principal(), logon.outcome(), logon.reached()), (None, Outcome::Failed, Reached::Nothing));
+}
+
+#[test]
+fn a_partial_ticket_is_a_cloud_sign_in() {
+    let logon = only(
+        "
+        0.000 pc > dc  tgs-req krbtgt/CORP.EXAMPLE ticket T0 partial
+        0.004 dc > pc  tgs-rep krbtgt/CORP.EXAMPLE ticket T1
+        0.010 pc > dc  tgs-req cifs/dc ticket T1 flow 2
+        0.014 dc > pc  tgs-rep cifs/dc ticket T2 flow 2
+    ",
+    );
+    assert_eq!((logon.method, logon.outcome(), logon.exchanges.len()), (Method::CloudKerberos, Outcome::Succeeded, 2));
+}
+
+#[test]
+fn use_of_a_ticket_from_before_the_capture_decides_nothing() {
+    let played: Played = play(
+        "
+        0.000 pc > dc  tgs-req cifs/dc ticket T0
+        0.004 dc > pc  tgs-rep cifs/dc ticket T2
+        9.000 pc > dc  tgs-req ldap/dc ticket T0 flow 2
+        9.004 dc > pc  tgs-rep ldap/dc ticket T3 flow 2
+    ",
+    );
+    assert_eq!(played.logons().len(), 1);
+    assert_eq!(played.logons()[0].outcome(), Outcome::Undecided);
+    assert_eq!(played.facts().clients_seen_midway.len(), 1);
+}
+
+#[test]
+fn an_armored_request_is_hidden_and_named_by_the_kdc() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice fast
+        0.004 dc > pc  krb-error 25 padata 136
+        0.010 pc > dc  as-req alice fast flow 2
+        0.014 dc > pc  as-rep alice.smith ticket T1 flow 2
+        0.020 pc > dc  tgs-req cifs/dc ticket T1 fast flow 3
+        0.024 dc > pc  tgs-rep cifs/dc ticket T2 client WELLKNOWN/ANONYMOUS flow 3
+    ",
+    );
+    assert_eq!((logon.method, logon.outcome()), (Method::Hidden, Outcome::Succeeded));
+    assert_eq!(logon.principal().map(|who| who.name.as_str()), Some("alice.smith"));
+}
