@@ -15,9 +15,13 @@ use crate::{Evidence, Subject, Verdict};
 pub(crate) mod account;
 pub(crate) mod capture;
 pub(crate) mod dc_certificate;
+pub(crate) mod key;
 pub(crate) mod location;
 pub(crate) mod network;
+pub(crate) mod policy;
+pub(crate) mod revocation;
 pub(crate) mod ticket;
+pub(crate) mod time;
 
 /// What a rule answers where one direction of the traffic is not in the capture.
 const ONE_SIDED: &str = "the capture holds one direction only";

@@ -34,3 +34,9 @@ pub(crate) const LAST_QUESTIONS: usize = 3;
 pub(crate) const OTHER_DNS_SECONDS: i64 = 10;
 /// A client that knows a domain controller turns to it within this many seconds.
 pub(crate) const LOCATED_SECONDS: i64 = 30;
+/// A client that takes the domain controller's certificate uses its ticket within this many seconds.
+pub(crate) const TICKET_USE_SECONDS: i64 = 30;
+/// A clock that differs from the capture's by more than this many seconds is off.
+pub(crate) const CLOCK_OFF_SECONDS: f64 = 120.0;
+/// Clocks of domain controllers within this many seconds of each other agree.
+pub(crate) const CLOCKS_AGREE_SECONDS: f64 = 60.0;

@@ -19,9 +19,12 @@
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
 //!   `trusts ISSUER`, `freshness`.
 //! * `as-rep NAME [realm R] ticket T [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `no-eku`,
-//!   `san NAME,…`, `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`.
+//!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
+//!   is not readable).
 //! * `tgs-req SERVICE ticket T [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
-//! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD] [clock SECONDS] [service S]`.
+//! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS] [service S]
+//!   [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there belongs to an AS exchange if it
+//!   names the client.
 //! * `connect refused|unanswered|open|one-sided [syns N] [icmp CODE] [bytes UP,DOWN]`: what became of a connection to port
 //!   88; `refused icmp CODE` by an ICMP message.
 //! * `icmp CODE`: the client's last UDP request did not arrive. (From the machine named to the client.)
@@ -292,7 +295,7 @@ impl Line<'_> {
             vec!["1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.2.3.5".to_owned()]
         });
         certificate.san.dns = if self.has("san") {
-            self.list("san").iter().map(|&name| name.to_owned()).collect()
+            self.list("san").iter().filter(|name| **name != "-").map(|&name| name.to_owned()).collect()
         } else {
             vec!["dc1.corp.example".to_owned(), "corp.example".to_owned(), "CORP".to_owned()]
         };
@@ -339,6 +342,9 @@ impl Line<'_> {
             Stage::Tgs => self.words.get(1).copied().unwrap_or("host/pc.corp.example"),
         };
         let pkinit = self.has("pkinit").then(|| {
+            if self.has("enveloped") {
+                return Box::new(pkinit::Reply { form: pkinit::ReplyForm::EncKeyPack, ..pkinit::Reply::default() });
+            }
             let mut signed = SignedData {
                 signer: Some(Signer { certificate: Some(0), ..Signer::default() }),
                 ..SignedData::default()
@@ -386,10 +392,13 @@ impl Line<'_> {
             susec: Some(0),
             code: ErrorCode(code),
             crealm: None,
-            cname: None,
+            cname: self.value("client").map(principal),
             realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
             sname: Some(principal(self.value("service").unwrap_or("krbtgt/CORP.EXAMPLE"))),
-            e_text: self.value("text").map(|text| WireText::from(blanks(text).as_str())),
+            e_text: self
+                .value("text")
+                .map(|text| WireText::from(blanks(text).as_str()))
+                .or_else(|| self.value("verbatim").map(WireText::from)),
             e_data,
             stopped: None,
         }

@@ -1,3 +1,9 @@
 //! DCC: what a domain controller shows as its certificate, or why it shows none.
 
+pub(crate) mod chain_unverifiable;
+pub(crate) mod domain_not_named;
+pub(crate) mod expired;
+pub(crate) mod issuer_untrusted;
 pub(crate) mod missing;
+mod shown;
+pub(crate) mod without_kdc_purpose;

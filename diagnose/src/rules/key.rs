@@ -1,0 +1,8 @@
+//! KEY: the client's key and the certificate it comes in.
+
+pub(crate) mod account_mismatch;
+pub(crate) mod certificate_left_out;
+mod refused_key;
+pub(crate) mod trust_unsupported;
+pub(crate) mod unknown_to_directory;
+pub(crate) mod without_digital_signature;

@@ -1,0 +1,8 @@
+//! POL: what a KDC refuses or a client does by configuration. Here too: how a refused PKINIT request is read, and what
+//! an error that names no cause can be narrowed to.
+
+pub(crate) mod group_refused;
+pub(crate) mod password_after_refusal;
+pub(crate) mod refusal;
+pub(crate) mod refusal_31;
+pub(crate) mod refused_without_cause;

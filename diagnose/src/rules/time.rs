@@ -1,0 +1,4 @@
+//! TIM: clocks.
+
+pub(crate) mod adjusted;
+pub(crate) mod skew;
