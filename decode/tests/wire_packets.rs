@@ -59,7 +59,7 @@ impl Feed {
     fn push<'b>(&mut self, link: LinkType, bytes: &'b [u8], wire_len: usize) -> Option<Unit<'b>> {
         let id = PacketId { arrival: self.arrival, input: InputId(0), number: self.arrival + 1 };
         self.arrival += 1;
-        let wire_len = u32::try_from(wire_len).unwrap();
+        let wire_len = u32::try_from(wire_len).expect("small");
         self.wire.packet(&Packet { id, at: CaptureTime(0), link, wire_len, bytes }, &mut self.gaps)
     }
 }
@@ -273,7 +273,7 @@ proptest! {
 
 /// An IP fragment of a UDP datagram; whole where it is first and last.
 fn fragment(version_6: bool, offset: u16, more: bool, bytes: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(bytes.len()).unwrap();
+    let length = u16::try_from(bytes.len()).expect("small");
     if version_6 {
         let [l1, l0] = (length + 8).to_be_bytes();
         let [o1, o0] = (offset | u16::from(more)).to_be_bytes();
@@ -284,7 +284,7 @@ fn fragment(version_6: bool, offset: u16, more: bool, bytes: &[u8]) -> Vec<u8> {
         return packet;
     }
     let [l1, l0] = (length + 20).to_be_bytes();
-    let [o1, o0] = (offset / 8 | u16::from(more) << 13).to_be_bytes();
+    let [o1, o0] = ((offset / 8) | (u16::from(more) << 13)).to_be_bytes();
     let mut packet = vec![0x45, 0, l1, l0, 0, 9, o1, o0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
     packet.extend(bytes);
     packet
@@ -317,10 +317,10 @@ fn walk(file: &[u8], mut take: impl FnMut(LinkType, usize, &[u8])) {
         _ => return,
     };
     let number = |bytes: &[u8]| {
-        let bytes = <[u8; 4]>::try_from(bytes).unwrap();
+        let bytes = <[u8; 4]>::try_from(bytes).expect("four bytes");
         if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) }
     };
-    let link = LinkType(u16::try_from(number(&header[20..24]) & 0xffff).unwrap());
+    let link = LinkType(u16::try_from(number(&header[20..24]) & 0xffff).expect("masked"));
     let mut rest = &file[24..];
     while let Some((record, after)) = rest.split_at_checked(16) {
         let Some((bytes, next)) = after.split_at_checked(number(&record[8..12]) as usize) else { return };

@@ -20,7 +20,7 @@ pub struct Diagnosis {
     pub severity: Severity,
     /// Logons concerned, in order. Empty for what concerns no logon.
     pub logons: Vec<LogonId>,
-    /// The surest of the findings merged here, with the evidence of all up to [`MAX_EVIDENCE`] pieces.
+    /// The surest of the findings merged here, with the evidence of all, up to twelve pieces.
     pub found: Found,
 }
 

@@ -1,6 +1,6 @@
 //! Logons to findings.
 //!
-//! The [`catalogue`] lists the rules, each in a file of its own with its page and its tests. [`diagnose`] runs them
+//! The [`CATALOGUE`] lists the rules, each in a file of its own with its page and its tests. [`diagnose`] runs them
 //! over logons and facts, and [`Report`] is the result: an immutable snapshot for screens and writers.
 //! [`Session`] runs the whole way from a source of packets to reports.
 

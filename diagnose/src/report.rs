@@ -8,14 +8,14 @@ use std::{
 };
 
 use capture::CaptureTime;
-use decode::{Message, Seen, WireText, kerberos};
+use decode::{Message, Seen, WireText, kerberos, x509::Certificate};
 use serde::Serialize;
 use trace::{DomainController, Facts, Logon, LogonId, Method, Outcome, Step};
 
 use crate::{Diagnosis, Severity, Subject, diagnose, diagnose::Failures};
 
 /// The version of this report's form.
-pub const SCHEMA: &str = "hellotrace.report/1";
+const SCHEMA: &str = "hellotrace.report/1";
 
 /// Everything said about a capture.
 #[derive(Clone, Debug, Serialize)]
@@ -169,18 +169,13 @@ pub struct DomainControllerReport {
     /// Its locator flags; `null`: nothing that is decoded tells them.
     pub flags: Option<u32>,
     /// The certificate it signed with last, in the form of the events.
-    pub certificate: Option<serde_certificate::Certificate>,
+    pub certificate: Option<Certificate>,
     /// Logons by outcome.
     pub logons: BTreeMap<&'static str, u64>,
     /// Its clock minus the capture's in seconds: the median; `null` when no error of it was seen.
     pub clock_offset_s: Option<f64>,
     /// Time from request to reply.
     pub response_ms: Option<ResponseTimes>,
-}
-
-/// Certificates appear as they are decoded.
-mod serde_certificate {
-    pub use decode::x509::Certificate;
 }
 
 /// Time from request to reply in milliseconds.
@@ -207,10 +202,8 @@ pub struct ChecklistItem {
     pub findings: Vec<&'static str>,
 }
 
-/// The outcome of a logon where findings have a say in it.
-///
-/// An issued ticket is no success when it was never seen in use and the KDC certificate in the reply has a fault for
-/// which a client may refuse it.
+/// Faults of a KDC certificate for which a client may refuse it: with one of them of severity high or critical, an issued
+/// ticket that was never seen in use is no success.
 const CERTIFICATE_FAULTS: [&str; 6] = ["DCC-03", "DCC-05", "DCC-06", "DCC-07", "DCC-10", "DCC-11"];
 
 impl Report {

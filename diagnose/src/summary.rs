@@ -1,5 +1,7 @@
 //! One line for each step of a logon, for people.
 
+use std::fmt::Write as _;
+
 use decode::{
     Message, Refusal,
     kerberos::{self, ErrorData, KdcRequest, PaType, Stage, pkinit::KeyAgreement},
@@ -17,7 +19,7 @@ pub(crate) fn step(step: &Step, logon: &Logon) -> String {
                 .map_or(0, |exchange| exchange.repeat_count);
             let mut text = kerberos(message);
             if repeats > 0 {
-                text.push_str(&format!(", sent {} times", repeats + 1));
+                let _ = write!(text, ", sent {} times", repeats + 1);
             }
             if let Some(path) = step.event.path {
                 let to_kdc = step
@@ -25,7 +27,7 @@ pub(crate) fn step(step: &Step, logon: &Logon) -> String {
                     .and_then(|index| logon.exchanges.get(index))
                     .is_some_and(|exchange| exchange.kdc == path.destination);
                 if to_kdc {
-                    text.push_str(&format!(", to {} by {}", path.destination, path.transport.name()));
+                    let _ = write!(text, ", to {} by {}", path.destination, path.transport.name());
                 }
             }
             text
@@ -63,20 +65,20 @@ fn kerberos(message: &kerberos::Message) -> String {
                 } else {
                     certificate.subject.clone()
                 };
-                text.push_str(&format!(", signed by {subject}"));
+                let _ = write!(text, ", signed by {subject}");
             }
             text
         }
         kerberos::Message::Error(error) => {
             let mut text = format!("error {}", error.code);
             if let Some(meaning) = error.code.meaning() {
-                text.push_str(&format!(": {meaning}"));
+                let _ = write!(text, ": {meaning}");
             }
             if let Some(ErrorData::Extended { status: Some(status), .. }) = &error.e_data {
-                text.push_str(&format!(" ({status})"));
+                let _ = write!(text, " ({status})");
             }
             if let Some(e_text) = error.e_text.as_ref().filter(|text| !text.is_empty()) {
-                text.push_str(&format!(" \"{e_text}\""));
+                let _ = write!(text, " \"{e_text}\"");
             }
             text
         }

@@ -82,16 +82,13 @@ fn faults(expected: &Expected, report: &Report) -> Vec<String> {
     let mut faults = Vec::new();
     let mut free: Vec<&LogonReport> = report.logons.iter().collect();
     for wanted in &expected.logon {
-        match free.iter().position(|logon| misfit(wanted, logon, report).is_none()) {
-            Some(index) => {
-                free.remove(index);
-            }
-            None => {
-                let reasons: Vec<String> = free.iter().filter_map(|logon| misfit(wanted, logon, report)).collect();
-                let who = wanted.principal.as_deref().unwrap_or("?");
-                let what = format!("no logon of {who} from {}, {}", wanted.client, wanted.outcome);
-                faults.push(format!("{what}: {}", reasons.join("; ")));
-            }
+        if let Some(index) = free.iter().position(|logon| misfit(wanted, logon, report).is_none()) {
+            free.remove(index);
+        } else {
+            let reasons: Vec<String> = free.iter().filter_map(|logon| misfit(wanted, logon, report)).collect();
+            let who = wanted.principal.as_deref().unwrap_or("?");
+            let what = format!("no logon of {who} from {}, {}", wanted.client, wanted.outcome);
+            faults.push(format!("{what}: {}", reasons.join("; ")));
         }
     }
     // Where a wanted logon is missing, the one that should have been it is told with its reason.

@@ -25,7 +25,7 @@ pub struct Facts {
     /// When tickets were granted, by client name in lower case (without realm), in order.
     pub granted: BTreeMap<String, Vec<(CaptureTime, IpAddr)>>,
     /// Refused PKINIT requests, by client address and client name in lower case: request, reply, logon.
-    pub refused_pkinit: BTreeMap<(IpAddr, String), Vec<(Option<Seen>, Seen, LogonId)>>,
+    pub refused_pkinit: BTreeMap<(IpAddr, String), Vec<RefusedPkinit>>,
     /// Error 24 to password requests, by client address and client name in lower case, in order.
     pub wrong_passwords: BTreeMap<(IpAddr, String), Vec<Seen>>,
     /// Times at which each client sent anything to a KDC; at most one a second.
@@ -45,6 +45,9 @@ pub struct Facts {
     /// What the capture covers.
     pub visibility: Visibility,
 }
+
+/// A refused PKINIT request: where it was seen, where its reply, and whose it was.
+pub type RefusedPkinit = (Option<Seen>, Seen, LogonId);
 
 /// A domain controller as the wire shows it.
 #[derive(Clone, Debug, Default)]

@@ -125,15 +125,12 @@ fn logon(
     };
     writeln!(output, "{indent}{} UTC, {}: {}{packets}", milliseconds(&logon.started), took(logon), logon.reached)?;
     for finding in findings.get(&logon.id).into_iter().flatten() {
-        match told.get(&(finding.code, finding.subject.clone())) {
-            Some(first) => {
-                let text = format!("{} {}: see sign-in {first}", finding.code, finding.severity.name());
-                writeln!(output, "  {} {text}", mark(finding.severity))?;
-            }
-            None => {
-                told.insert((finding.code, finding.subject.clone()), logon.id);
-                self::finding(finding, output)?;
-            }
+        if let Some(first) = told.get(&(finding.code, finding.subject.clone())) {
+            let text = format!("{} {}: see sign-in {first}", finding.code, finding.severity.name());
+            writeln!(output, "  {} {text}", mark(finding.severity))?;
+        } else {
+            told.insert((finding.code, finding.subject.clone()), logon.id);
+            self::finding(finding, output)?;
         }
     }
     Ok(())
