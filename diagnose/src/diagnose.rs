@@ -72,7 +72,7 @@ pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {
 
 /// Clients that asked for a domain controller, in order of address.
 pub(crate) fn devices(facts: &Facts) -> BTreeSet<IpAddr> {
-    facts.locator.lookups().iter().map(|lookup| lookup.client).collect()
+    facts.locator.clients().collect()
 }
 
 /// A rule and what it found; `None` when it failed.

@@ -63,6 +63,8 @@ pub struct Locator {
     open: HashMap<(Endpoint, Endpoint, u16), usize>,
     /// The latest lookup of each name by each client at each server.
     latest: HashMap<(IpAddr, IpAddr, WireText), usize>,
+    /// The lookups of each client, by index.
+    of_client: BTreeMap<IpAddr, Vec<usize>>,
     names: BTreeMap<IpAddr, String>,
 }
 
@@ -86,6 +88,17 @@ impl Locator {
     /// The locator questions, in the order in which they were first asked.
     pub fn lookups(&self) -> &[Lookup] {
         &self.lookups
+    }
+
+    /// The locator questions of one client, in the order in which they were first asked.
+    pub fn lookups_of(&self, client: IpAddr) -> impl Iterator<Item = &Lookup> {
+        let indices = self.of_client.get(&client).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().filter_map(|index| self.lookups.get(*index))
+    }
+
+    /// Clients that asked a locator question, in order of address.
+    pub fn clients(&self) -> impl Iterator<Item = IpAddr> {
+        self.of_client.keys().copied()
     }
 
     /// Lookups that were not kept.
@@ -124,6 +137,7 @@ impl Locator {
         }
         self.open.insert(key, self.lookups.len());
         self.latest.insert(subject, self.lookups.len());
+        self.of_client.entry(client.address).or_default().push(self.lookups.len());
         self.lookups.push(Lookup {
             client: client.address,
             server: server.address,

@@ -12,7 +12,7 @@ pub(crate) mod domain_unknown;
 
 /// The locator questions of a client, in order.
 fn lookups_of(facts: &Facts, client: IpAddr) -> impl Iterator<Item = &Lookup> {
-    facts.locator.lookups().iter().filter(move |lookup| lookup.client == client)
+    facts.locator.lookups_of(client)
 }
 
 /// The answer, where it names a domain controller.
