@@ -75,6 +75,17 @@ impl Config {
     }
 }
 
+/// Whether a shard would do anything with this unit. Most of a domain controller's traffic ends here, before anything is
+/// computed about its flow.
+pub fn wants(unit: &Unit<'_>) -> bool {
+    let path = match unit {
+        Unit::Segment(segment) => &segment.path,
+        Unit::Datagram(datagram) => &datagram.path,
+        Unit::Unreachable { .. } => return true,
+    };
+    matters(path.source.port) || matters(path.destination.port)
+}
+
 /// Which of `shards` shards a flow belongs to; the same for both of its directions, and in every run.
 pub fn shard_of(flow: &FlowKey, shards: usize) -> usize {
     // SplitMix64's finisher over the words of the key. It needs to spread, not to withstand: whoever chooses addresses so

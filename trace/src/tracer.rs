@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use capture::{Batch, CaptureTime, Damage, Losses, PacketId};
 use decode::{
     Event, Gap, GapKind, Message, Protocol, Seen,
-    shard::{Config, Shard, shard_of},
+    shard::{Config, Shard, shard_of, wants},
     wire::{Unit, Wire},
 };
 use rayon::prelude::*;
@@ -89,7 +89,7 @@ impl Decoding {
                 let kept = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
                 self.cut_at = Some(self.cut_at.map_or(kept, |least| least.max(kept)));
             }
-            if let Some(unit) = self.wire.packet(&packet, &mut own) {
+            if let Some(unit) = self.wire.packet(&packet, &mut own).filter(wants) {
                 let lane = unit.flow().map_or(0, |flow| shard_of(&flow, count));
                 if let Some(lane) = lanes.get_mut(lane) {
                     lane.push(unit);
