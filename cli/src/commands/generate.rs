@@ -21,7 +21,11 @@ pub(crate) fn run(arguments: &Generate) -> anyhow::Result<Status> {
         .collect();
     if arguments.check {
         if let Some(first) = stale.first() {
-            bail!("{} documents are not current, {} first: run `cargo run -p cli -- generate`", stale.len(), first.display());
+            bail!(
+                "{} documents are not current, {} first: run `cargo run -p cli -- generate`",
+                stale.len(),
+                first.display()
+            );
         }
         return Ok(Status::Clean);
     }

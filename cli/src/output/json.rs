@@ -2,9 +2,7 @@
 
 use std::io::{self, Write};
 
-use decode::{
-    Closing, Connection, Event, Message, Path, Refusal, Unreachable, WireText, text::is_harmful,
-};
+use decode::{Closing, Connection, Event, Message, Path, Refusal, Unreachable, WireText, text::is_harmful};
 use diagnose::Report;
 use serde::{Serialize, ser::SerializeMap as _};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
@@ -137,7 +135,8 @@ impl<'e> Line<'e> {
             Message::Gap(gap) => ("gap", Some(gap.kind.name())),
             Message::Damage(_) => ("damage", Some("undecodable")),
         };
-        let file = (inputs.len() > 1).then(|| inputs.get(usize::from(event.seen.last.input.0)).map(String::as_str)).flatten();
+        let file =
+            (inputs.len() > 1).then(|| inputs.get(usize::from(event.seen.last.input.0)).map(String::as_str)).flatten();
         Self {
             packet: event.seen.last.number,
             time: event.seen.at.to_string(),

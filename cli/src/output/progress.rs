@@ -22,7 +22,11 @@ impl Bar {
         let worth = position.total.is_none_or(|total| total >= WORTH_SHOWING);
         let bar = if worth && std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(position.total, ProgressDrawTarget::stderr());
-            let template = if position.total.is_some() { "reading {bytes} of {total_bytes} {wide_bar} {eta}" } else { "reading {bytes}" };
+            let template = if position.total.is_some() {
+                "reading {bytes} of {total_bytes} {wide_bar} {eta}"
+            } else {
+                "reading {bytes}"
+            };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
