@@ -14,7 +14,7 @@ const FIRST_ERROR_STATUS: u32 = 0xc000_0000;
 /// Finds what is meant and writes its page, or the list of pages.
 pub(crate) fn run(arguments: &Explain) -> anyhow::Result<Status> {
     let words: Vec<&str> = arguments.what.iter().map(String::as_str).collect();
-    let mut output = Output::new(None)?;
+    let mut output = Output::standard();
     match words.as_slice() {
         [code] if by_code(code).is_some() => {
             if let Some(rule) = by_code(code) {
@@ -26,7 +26,10 @@ pub(crate) fn run(arguments: &Explain) -> anyhow::Result<Status> {
             Err(_) => bail!("explain event {number}: not a number"),
         },
         [one] => number_or_name(one, &mut output)?,
-        _ => bail!("explain {}: write a code (DCC-01), a Kerberos error (62), a status (0xc00000bb) or event 107", words.join(" ")),
+        _ => bail!(
+            "explain {}: write a code (DCC-01), a Kerberos error (62), a status (0xc00000bb) or event 107",
+            words.join(" ")
+        ),
     }
     output.finish()?;
     Ok(Status::Clean)
@@ -35,8 +38,10 @@ pub(crate) fn run(arguments: &Explain) -> anyhow::Result<Status> {
 fn number_or_name(text: &str, output: &mut Output) -> anyhow::Result<()> {
     let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let number = hex.map_or_else(|| text.parse::<u32>(), |hex| u32::from_str_radix(hex, 16)).ok();
-    let named_error = ErrorCode::ALL.iter().copied().find(|code| code.name().is_some_and(|name| name.eq_ignore_ascii_case(text)));
-    let named_status = NtStatus::ALL.iter().copied().find(|status| status.name().is_some_and(|name| name.eq_ignore_ascii_case(text)));
+    let named_error =
+        ErrorCode::ALL.iter().copied().find(|code| code.name().is_some_and(|name| name.eq_ignore_ascii_case(text)));
+    let named_status =
+        NtStatus::ALL.iter().copied().find(|status| status.name().is_some_and(|name| name.eq_ignore_ascii_case(text)));
     let status = named_status.or(number.filter(|number| *number >= FIRST_ERROR_STATUS).map(NtStatus));
     let error = named_error.or(number.and_then(|number| i32::try_from(number).ok()).map(ErrorCode));
     if let Some(status) = status {

@@ -9,10 +9,7 @@
 //!     to do   1. …
 //! ```
 
-use std::{
-    collections::BTreeMap,
-    io::Write,
-};
+use std::{collections::BTreeMap, io::Write};
 
 use diagnose::{FindingReport, LogonReport, Report, Severity};
 use jiff::Timestamp;
@@ -23,9 +20,9 @@ const WIDTH: usize = 100;
 /// Where the text of a logon begins.
 const INDENT: usize = 11;
 
-/// Writes the whole report.
-pub(crate) fn write(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
-    header(report, output)?;
+/// Writes the whole report, from which `hidden` sign-ins were left out because nobody asked for them.
+pub(crate) fn write(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
+    header(report, hidden, output)?;
     let by_code = findings_of(report);
     let mut told = BTreeMap::new();
     for logon in worst_first(report, &by_code) {
@@ -38,13 +35,13 @@ pub(crate) fn write(report: &Report, output: &mut impl Write) -> anyhow::Result<
             self::finding(finding, output)?;
         }
     }
-    if report.logons.is_empty() && report.findings.is_empty() {
+    if report.logons.is_empty() && report.findings.is_empty() && hidden == 0 {
         writeln!(output, "\nNo sign-in was found, and nothing to report.")?;
     }
     Ok(())
 }
 
-fn header(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
+fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
     let capture = &report.capture;
     let inputs = match capture.inputs.as_slice() {
         [one] => one.clone(),
@@ -64,7 +61,8 @@ fn header(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
         .filter_map(|outcome| outcomes.get(outcome).map(|count| format!("{count} {outcome}")))
         .collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-    writeln!(output, "{}{parts}", counted(report.logons.len() as u64, "sign-in"))?;
+    let hidden = if hidden == 0 { String::new() } else { format!("; {hidden} not asked for") };
+    writeln!(output, "{}{parts}{hidden}", counted(report.logons.len() as u64, "sign-in"))?;
     Ok(())
 }
 
@@ -90,7 +88,12 @@ fn worst_first<'r>(report: &'r Report, findings: &BTreeMap<u64, Vec<&FindingRepo
             _ => 2,
         };
         // A finding of severity info does not make a logon worse than one without.
-        (std::cmp::Reverse(worst.filter(|severity| *severity > Severity::Info)), outcome, logon.started.clone(), logon.id)
+        (
+            std::cmp::Reverse(worst.filter(|severity| *severity > Severity::Info)),
+            outcome,
+            logon.started.clone(),
+            logon.id,
+        )
     };
     logons.sort_by_cached_key(|logon| rank(logon));
     logons
@@ -104,26 +107,31 @@ fn logon(
 ) -> anyhow::Result<()> {
     let indent = " ".repeat(INDENT);
     let who = logon.principal.as_deref().unwrap_or("(nobody named)");
-    writeln!(output, "\n{:<INDENT$}{who} {} (sign-in {})", outcome_word(logon.outcome), method(logon.method), logon.id)?;
+    writeln!(
+        output,
+        "\n{:<INDENT$}{who} {} (sign-in {})",
+        outcome_word(logon.outcome),
+        method(logon.method),
+        logon.id
+    )?;
     let client = named(&logon.client_name, &logon.client);
     let kdc = logon.kdc.as_ref().map(|kdc| format!(" -> {}", named(&logon.kdc_name, kdc))).unwrap_or_default();
     writeln!(output, "{indent}{client}{kdc}")?;
     let packets = match (logon.steps.first(), logon.steps.last()) {
-        (Some(first), Some(last)) if first.packet != last.packet => format!(" (packets {} to {})", first.packet, last.packet),
+        (Some(first), Some(last)) if first.packet != last.packet => {
+            format!(" (packets {} to {})", first.packet, last.packet)
+        }
         (Some(only), _) => format!(" (packet {})", only.packet),
         _ => String::new(),
     };
     writeln!(output, "{indent}{} UTC, {}: {}{packets}", milliseconds(&logon.started), took(logon), logon.reached)?;
     for finding in findings.get(&logon.id).into_iter().flatten() {
-        match told.get(&(finding.code, finding.subject.clone())) {
-            Some(first) => {
-                let text = format!("{} {}: see sign-in {first}", finding.code, finding.severity.name());
-                writeln!(output, "  {} {text}", mark(finding.severity))?;
-            }
-            None => {
-                told.insert((finding.code, finding.subject.clone()), logon.id);
-                self::finding(finding, output)?;
-            }
+        if let Some(first) = told.get(&(finding.code, finding.subject.clone())) {
+            let text = format!("{} {}: see sign-in {first}", finding.code, finding.severity.name());
+            writeln!(output, "  {} {text}", mark(finding.severity))?;
+        } else {
+            told.insert((finding.code, finding.subject.clone()), logon.id);
+            self::finding(finding, output)?;
         }
     }
     Ok(())
