@@ -63,12 +63,7 @@ impl Output {
         if let Some(permissions) = present.map_or_else(new_file_permissions, |present| Some(present.permissions())) {
             builder.permissions(permissions);
         }
-        // tempfile adds the name of a file that nobody asked for.
-        let file = builder.tempfile_in(folder).map_err(|error| {
-            let message = error.to_string();
-            let why = message.split_once(" at path ").map_or(message.as_str(), |(why, _)| why);
-            io::Error::new(error.kind(), why)
-        })?;
+        let file = builder.tempfile_in(folder).map_err(|error| io::Error::new(error.kind(), why(&error)))?;
         Ok(To::File { writer: BufWriter::new(file), path })
     }
 
@@ -111,8 +106,14 @@ fn about(name: &str, error: &io::Error) -> io::Error {
     match error.kind() {
         // Taken care of by who writes.
         io::ErrorKind::Interrupted => error.kind().into(),
-        kind => io::Error::new(kind, format!("cannot write {name}: {error}")),
+        kind => io::Error::new(kind, format!("cannot write {name}: {}", why(error))),
     }
+}
+
+/// The error without the name that tempfile adds, of a file that nobody asked for.
+fn why(error: &io::Error) -> String {
+    let message = error.to_string();
+    message.split_once(" at path ").map_or(message.clone(), |(why, _)| why.to_owned())
 }
 
 /// As for any new file: the umask takes away what it takes away.
