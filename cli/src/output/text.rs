@@ -17,6 +17,8 @@ use tui::{mark, outcome_word, wrap};
 
 /// Characters in a line.
 const WIDTH: usize = 100;
+/// Lines of evidence shown of one finding; a fault that hits everybody has hundreds.
+const MOST_EVIDENCE: usize = 6;
 /// Where the text of a logon begins.
 const INDENT: usize = 11;
 
@@ -153,12 +155,16 @@ fn finding(finding: &FindingReport, output: &mut impl Write) -> anyhow::Result<(
         writeln!(output, "    about   {}", finding.subject)?;
     }
     let mut label = "because ";
-    for evidence in &finding.evidence {
+    for evidence in finding.evidence.iter().take(MOST_EVIDENCE) {
         let file = evidence.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
         let value = if evidence.value.is_empty() { String::new() } else { format!(" = {}", evidence.value) };
         let text = format!("packet {}{file}, {}{value}: {}", evidence.packet, evidence.field, evidence.means);
         paragraph(&format!("    {label}"), "              ", &text, output)?;
         label = "        ";
+    }
+    let more = finding.evidence.len().saturating_sub(MOST_EVIDENCE);
+    if more > 0 {
+        writeln!(output, "            and {more} more, which `--format json` lists")?;
     }
     let mut label = "to do   ";
     for (number, fix) in finding.fix.iter().enumerate() {

@@ -31,7 +31,8 @@ fn no_line_of_text_is_wider_than_a_hundred_columns() {
     for sample in samples() {
         let name = sample.display().to_string();
         let run = run(["read".into(), sample]);
-        for line in run.stdout.lines().filter(|line| !line.contains(&name)) {
+        // A word longer than that, such as the subject of a certificate, has a line of its own.
+        for line in run.stdout.lines().filter(|line| !line.contains(&name) && line.trim_start().contains(' ')) {
             assert!(line.chars().count() <= 100, "{line}");
         }
     }
