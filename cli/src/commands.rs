@@ -6,6 +6,13 @@ mod generate;
 mod read;
 mod rules;
 
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+};
+
+use anyhow::bail;
+
 use crate::{
     args::{Arguments, Command, Input},
     exit::Status,
@@ -22,8 +29,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     }
 }
 
-/// Sets up the threads and says how the work is divided among them.
+/// Sets up the threads and says how the work is divided among them. Refuses to wait for a capture to be typed.
 fn settings(input: &Input) -> anyhow::Result<trace::Settings> {
+    if input.files.iter().any(|file| file == Path::new("-")) && io::stdin().is_terminal() {
+        bail!("standard input is a terminal: pipe a capture into it, or name a file");
+    }
     if let Some(threads) = input.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }

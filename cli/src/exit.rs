@@ -2,6 +2,8 @@
 
 use std::{io, process::ExitCode};
 
+use decode::WireText;
+
 /// What a command came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -20,16 +22,28 @@ pub(crate) fn end(result: anyhow::Result<Status>) -> ExitCode {
         Ok(Status::Found) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            complain(&sentence(&error));
             ExitCode::from(2)
         }
     }
 }
 
-/// Writes one line to standard error. That it cannot be written is nothing that could be reported.
+/// Writes one line to standard error, whatever names of files and arguments are quoted in it. That it cannot be
+/// written is nothing that could be reported.
 pub(crate) fn complain(message: &str) {
     use io::Write as _;
-    let _ = writeln!(io::stderr(), "hellotrace: {message}");
+    let _ = writeln!(io::stderr(), "hellotrace: {}", WireText::from(message));
+}
+
+/// The error and its causes, without those that the text before them quotes already.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        match (told.is_empty(), told.contains(&cause)) {
+            (true, _) => cause,
+            (false, true) => told,
+            (false, false) => format!("{told}: {cause}"),
+        }
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -38,4 +52,19 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
         io.or(json) == Some(io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context as _, anyhow};
+
+    use super::sentence;
+
+    #[test]
+    fn a_cause_that_is_quoted_already_is_not_repeated() {
+        let error = Err::<(), _>(anyhow!("no such file")).context("cannot open a: no such file").unwrap_err();
+        assert_eq!(sentence(&error), "cannot open a: no such file");
+        let error = Err::<(), _>(anyhow!("no such file")).context("cannot open a").unwrap_err();
+        assert_eq!(sentence(&error), "cannot open a: no such file");
+    }
 }

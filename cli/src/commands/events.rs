@@ -1,8 +1,8 @@
 //! `hellotrace events`: every decoded message, a JSON object a line.
 
-use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use capture::Source as _;
+use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
 use decode::{Event, Message};
 use trace::{Decoding, Visibility};
 
@@ -16,32 +16,43 @@ use crate::{
 /// Reads and writes as it goes.
 pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
-    let mut source = capture::open(&arguments.input.files)?;
+    let stop = AtomicBool::new(false);
+    let mut source = Stoppable { source: capture::open(&arguments.input.files)?, stop: &stop };
     let inputs = source.inputs().to_vec();
-    let mut output = Output::new(arguments.target.output.as_deref())?;
+    let mut output = Output::new(arguments.target.output.as_deref(), &arguments.input.files)?;
     let bar = Bar::new(source.position());
     let mut decoding = Decoding::new(settings);
     let mut visibility = Visibility::default();
     let mut events = Vec::new();
-    let mut failed = Ok(());
+    let mut written = Ok(());
     let (ended, losses) = diagnose::read_all(&mut source, arguments.input.batch as usize, |batch, position| {
-        if failed.is_err() {
+        if written.is_err() {
             return;
         }
         decoding.push(batch, &mut events);
-        failed = write(&mut events, &inputs, &mut visibility, &mut output);
+        written = write(&mut events, &inputs, &mut visibility, &mut output);
+        stop.store(written.is_err(), Ordering::Relaxed);
         bar.at(position);
     });
-    failed?;
+    bar.done();
+    written?;
     decoding.finish(&mut events);
     write(&mut events, &inputs, &mut visibility, &mut output)?;
-    bar.done();
     decoding.account(&mut visibility);
     visibility.losses = losses;
-    json::write_line(&json::Summary::new(&visibility), &mut output)?;
-    output.flush()?;
-    output.finish()?;
+    if visibility.packets == 0 {
+        // Nothing could be read: then there is nothing to sum up, and no file to write.
+        ended?;
+        return finish(&visibility, output);
+    }
+    let status = finish(&visibility, output)?;
     ended?;
+    Ok(status)
+}
+
+fn finish(visibility: &Visibility, mut output: Output) -> anyhow::Result<Status> {
+    json::write_line(&json::Summary::new(visibility), &mut output)?;
+    output.finish()?;
     Ok(if visibility.damage > 0 { Status::Found } else { Status::Clean })
 }
 
@@ -59,4 +70,32 @@ fn write(
         json::write_line(&json::Line::new(&event, inputs), output)?;
     }
     Ok(())
+}
+
+/// A source that ends early, when nobody can be told any more what is in it: it may be a pipe that stays open for hours.
+struct Stoppable<'s, S> {
+    source: S,
+    stop: &'s AtomicBool,
+}
+
+impl<S: Source> Source for Stoppable<'_, S> {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Progress, CaptureError> {
+        if self.stop.load(Ordering::Relaxed) {
+            batch.clear();
+            return Ok(Progress::End);
+        }
+        self.source.fill(batch)
+    }
+
+    fn inputs(&self) -> &[String] {
+        self.source.inputs()
+    }
+
+    fn position(&self) -> Position {
+        self.source.position()
+    }
+
+    fn losses(&self) -> Losses {
+        self.source.losses()
+    }
 }

@@ -14,7 +14,7 @@ const FIRST_ERROR_STATUS: u32 = 0xc000_0000;
 /// Finds what is meant and writes its page, or the list of pages.
 pub(crate) fn run(arguments: &Explain) -> anyhow::Result<Status> {
     let words: Vec<&str> = arguments.what.iter().map(String::as_str).collect();
-    let mut output = Output::new(None)?;
+    let mut output = Output::standard();
     match words.as_slice() {
         [code] if by_code(code).is_some() => {
             if let Some(rule) = by_code(code) {

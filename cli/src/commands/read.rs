@@ -24,16 +24,27 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     bar.done();
     warn(&session);
     let mut report = session.report();
-    filter(&mut report, arguments, since)?;
-
-    let mut output = Output::new(arguments.target.output.as_deref())?;
-    match arguments.format {
-        Format::Text => text::write(&report, &mut output)?,
-        Format::Json => json::write_report(&report, &mut output)?,
+    if report.capture.packets == 0 {
+        // Nothing could be read: then there is nothing to report on.
+        ended?;
+        return write(&report, 0, arguments);
     }
-    output.finish()?;
+    let all = report.logons.len();
+    filter(&mut report, arguments, since)?;
+    let status = write(&report, all - report.logons.len(), arguments)?;
     // The report of what could be read is out; now the failure to read on decides the exit status.
     ended?;
+    Ok(status)
+}
+
+/// Writes the report, from which `hidden` sign-ins were left out.
+fn write(report: &Report, hidden: usize, arguments: &Read) -> anyhow::Result<Status> {
+    let mut output = Output::new(arguments.target.output.as_deref(), &arguments.input.files)?;
+    match arguments.format {
+        Format::Text => text::write(report, hidden, &mut output)?,
+        Format::Json => json::write_report(report, &mut output)?,
+    }
+    output.finish()?;
     Ok(if report.has_faults() { Status::Found } else { Status::Clean })
 }
 

@@ -21,7 +21,7 @@ struct RuleLine {
 
 /// Lists the rules by code.
 pub(crate) fn run(arguments: &Rules) -> anyhow::Result<Status> {
-    let mut output = Output::new(None)?;
+    let mut output = Output::standard();
     match arguments.format {
         Format::Text => {
             for rule in CATALOGUE {

@@ -17,12 +17,14 @@ use tui::{mark, outcome_word, wrap};
 
 /// Characters in a line.
 const WIDTH: usize = 100;
+/// Lines of evidence shown of one finding; a fault that hits everybody has hundreds.
+const MOST_EVIDENCE: usize = 6;
 /// Where the text of a logon begins.
 const INDENT: usize = 11;
 
-/// Writes the whole report.
-pub(crate) fn write(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
-    header(report, output)?;
+/// Writes the whole report, from which `hidden` sign-ins were left out because nobody asked for them.
+pub(crate) fn write(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
+    header(report, hidden, output)?;
     let by_code = findings_of(report);
     let mut told = BTreeMap::new();
     for logon in worst_first(report, &by_code) {
@@ -35,13 +37,13 @@ pub(crate) fn write(report: &Report, output: &mut impl Write) -> anyhow::Result<
             self::finding(finding, output)?;
         }
     }
-    if report.logons.is_empty() && report.findings.is_empty() {
+    if report.logons.is_empty() && report.findings.is_empty() && hidden == 0 {
         writeln!(output, "\nNo sign-in was found, and nothing to report.")?;
     }
     Ok(())
 }
 
-fn header(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
+fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
     let capture = &report.capture;
     let inputs = match capture.inputs.as_slice() {
         [one] => one.clone(),
@@ -61,7 +63,8 @@ fn header(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
         .filter_map(|outcome| outcomes.get(outcome).map(|count| format!("{count} {outcome}")))
         .collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-    writeln!(output, "{}{parts}", counted(report.logons.len() as u64, "sign-in"))?;
+    let hidden = if hidden == 0 { String::new() } else { format!("; {hidden} not asked for") };
+    writeln!(output, "{}{parts}{hidden}", counted(report.logons.len() as u64, "sign-in"))?;
     Ok(())
 }
 
@@ -152,12 +155,16 @@ fn finding(finding: &FindingReport, output: &mut impl Write) -> anyhow::Result<(
         writeln!(output, "    about   {}", finding.subject)?;
     }
     let mut label = "because ";
-    for evidence in &finding.evidence {
+    for evidence in finding.evidence.iter().take(MOST_EVIDENCE) {
         let file = evidence.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
         let value = if evidence.value.is_empty() { String::new() } else { format!(" = {}", evidence.value) };
         let text = format!("packet {}{file}, {}{value}: {}", evidence.packet, evidence.field, evidence.means);
         paragraph(&format!("    {label}"), "              ", &text, output)?;
         label = "        ";
+    }
+    let more = finding.evidence.len().saturating_sub(MOST_EVIDENCE);
+    if more > 0 {
+        writeln!(output, "            and {more} more, which `--format json` lists")?;
     }
     let mut label = "to do   ";
     for (number, fix) in finding.fix.iter().enumerate() {

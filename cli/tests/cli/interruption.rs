@@ -1,0 +1,108 @@
+//! Runs that end before they are through: a reader that has enough, and a person who does not want to wait.
+
+#![cfg(unix)]
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::Path,
+    process::Child,
+    thread,
+    time::Duration,
+};
+
+use super::support::{ends, run, sample, samples, shell, spawn};
+
+fn stderr_of(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let files: Vec<String> = samples().iter().map(|path| path.display().to_string()).collect();
+    let capture = files.join("' '");
+    for command in ["events", "read", "read --format json"] {
+        // `true` reads nothing; the pause gives it time to be gone.
+        let script = format!("{{ sleep 0.2; \"$1\" {command} '{capture}'; echo \"status $?\" >&2; }} | true");
+        let output = shell(&script, [""; 0]);
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "status 0\n", "{command}");
+    }
+    for command in ["rules", "explain dcc-01", "--help"] {
+        let output = shell(&format!("{{ sleep 0.2; \"$1\" {command}; echo \"status $?\" >&2; }} | true"), [""; 0]);
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "status 0\n", "{command}");
+    }
+}
+
+#[test]
+fn a_reader_that_takes_one_line_gets_it() {
+    let output = shell("\"$1\" events \"$2\" | head -n 1", [sample("key-arrives-late")]);
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(line["packet"], 1);
+}
+
+#[test]
+fn a_closed_pipe_ends_reading_though_the_input_goes_on() {
+    let mut child = spawn(["events", "-"]);
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    let capture = fs::read(sample("key-arrives-late")).unwrap();
+    let (header, packets) = capture.split_at(24);
+    stdin.write_all(header).unwrap();
+    // 80 KB each time: what is under way when the reader is missed is far less than all of them.
+    let refused = (0..500).any(|_| stdin.write_all(packets).is_err());
+    assert!(refused, "it reads on for nobody");
+    assert_eq!(ends(&mut child).code(), Some(0));
+    assert_eq!(stderr_of(&mut child), "");
+}
+
+#[test]
+fn an_interrupted_run_leaves_no_file_under_its_final_name() {
+    let capture = fs::read(sample("key-arrives-late")).unwrap();
+    for command in ["events", "read"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, earlier) = (folder.path().join("new"), folder.path().join("earlier"));
+        fs::write(&earlier, "earlier").unwrap();
+        for path in [&new, &earlier] {
+            let mut child = spawn([command, "-o", path.to_str().unwrap(), "-"]);
+            let mut stdin = child.stdin.take().unwrap();
+            stdin.write_all(&capture[..60_000]).unwrap();
+            // It has read all of it, or most, and waits for more.
+            thread::sleep(Duration::from_millis(300));
+            assert!(child.try_wait().unwrap().is_none());
+            if ignores_interrupts(child.id()) {
+                println!("skipped: whoever started the tests has interrupts ignored");
+                child.kill().unwrap();
+                ends(&mut child);
+                return;
+            }
+            assert!(shell("kill -INT \"$2\"", [child.id().to_string()]).status.success());
+            assert_ne!(ends(&mut child).code(), Some(0));
+            assert_eq!(stderr_of(&mut child), "");
+            drop(stdin);
+        }
+        assert!(!new.exists());
+        assert_eq!(fs::read_to_string(&earlier).unwrap(), "earlier");
+    }
+}
+
+/// Jobs that a shell starts in the background inherit this.
+fn ignores_interrupts(process: u32) -> bool {
+    let Ok(status) = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status")) else {
+        return false;
+    };
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0b10 != 0)
+}
+
+#[test]
+fn a_terminal_or_none_makes_no_difference() {
+    let usual = run(["read".as_ref(), sample("account-disabled").as_os_str()]).stdout;
+    for settings in ["TERM=dumb", "LANG=C LC_ALL=C", "NO_COLOR=1", "COLUMNS=40", "-i"] {
+        let output = shell(&format!("exec env {settings} \"$1\" read \"$2\""), [sample("account-disabled")]);
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), usual, "{settings}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{settings}");
+    }
+}
