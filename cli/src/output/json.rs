@@ -179,6 +179,7 @@ impl Serialize for Fields<'_> {
 
 #[derive(Serialize)]
 struct ConnectionFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
     opened: Option<bool>,
     syns: u32,
     #[serde(skip_serializing_if = "Option::is_none")]

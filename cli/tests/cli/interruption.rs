@@ -85,6 +85,7 @@ fn an_interrupted_run_leaves_no_file_under_its_final_name() {
         }
         assert!(!new.exists());
         assert_eq!(fs::read_to_string(&earlier).unwrap(), "earlier");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "something unfinished was left behind");
     }
 }
 
