@@ -1,0 +1,53 @@
+//! Which rules no sample makes fire, and why: a rule that was never seen to work on real packets is known to be one.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use diagnose::{CATALOGUE, Session};
+use trace::Settings;
+
+/// Rules that no sample shows, by code.
+const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
+    ("ACC-04", "no expired account was recorded"),
+    ("ACC-05", "no account with limited hours was recorded"),
+    ("ACC-06", "no expired password was recorded"),
+    ("CAP-01", "no recording has one direction only"),
+    ("CAP-02", "no recording lost packets"),
+    ("CAP-06", "every recording begins before its sign-ins"),
+    ("KEY-18", "no certificate without digitalSignature was recorded"),
+    ("KEY-20", "no KDC without key trust was asked by a client that shows its certificate"),
+    ("LOC-01", "no domain was unknown to its DNS server"),
+    ("NET-04", "TCP always worked after UDP did not suffice"),
+    ("PKI-06", "no revoked certificate was recorded"),
+    ("PKI-10", "no certificate of another purpose was recorded"),
+    ("TKT-03", "client and KDC always had an encryption type in common"),
+];
+
+fn codes_found() -> BTreeSet<&'static str> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).expect("samples exist") {
+        let path = entry.expect("readable").path().join("capture.pcap");
+        if !path.exists() {
+            continue;
+        }
+        let mut source = capture::open(&[path]).expect("the sample can be opened");
+        let mut session = Session::new(Settings { shards: 1 });
+        session.run(&mut source, capture::Batch::DEFAULT_PACKETS, |_| {}).expect("the sample can be read");
+        found.extend(session.report().findings.iter().map(|finding| finding.code));
+    }
+    found
+}
+
+#[test]
+fn every_rule_fires_on_a_sample_or_says_why_not() {
+    let found = codes_found();
+    let silent: Vec<&str> = CATALOGUE.iter().map(|rule| rule.code).filter(|code| !found.contains(code)).collect();
+    println!("{} of {} rules never fire on a sample: {silent:?}", silent.len(), CATALOGUE.len());
+    let named: Vec<&str> = WITHOUT_A_SAMPLE.iter().map(|(code, _)| *code).collect();
+    for code in &silent {
+        assert!(named.contains(code), "{code} fires on no sample, and no reason is given");
+    }
+    for code in named {
+        assert!(silent.contains(&code), "{code} does fire on a sample: take it off the list");
+    }
+}
