@@ -22,7 +22,7 @@ use crate::{
     exchange::Silence,
     facts::{CertificateSeen, Issuance},
     logon::method_of,
-    pair::{Pairing, Place, is_same_request},
+    pair::{Pairing, Place, is_same_reply, is_same_request},
 };
 
 /// NetBIOS, as address type of a HostAddress (RFC 4120 §7.5.3).
@@ -160,13 +160,22 @@ impl Grouper {
 
     fn reply(&mut self, event: &Arc<Event>, reply: &KdcReply, path: Path) {
         let (flow, _) = path.flow();
+        if self.repeated_reply(event, &flow) {
+            return;
+        }
         let logons = &mut self.logons;
         let found = self
             .pairing
             .take(&flow, |place| exchange_at(logons, place).is_some_and(|exchange| exchange.stage == reply.stage));
         let logon = if let Some(place) = found {
-            self.answer(place, event);
+            self.answer(place, flow, event);
             place.logon
+        } else if let Some(place) = self.asked_again(&flow) {
+            // A second answer to one request. The client uses its ticket; all else the first one told.
+            if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
+                self.tickets.insert(ticket, place.logon);
+            }
+            return;
         } else {
             let logon =
                 self.logon_of_orphan(reply.stage, reply.cname.as_ref(), reply.crealm.as_ref(), event.seen, path);
@@ -185,9 +194,14 @@ impl Grouper {
 
     fn error(&mut self, event: &Arc<Event>, error: &KrbError, path: Path) {
         let (flow, _) = path.flow();
+        if self.repeated_reply(event, &flow) {
+            return;
+        }
         let (logon, exchange) = if let Some(place) = self.pairing.take(&flow, |_| true) {
-            self.answer(place, event);
+            self.answer(place, flow, event);
             (place.logon, Some(place.exchange))
+        } else if self.asked_again(&flow).is_some() {
+            return;
         } else {
             let stage = if error.cname.is_some() { Stage::As } else { Stage::Tgs };
             let realm = error.crealm.as_ref().or(error.realm.as_ref());
@@ -198,24 +212,38 @@ impl Grouper {
         self.note_refusal(logon, exchange, error, event.seen, path.source.address);
     }
 
-    /// Counts the request as a repetition of one that waits on the same flow, if it is one.
+    /// Counts the request as a repetition of one on the same flow that waits, or over UDP was answered, if it is one.
     fn repeat(&mut self, request: &KdcRequest, flow: &FlowKey, seen: Seen) -> bool {
         for waiting in self.pairing.on(flow) {
-            let Some(exchange) = exchange_at(&mut self.logons, waiting.place) else { continue };
-            if !exchange.kdc_request().is_some_and(|earlier| is_same_request(earlier, request)) {
-                continue;
+            if repeats(&mut self.logons, waiting.place, request, seen) {
+                waiting.last_sent = seen.at;
+                return true;
             }
-            if exchange.repeats.len() < Exchange::MAX_REPEATS {
-                exchange.repeats.push(seen);
+        }
+        for answered in self.pairing.answered_on(flow) {
+            if repeats(&mut self.logons, answered.place, request, seen) {
+                answered.last_seen = seen.at;
+                answered.asked_again = true;
+                return true;
             }
-            exchange.repeat_count = exchange.repeat_count.saturating_add(1);
-            waiting.last_sent = seen.at;
-            if let Some(logon) = self.logons.get_mut(waiting.place.logon) {
-                logon.ended = logon.ended.max(seen);
-            }
-            return true;
         }
         false
+    }
+
+    /// Whether this reply was seen before: a copy of the datagram.
+    fn repeated_reply(&mut self, event: &Event, flow: &FlowKey) -> bool {
+        let reused = !self.pairing.on(flow).is_empty();
+        let logons = &mut self.logons;
+        self.pairing.answered_on(flow).iter().any(|answered| {
+            exchange_at(logons, answered.place)
+                .and_then(|exchange| exchange.reply.as_deref())
+                .is_some_and(|reply| is_same_reply(&reply.message, &event.message, reused))
+        })
+    }
+
+    /// The answered exchange on this flow whose request came again.
+    fn asked_again(&mut self, flow: &FlowKey) -> Option<Place> {
+        self.pairing.answered_on(flow).iter().rev().find(|answered| answered.asked_again).map(|answered| answered.place)
     }
 
     /// The logon that an AS-REQ belongs to: the subject's latest one if it [joins](Self::joins), else a new one.
@@ -393,12 +421,13 @@ impl Grouper {
     }
 
     fn orphan(&mut self, logon: usize, stage: Stage, event: &Arc<Event>, path: Path) {
+        let (flow, _) = path.flow();
         if path.transport == Transport::Udp {
             self.facts.visibility.conversations += 1;
             self.facts.visibility.one_sided += 1;
         }
         self.facts.domain_controllers.entry(path.source.address).or_default();
-        self.add_exchange(
+        let place = self.add_exchange(
             logon,
             Exchange {
                 stage,
@@ -412,9 +441,12 @@ impl Grouper {
                 silence: Silence::Waiting,
             },
         );
+        if let Some(place) = place.filter(|_| path.transport == Transport::Udp) {
+            self.pairing.answered(flow, place, event.seen.at);
+        }
     }
 
-    fn answer(&mut self, place: Place, event: &Arc<Event>) {
+    fn answer(&mut self, place: Place, flow: FlowKey, event: &Arc<Event>) {
         let Some(logon) = self.logons.get_mut(place.logon) else { return };
         logon.ended = logon.ended.max(event.seen);
         let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return };
@@ -423,6 +455,7 @@ impl Grouper {
         let asked = exchange.repeats.last().copied().or(exchange.request.as_deref().map(|event| event.seen));
         if transport == Transport::Udp {
             self.facts.visibility.conversations += 1;
+            self.pairing.answered(flow, place, event.seen.at);
         }
         let dc = self.facts.domain_controllers.entry(kdc).or_default();
         if let Some(asked) = asked
@@ -647,6 +680,21 @@ impl Grouper {
 
 fn exchange_at(logons: &mut [Logon], place: Place) -> Option<&mut Exchange> {
     logons.get_mut(place.logon)?.exchanges.get_mut(place.exchange)
+}
+
+/// Whether the request is the one at this place, sent again; if so, counts it there.
+fn repeats(logons: &mut [Logon], place: Place, request: &KdcRequest, seen: Seen) -> bool {
+    let Some(logon) = logons.get_mut(place.logon) else { return false };
+    let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return false };
+    if !exchange.kdc_request().is_some_and(|earlier| is_same_request(earlier, request)) {
+        return false;
+    }
+    if exchange.repeats.len() < Exchange::MAX_REPEATS {
+        exchange.repeats.push(seen);
+    }
+    exchange.repeat_count = exchange.repeat_count.saturating_add(1);
+    logon.ended = logon.ended.max(seen);
+    true
 }
 
 fn add_attempt(logon: &mut Logon, kdc: IpAddr, event: &Arc<Event>) {

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use capture::CaptureTime;
-use decode::{FlowKey, kerberos::KdcRequest};
+use decode::{
+    FlowKey, Message,
+    kerberos::{self, KdcRequest},
+};
 
 /// An exchange by its place: index of the logon, index within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +24,24 @@ pub(crate) struct Waiting {
     pub(crate) last_sent: CaptureTime,
 }
 
-/// Exchanges without a reply, by flow.
+/// An exchange that has its reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    pub(crate) place: Place,
+    /// When its request or reply was last seen.
+    pub(crate) last_seen: CaptureTime,
+    /// Whether the request came again after the reply, so that another one may follow.
+    pub(crate) asked_again: bool,
+}
+
+/// Exchanges without a reply, by flow, and those over UDP that had theirs not long ago.
+///
+/// A datagram may come twice: a port that mirrors both ways doubles it, and a client that missed the reply asks again.
+/// TCP gives each message once.
 #[derive(Debug, Default)]
 pub(crate) struct Pairing {
     waiting: BTreeMap<FlowKey, Vec<Waiting>>,
+    answered: BTreeMap<FlowKey, Vec<Answered>>,
 }
 
 impl Pairing {
@@ -32,6 +49,8 @@ impl Pairing {
     const FORGET_AFTER_SECONDS: i64 = 120;
     /// Requests waiting on one flow; more than that is not a Kerberos client.
     const MAX_PER_FLOW: usize = 64;
+    /// Answered requests kept of one flow: a client that stays on one port is a few requests ahead of a late copy.
+    const MAX_ANSWERED: usize = 8;
 
     /// Notes a request.
     pub(crate) fn ask(&mut self, flow: FlowKey, place: Place, at: CaptureTime) {
@@ -58,6 +77,20 @@ impl Pairing {
         Some(place)
     }
 
+    /// Notes that an exchange over UDP has its reply.
+    pub(crate) fn answered(&mut self, flow: FlowKey, place: Place, at: CaptureTime) {
+        let list = self.answered.entry(flow).or_default();
+        if list.len() >= Self::MAX_ANSWERED {
+            list.remove(0);
+        }
+        list.push(Answered { place, last_seen: at, asked_again: false });
+    }
+
+    /// Exchanges over UDP on this flow that have their reply, oldest first.
+    pub(crate) fn answered_on(&mut self, flow: &FlowKey) -> &mut [Answered] {
+        self.answered.get_mut(flow).map_or(&mut [], Vec::as_mut_slice)
+    }
+
     /// Calls `late` for every request that has waited `seconds`, and forgets the oldest.
     pub(crate) fn tick(&mut self, now: CaptureTime, seconds: i64, mut late: impl FnMut(Place)) {
         self.waiting.retain(|_, list| {
@@ -70,6 +103,10 @@ impl Pairing {
             });
             !list.is_empty()
         });
+        self.answered.retain(|_, list| {
+            list.retain(|answered| now.since(answered.last_seen) < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND);
+            !list.is_empty()
+        });
     }
 }
 
@@ -80,4 +117,28 @@ pub(crate) fn is_same_request(one: &KdcRequest, other: &KdcRequest) -> bool {
         && one.cname == other.cname
         && one.sname == other.sname
         && one.padata == other.padata
+}
+
+/// Whether two replies are the same one, seen twice. `reused`: a later request waits on their flow, so that the second
+/// may as well be its answer.
+///
+/// Tickets differ, and so do errors in the microsecond of the KDC's clock, where it tells that.
+pub(crate) fn is_same_reply(one: &Message, other: &Message, reused: bool) -> bool {
+    let (Message::Kerberos(one), Message::Kerberos(other)) = (one, other) else { return false };
+    match (one.as_ref(), other.as_ref()) {
+        (kerberos::Message::KdcReply(one), kerberos::Message::KdcReply(other)) => {
+            let id = |reply: &kerberos::KdcReply| reply.ticket.as_ref().and_then(|ticket| ticket.id);
+            one.stage == other.stage && id(one).is_some() && id(one) == id(other)
+        }
+        (kerberos::Message::Error(one), kerberos::Message::Error(other)) => {
+            let exact = one.susec.is_some_and(|microseconds| microseconds != 0);
+            one.code == other.code
+                && one.stime.is_some()
+                && (one.stime, one.susec) == (other.stime, other.susec)
+                && one.sname == other.sname
+                && one.e_data == other.e_data
+                && (exact || !reused)
+        }
+        _ => false,
+    }
 }

@@ -22,8 +22,8 @@
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
 //! * `tgs-req SERVICE ticket T [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
-//! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS] [service S]
-//!   [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there belongs to an AS exchange if it
+//! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS]
+//!   [microseconds N] [service S] [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there belongs to an AS exchange if it
 //!   names the client.
 //! * `connect refused|unanswered|open|one-sided [syns N] [icmp CODE] [bytes UP,DOWN]`: what became of a connection to port
 //!   88; `refused icmp CODE` by an ICMP message.
@@ -389,7 +389,7 @@ impl Line<'_> {
             ctime: None,
             cusec: None,
             stime: Some(kerberos_time(self.seen.at.seconds() + self.number("clock").unwrap_or(0))),
-            susec: Some(0),
+            susec: Some(self.number("microseconds").unwrap_or(0)),
             code: ErrorCode(code),
             crealm: None,
             cname: self.value("client").map(principal),

@@ -273,3 +273,47 @@ fn an_armored_request_is_hidden_and_named_by_the_kdc() {
     assert_eq!((logon.method, logon.outcome()), (Method::Hidden, Outcome::Succeeded));
     assert_eq!(logon.principal().map(|who| who.name.as_str()), Some("alice.smith"));
 }
+
+#[test]
+fn a_mirrored_datagram_is_no_second_attempt() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice password udp nonce 7
+        0.004 dc > pc  as-rep alice ticket T1 udp
+        0.005 pc > dc  as-req alice password udp nonce 7
+        0.006 dc > pc  as-rep alice ticket T1 udp
+        0.006 dc > pc  as-rep alice ticket T1 udp
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len(), logon.exchanges[0].repeat_count), (Outcome::Succeeded, 1, 1));
+}
+
+#[test]
+fn a_late_copy_of_an_error_does_not_answer_the_next_request_on_its_flow() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice udp
+        0.004 dc > pc  krb-error 25 padata 2 udp microseconds 4711
+        0.005 pc > dc  as-req alice pkinit udp
+        0.006 dc > pc  krb-error 25 padata 2 udp microseconds 4711
+        0.009 dc > pc  as-rep alice ticket T1 pkinit udp
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len()), (Outcome::Succeeded, 2));
+    assert!(logon.exchanges[1].error().is_none());
+}
+
+#[test]
+fn the_ticket_of_a_second_answer_belongs_to_the_attempt() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice password udp nonce 7
+        0.900 dc > pc  as-rep alice ticket T1 udp
+        1.000 pc > dc  as-req alice password udp nonce 7
+        1.100 dc > pc  as-rep alice ticket T2 udp
+        1.200 pc > dc  tgs-req cifs/dc ticket T2
+    ",
+    );
+    assert!(logon.ticket_used());
+    assert_eq!(logon.as_exchanges().count(), 1);
+}
