@@ -42,6 +42,12 @@ pub struct Grouper {
     tickets: HashMap<TicketId, usize>,
     /// Tickets whose issue was not seen, by the client that used them.
     foreign: HashMap<(IpAddr, Option<TicketId>), usize>,
+    /// Attempts to reach a KDC whose time has not passed: logon, index within it, when it began.
+    unsettled: Vec<(usize, usize, CaptureTime)>,
+    /// The latest tick.
+    now: Option<CaptureTime>,
+    /// A reply over UDP that came before its request, maybe.
+    early: Option<Arc<Event>>,
 }
 
 /// By which kind of proof a request asks.
@@ -67,19 +73,57 @@ impl Grouper {
     pub fn push(&mut self, event: Event) {
         let event = Arc::new(event);
         self.facts.visibility.note(&event);
+        if let Some(early) = self.early.take() {
+            if asks_before(&event, &early) {
+                self.take_in(&event);
+                self.take_in(&early);
+                return;
+            }
+            self.take_in(&early);
+        }
+        if self.is_early(&event) {
+            self.early = Some(event);
+        } else {
+            self.take_in(&event);
+        }
+    }
+
+    /// Whether this is a reply over UDP that nothing waits for.
+    ///
+    /// Recorders with several queues swap packets that came within microseconds of each other, and stamp them right. So
+    /// such a reply waits for the next event: that may be its request, stamped before it.
+    fn is_early(&mut self, event: &Event) -> bool {
+        let Some(path) = event.path.filter(|path| path.transport == Transport::Udp && path.source.port == KDC_PORT)
+        else {
+            return false;
+        };
+        let Message::Kerberos(message) = &event.message else { return false };
+        let is_reply = matches!(message.as_ref(), kerberos::Message::KdcReply(_) | kerberos::Message::Error(_));
+        let (flow, _) = path.flow();
+        is_reply && self.pairing.on(&flow).is_empty() && !self.repeated_reply(event, &flow)
+    }
+
+    /// Nothing follows that could change what is held back.
+    pub fn flush(&mut self) {
+        if let Some(early) = self.early.take() {
+            self.take_in(&early);
+        }
+    }
+
+    fn take_in(&mut self, event: &Arc<Event>) {
         match &event.message {
             Message::Kerberos(message) => {
                 if let Some(path) = event.path {
-                    self.kerberos(&event, message, path);
+                    self.kerberos(event, message, path);
                 }
             }
-            Message::Dns(_) => self.facts.locator.push(&event),
+            Message::Dns(_) => self.facts.locator.push(event),
             Message::Connection(connection) => {
                 if let Some(path) = event.path {
-                    self.connection(&event, connection, path);
+                    self.connection(event, connection, path);
                 }
             }
-            Message::Unreachable(unreachable) => self.unreachable(&event, unreachable),
+            Message::Unreachable(unreachable) => self.unreachable(event, unreachable),
             Message::Gap(_) => {
                 if let Some(path) = event.path {
                     self.hole(path);
@@ -91,7 +135,16 @@ impl Grouper {
 
     /// Capture time has passed to `now`, a whole tick.
     pub fn tick(&mut self, now: CaptureTime) {
+        self.flush();
+        self.now = Some(now);
         let logons = &mut self.logons;
+        self.unsettled.retain(|&(logon, attempt, began)| {
+            let passed = has_passed(Some(now), began);
+            if passed && let Some(attempt) = logons.get_mut(logon).and_then(|logon| logon.attempts.get_mut(attempt)) {
+                attempt.settled = true;
+            }
+            !passed
+        });
         self.pairing.tick(now, Exchange::REPLY_WAIT_SECONDS, |place| {
             if let Some(exchange) = exchange_at(logons, place)
                 && exchange.silence == Silence::Waiting
@@ -150,7 +203,7 @@ impl Grouper {
             silence: Silence::Waiting,
         };
         let logon = match request.stage {
-            Stage::As => self.logon_of_as(request, client.address, kdc.address, event.seen),
+            Stage::As => self.logon_of_as(request, path, event.seen),
             Stage::Tgs => self.logon_of_tgs(request, client.address, event.seen),
         };
         if let Some(place) = self.add_exchange(logon, exchange) {
@@ -203,7 +256,7 @@ impl Grouper {
         } else if self.asked_again(&flow).is_some() {
             return;
         } else {
-            let stage = if error.cname.is_some() { Stage::As } else { Stage::Tgs };
+            let stage = stage_of_orphan(error);
             let realm = error.crealm.as_ref().or(error.realm.as_ref());
             let logon = self.logon_of_orphan(stage, error.cname.as_ref(), realm, event.seen, path);
             self.orphan(logon, stage, event, path);
@@ -247,7 +300,8 @@ impl Grouper {
     }
 
     /// The logon that an AS-REQ belongs to: the subject's latest one if it [joins](Self::joins), else a new one.
-    fn logon_of_as(&mut self, request: &KdcRequest, client: IpAddr, kdc: IpAddr, seen: Seen) -> usize {
+    fn logon_of_as(&mut self, request: &KdcRequest, path: Path, seen: Seen) -> usize {
+        let client = path.source.address;
         let principal =
             request.cname.as_ref().zip(request.realm.as_ref()).map(|(name, realm)| Principal::new(name, realm));
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
@@ -255,10 +309,13 @@ impl Grouper {
         let method = method_of(request);
         if let Some(&index) = self.current.get(&key)
             && let Some(logon) = self.logons.get_mut(index)
-            && Self::joins(logon, request, kdc, seen.at)
+            && Self::joins(logon, request, path, seen.at)
         {
             if logon.method == Method::Unknown {
                 logon.method = method;
+            }
+            if proof_of(request) != Proof::Nothing {
+                self.answer_was_missed(index, path.destination.address);
             }
             return index;
         }
@@ -271,18 +328,35 @@ impl Grouper {
         index
     }
 
+    /// A client that comes with proof was told to: where its request without had no answer, the capture missed that.
+    fn answer_was_missed(&mut self, index: usize, kdc: IpAddr) {
+        let Some(logon) = self.logons.get_mut(index) else { return };
+        let Some(last) = logon.exchanges.last_mut() else { return };
+        let bare = last.kdc_request().is_some_and(|request| proof_of(request) == Proof::Nothing);
+        if last.stage == Stage::As && last.reply.is_none() && bare && last.kdc.address == kdc {
+            last.silence = Silence::Hidden;
+            if last.transport == Transport::Udp {
+                self.facts.visibility.conversations += 1;
+                self.facts.visibility.one_sided += 1;
+            }
+        }
+    }
+
     /// Whether an AS-REQ continues the attempt `logon`, of the same client and client name.
     ///
     /// | the attempt so far | the request | |
     /// | --- | --- | --- |
     /// | got its ticket | any | no: a new attempt |
-    /// | no answer yet | same proof, or the first proof | yes: it asks again, perhaps elsewhere |
+    /// | no answer yet | the first proof | yes: it was told, and the capture missed that |
+    /// | no answer yet | the same request, or same proof elsewhere (KDC, transport) or after the time for a reply | yes: it asks again |
+    /// | no answer seen | same proof | no: there was an answer, or it would not make a new request so soon |
     /// | was told which proof is wanted (25) | brings proof | yes |
     /// | was told that the reply is too big (52), or to go to another realm (68) | same proof | yes |
     /// | was refused for what a client can mend (parameters, freshness, encryption types) | same proof | yes, within seconds |
     /// | was refused | same proof, at another KDC | yes, within two seconds: fail-over |
     /// | was refused | other proof, or it starts over without | no: a new attempt |
-    fn joins(logon: &Logon, request: &KdcRequest, kdc: IpAddr, at: CaptureTime) -> bool {
+    fn joins(logon: &Logon, request: &KdcRequest, path: Path, at: CaptureTime) -> bool {
+        let kdc = path.destination.address;
         let Some(last) = logon.as_exchanges().next_back() else { return !logon.closed };
         if logon.closed || logon.issued().is_some() {
             return false;
@@ -298,7 +372,14 @@ impl Grouper {
         let same = proof == before;
         let first_proof = before == Proof::Nothing && proof != Proof::Nothing;
         let Some(error) = last.error() else {
-            return within(Self::ASK_AGAIN_SECONDS) && (same || first_proof);
+            let repeats = || {
+                let waited = last.ended().is_some_and(|ended| has_passed(Some(at), ended.at));
+                let nonce = last.kdc_request().and_then(|request| request.nonce);
+                let same_request = nonce.is_some() && nonce == request.nonce;
+                let elsewhere = last.kdc.address != kdc || last.transport != path.transport;
+                same_request || (last.silence != Silence::Hidden && (elsewhere || waited))
+            };
+            return within(Self::ASK_AGAIN_SECONDS) && (first_proof || (same && repeats()));
         };
         if last.is_intermediate() {
             return match error.code {
@@ -334,12 +415,30 @@ impl Grouper {
         if let Some(&logon) = self.foreign.get(&(client, id)) {
             return logon;
         }
+        if !is_partial {
+            self.ticket_was_missed(client, seen);
+        }
         let logon = self.new_logon(client, seen);
         if is_partial && let Some(logon) = self.logons.get_mut(logon) {
             logon.method = Method::CloudKerberos;
         }
         self.foreign.insert((client, id), logon);
         logon
+    }
+
+    /// A client comes with a ticket that the capture did not see issued: it may be the answer to what it asked just now.
+    fn ticket_was_missed(&mut self, client: IpAddr, seen: Seen) {
+        let asked_lately = |logon: &Logon| {
+            let gap = seen.at.since(logon.ended.at);
+            (0..=Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND).contains(&gap)
+        };
+        for &index in self.recent.get(&client).into_iter().flatten() {
+            let Some(logon) = self.logons.get_mut(index).filter(|logon| asked_lately(logon)) else { continue };
+            let last = logon.exchanges.last_mut().filter(|last| last.stage == Stage::As && last.reply.is_none());
+            if let Some(last) = last.filter(|last| !matches!(last.silence, Silence::Unreachable(_))) {
+                last.silence = Silence::Hidden;
+            }
+        }
     }
 
     /// The logon for a reply whose request was not seen.
@@ -356,9 +455,13 @@ impl Grouper {
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         if let Some(&index) = self.current.get(&(client, name.clone()))
             && let Some(logon) = self.logons.get(index)
-            && seen.at.since(logon.ended.at) <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND
-            && (stage == Stage::Tgs || logon.issued().is_none())
+            && Self::orphan_joins(logon, stage, path.source.address, seen.at)
         {
+            return index;
+        }
+        // Nobody's answers about services say no more of a logon than use of a ticket of which nothing is known.
+        let nobody = principal.is_none() && stage == Stage::Tgs;
+        if nobody && let Some(&index) = self.foreign.get(&(client, None)) {
             return index;
         }
         let index = self.new_logon(client, seen);
@@ -367,8 +470,26 @@ impl Grouper {
         }
         if stage == Stage::As {
             self.current.insert((client, name), index);
+        } else if nobody {
+            self.foreign.insert((client, None), index);
         }
         index
+    }
+
+    /// Whether a reply whose request was not seen belongs to the attempt `logon`, of the same client and client name.
+    ///
+    /// The request would have to: what was refused for good is over, and what follows is another attempt.
+    fn orphan_joins(logon: &Logon, stage: Stage, kdc: IpAddr, at: CaptureTime) -> bool {
+        let within = |seconds: i64| at.since(logon.ended.at) <= seconds * CaptureTime::SECOND;
+        if logon.issued().is_some() {
+            return stage == Stage::Tgs && within(Self::ASK_AGAIN_SECONDS);
+        }
+        match logon.refusal() {
+            None => within(Self::ASK_AGAIN_SECONDS),
+            Some(_) if stage == Stage::Tgs => false,
+            Some((_, code)) if is_mendable(code) => within(Self::RETRY_SECONDS),
+            Some((last, _)) => last.kdc.address != kdc && within(Self::FAIL_OVER_SECONDS),
+        }
     }
 
     fn new_logon(&mut self, client: IpAddr, seen: Seen) -> usize {
@@ -636,8 +757,8 @@ impl Grouper {
                 concerned = Some(waiting.place.logon);
             }
         }
-        match concerned.and_then(|index| self.logons.get_mut(index)) {
-            Some(logon) => add_attempt(logon, about.destination.address, event),
+        match concerned {
+            Some(index) => self.add_attempt(index, about.destination.address, event),
             None => self.attempt(about.source.address, about.destination, event, event.seen),
         }
     }
@@ -663,12 +784,34 @@ impl Grouper {
         let index = found.unwrap_or_else(|| self.new_logon(client, began));
         if let Some(logon) = self.logons.get_mut(index) {
             logon.began = logon.began.min(began);
-            add_attempt(logon, kdc.address, event);
         }
+        self.add_attempt(index, kdc.address, event);
+    }
+
+    fn add_attempt(&mut self, index: usize, kdc: IpAddr, event: &Arc<Event>) {
+        let Some(logon) = self.logons.get_mut(index) else { return };
+        logon.ended = logon.ended.max(event.seen);
+        if logon.attempts.len() >= Logon::MAX_ATTEMPTS {
+            return;
+        }
+        let silent_since = match &event.message {
+            Message::Connection(connection) if connection.refused.is_none() => Some(connection.began.at),
+            _ => None,
+        };
+        let mut attempt = Attempt { kdc, event: Arc::clone(event), settled: true };
+        if let Some(began) = silent_since
+            && !has_passed(self.now, began)
+            && !attempt.gave_up()
+        {
+            attempt.settled = false;
+            self.unsettled.push((index, logon.attempts.len(), began));
+        }
+        logon.attempts.push(attempt);
     }
 
     /// Something on this path was not decoded: replies that still wait on its flow may be in it.
     fn hole(&mut self, path: Path) {
+        self.facts.locator.hole(path);
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
             if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {
@@ -680,6 +823,17 @@ impl Grouper {
 
 fn exchange_at(logons: &mut [Logon], place: Place) -> Option<&mut Exchange> {
     logons.get_mut(place.logon)?.exchanges.get_mut(place.exchange)
+}
+
+/// Whether this is the request, stamped earlier, to a reply that stands before it.
+fn asks_before(event: &Event, reply: &Event) -> bool {
+    let Message::Kerberos(message) = &event.message else { return false };
+    let same_flow = |(event, reply): (Path, Path)| {
+        event.transport == reply.transport && event.source == reply.destination && event.destination == reply.source
+    };
+    matches!(message.as_ref(), kerberos::Message::KdcRequest(_))
+        && event.path.zip(reply.path).is_some_and(same_flow)
+        && event.seen.at < reply.seen.at
 }
 
 /// Whether the request is the one at this place, sent again; if so, counts it there.
@@ -697,11 +851,9 @@ fn repeats(logons: &mut [Logon], place: Place, request: &KdcRequest, seen: Seen)
     true
 }
 
-fn add_attempt(logon: &mut Logon, kdc: IpAddr, event: &Arc<Event>) {
-    logon.ended = logon.ended.max(event.seen);
-    if logon.attempts.len() < Logon::MAX_ATTEMPTS {
-        logon.attempts.push(Attempt { kdc, event: Arc::clone(event) });
-    }
+/// Whether the time in which a KDC answers has passed since then.
+fn has_passed(now: Option<CaptureTime>, began: CaptureTime) -> bool {
+    now.is_some_and(|now| now.since(began) >= Exchange::REPLY_WAIT_SECONDS * CaptureTime::SECOND)
 }
 
 fn proof_of(request: &KdcRequest) -> Proof {
@@ -714,6 +866,22 @@ fn proof_of(request: &KdcRequest) -> Proof {
     } else {
         Proof::Nothing
     }
+}
+
+/// Which exchange an error ended whose request the capture does not hold.
+///
+/// A KDC repeats the client's name in answer to an AS-REQ, where it is plain; Samba does so in answer to a TGS-REQ, too.
+/// Then the service tells, and errors about the ticket, which only a TGS-REQ brings.
+fn stage_of_orphan(error: &KrbError) -> Stage {
+    let for_a_service = error.sname.as_ref().is_some_and(|name| {
+        let first = name.components.first();
+        !name.is_krbtgt() && !first.is_some_and(|first| first.eq_ignore_case("kadmin"))
+    });
+    let about_a_ticket = matches!(
+        error.code,
+        ErrorCode::BADOPTION | ErrorCode::S_PRINCIPAL_UNKNOWN | ErrorCode::TGT_REVOKED | ErrorCode::TKT_EXPIRED
+    );
+    if error.cname.is_none() || for_a_service || about_a_ticket { Stage::Tgs } else { Stage::As }
 }
 
 /// Refusals that tell the client what to change, so that it tries again by itself.

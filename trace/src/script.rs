@@ -25,11 +25,12 @@
 //! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS]
 //!   [microseconds N] [service S] [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there belongs to an AS exchange if it
 //!   names the client.
-//! * `connect refused|unanswered|open|one-sided [syns N] [icmp CODE] [bytes UP,DOWN]`: what became of a connection to port
-//!   88; `refused icmp CODE` by an ICMP message.
+//! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [icmp CODE] [bytes UP,DOWN]`: what became of a
+//!   connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told otherwise.
 //! * `icmp CODE`: the client's last UDP request did not arrive. (From the machine named to the client.)
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found|empty`; `a-answer NAME ADDRESS`.
-//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message.
+//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`: it cut
+//!   a DNS answer.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
 //!   and has not ended. `T dropped`: the recorder counts a packet that it dropped.
 
@@ -127,6 +128,7 @@ pub fn play(text: &str) -> Played {
             _ => panic!("cannot read: {line}"),
         }
     }
+    grouper.flush();
     let visibility = &mut grouper.facts_mut().visibility;
     visibility.packets = packets;
     visibility.first = first;
@@ -147,7 +149,7 @@ impl Line<'_> {
     fn event(&self, last_udp: &mut HashMap<(IpAddr, IpAddr), Path>) -> Event {
         let kind = self.words.first().copied().unwrap_or_default();
         let to_server = matches!(kind, "as-req" | "tgs-req" | "connect" | "srv" | "cut");
-        let port = if kind.starts_with("srv") || kind.starts_with("a-answer") { 53 } else { 88 };
+        let port = if ["srv", "a-answer", "dns-"].iter().any(|start| kind.starts_with(start)) { 53 } else { 88 };
         let client_port = 50_000 + self.number("flow").unwrap_or(0);
         let transport = if self.has("udp") || port == 53 { Transport::Udp } else { Transport::Tcp };
         let client_port = u16::try_from(client_port).unwrap_or(50_000);
@@ -172,6 +174,7 @@ impl Line<'_> {
             "srv" | "srv-answer" | "a-answer" => (Some(path), Message::Dns(Box::new(self.dns(kind)))),
             "hole" => (Some(path), gap(GapKind::Missing)),
             "cut" => (Some(path), gap(GapKind::CutShort)),
+            "dns-cut" => (Some(path), gap(GapKind::CutShort)),
             _ => panic!("unknown message in: {}", self.text),
         };
         Event { seen: self.seen, path, message }
@@ -407,15 +410,19 @@ impl Line<'_> {
     fn connection(&self) -> Connection {
         let kind = self.words.get(1).copied().unwrap_or_default();
         let bytes: Vec<u64> = self.list("bytes").iter().filter_map(|bytes| bytes.parse().ok()).collect();
+        let syns = u32::try_from(self.number("syns").unwrap_or(1)).unwrap_or(1);
+        let default = (1_i64 << syns.clamp(1, 16).saturating_sub(1)) - 1;
+        let lasted = self.number("within").unwrap_or(default);
+        let last_syn = Seen { at: CaptureTime(self.seen.at.0 + lasted * CaptureTime::SECOND), ..self.seen };
         Connection {
             opened: match kind {
                 "refused" | "unanswered" => Some(false),
                 "open" => Some(true),
                 _ => None,
             },
-            syns: u32::try_from(self.number("syns").unwrap_or(1)).unwrap_or(1),
+            syns,
             began: self.seen,
-            last_syn: Some(self.seen),
+            last_syn: Some(last_syn),
             refused: (kind == "refused").then(|| {
                 let code = self.number("icmp").and_then(|code| u8::try_from(code).ok());
                 code.map_or(Refusal::Reset, Refusal::Icmp)
