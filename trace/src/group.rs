@@ -22,7 +22,7 @@ use crate::{
     exchange::Silence,
     facts::{CertificateSeen, Issuance},
     logon::method_of,
-    pair::{Pairing, Place, is_same_reply, is_same_request},
+    pair::{Pairing, Place, is_same_reply, is_same_request, says_the_same},
 };
 
 /// NetBIOS, as address type of a HostAddress (RFC 4120 §7.5.3).
@@ -217,13 +217,14 @@ impl Grouper {
             return;
         }
         let logons = &mut self.logons;
-        let found = self
-            .pairing
-            .take(&flow, |place| exchange_at(logons, place).is_some_and(|exchange| exchange.stage == reply.stage));
+        let found = self.pairing.take(&flow, |place| {
+            let exchange = exchange_at(logons, place).filter(|exchange| exchange.stage == reply.stage)?;
+            Some(fit(exchange, reply.cname.as_ref(), None))
+        });
         let logon = if let Some(place) = found {
             self.answer(place, flow, event);
             place.logon
-        } else if let Some(place) = self.asked_again(&flow) {
+        } else if let Some(place) = self.asked_again(event, &flow) {
             // A second answer to one request. The client uses its ticket; all else the first one told.
             if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
                 self.tickets.insert(ticket, place.logon);
@@ -250,10 +251,14 @@ impl Grouper {
         if self.repeated_reply(event, &flow) {
             return;
         }
-        let (logon, exchange) = if let Some(place) = self.pairing.take(&flow, |_| true) {
+        let logons = &mut self.logons;
+        let found = self
+            .pairing
+            .take(&flow, |place| Some(fit(exchange_at(logons, place)?, error.cname.as_ref(), error.sname.as_ref())));
+        let (logon, exchange) = if let Some(place) = found {
             self.answer(place, flow, event);
             (place.logon, Some(place.exchange))
-        } else if self.asked_again(&flow).is_some() {
+        } else if self.asked_again(event, &flow).is_some() {
             return;
         } else {
             let stage = stage_of_orphan(error);
@@ -283,20 +288,29 @@ impl Grouper {
         false
     }
 
-    /// Whether this reply was seen before: a copy of the datagram.
+    /// Whether this reply was seen before: a copy of the datagram, or a second answer to a request that came twice where
+    /// a later request waits on the same ports, whose answer it is not for sure.
     fn repeated_reply(&mut self, event: &Event, flow: &FlowKey) -> bool {
         let reused = !self.pairing.on(flow).is_empty();
         let logons = &mut self.logons;
         self.pairing.answered_on(flow).iter().any(|answered| {
-            exchange_at(logons, answered.place)
-                .and_then(|exchange| exchange.reply.as_deref())
-                .is_some_and(|reply| is_same_reply(&reply.message, &event.message, reused))
+            let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
+            reply.is_some_and(|reply| {
+                is_same_reply(&reply.message, &event.message, reused)
+                    || (reused && answered.asked_again && says_the_same(&reply.message, &event.message))
+            })
         })
     }
 
-    /// The answered exchange on this flow whose request came again.
-    fn asked_again(&mut self, flow: &FlowKey) -> Option<Place> {
-        self.pairing.answered_on(flow).iter().rev().find(|answered| answered.asked_again).map(|answered| answered.place)
+    /// The answered exchange on this flow whose request came more than once, and which this reply answers again.
+    fn asked_again(&mut self, event: &Event, flow: &FlowKey) -> Option<Place> {
+        let logons = &mut self.logons;
+        let mut answered = self.pairing.answered_on(flow).iter().rev().filter(|answered| answered.asked_again);
+        let again = answered.find(|answered| {
+            let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
+            reply.is_some_and(|reply| says_the_same(&reply.message, &event.message))
+        });
+        again.map(|answered| answered.place)
     }
 
     /// The logon that an AS-REQ belongs to: the subject's latest one if it [joins](Self::joins), else a new one.
@@ -451,6 +465,8 @@ impl Grouper {
         path: Path,
     ) -> usize {
         let client = path.destination.address;
+        // Under FAST a TGS-REP says that the client is anonymous, which names nobody.
+        let cname = cname.filter(|name| stage == Stage::As || !name.is_anonymous());
         let principal = cname.zip(realm).map(|(name, realm)| Principal::new(name, realm));
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         if let Some(&index) = self.current.get(&(client, name.clone()))
@@ -478,11 +494,15 @@ impl Grouper {
 
     /// Whether a reply whose request was not seen belongs to the attempt `logon`, of the same client and client name.
     ///
-    /// The request would have to: what was refused for good is over, and what follows is another attempt.
+    /// The request would have to: what was refused for good is over, and what follows is another attempt. A request that
+    /// still has no answer has another one than this.
     fn orphan_joins(logon: &Logon, stage: Stage, kdc: IpAddr, at: CaptureTime) -> bool {
         let within = |seconds: i64| at.since(logon.ended.at) <= seconds * CaptureTime::SECOND;
         if logon.issued().is_some() {
             return stage == Stage::Tgs && within(Self::ASK_AGAIN_SECONDS);
+        }
+        if logon.as_exchanges().next_back().is_some_and(|last| last.reply.is_none()) {
+            return false;
         }
         match logon.refusal() {
             None => within(Self::ASK_AGAIN_SECONDS),
@@ -563,7 +583,7 @@ impl Grouper {
             },
         );
         if let Some(place) = place.filter(|_| path.transport == Transport::Udp) {
-            self.pairing.answered(flow, place, event.seen.at);
+            self.pairing.answered(flow, place, event.seen.at, false);
         }
     }
 
@@ -572,11 +592,11 @@ impl Grouper {
         logon.ended = logon.ended.max(event.seen);
         let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return };
         exchange.reply = Some(Arc::clone(event));
-        let (kdc, transport) = (exchange.kdc.address, exchange.transport);
+        let (kdc, transport, asked_again) = (exchange.kdc.address, exchange.transport, exchange.repeat_count > 0);
         let asked = exchange.repeats.last().copied().or(exchange.request.as_deref().map(|event| event.seen));
         if transport == Transport::Udp {
             self.facts.visibility.conversations += 1;
-            self.pairing.answered(flow, place, event.seen.at);
+            self.pairing.answered(flow, place, event.seen.at, asked_again);
         }
         let dc = self.facts.domain_controllers.entry(kdc).or_default();
         if let Some(asked) = asked
@@ -766,14 +786,21 @@ impl Grouper {
     /// Adds a failed attempt to reach a KDC to the logon it belongs to: one of this client, about this time, that has
     /// no answer yet or was told to come by TCP. Else it is a logon of its own, by nobody known.
     fn attempt(&mut self, client: IpAddr, kdc: Endpoint, event: &Arc<Event>, began: Seen) {
+        // That nobody answers may be told long after: what a logon that was under way came to meanwhile does not count.
         let fits = |logon: &Logon| {
-            let open = logon.issued().is_none()
-                && logon.as_exchanges().next_back().is_none_or(|last| {
+            let open = match logon.issued() {
+                Some((exchange, _)) => {
+                    logon.began <= began && exchange.reply.as_deref().is_some_and(|reply| reply.seen > began)
+                }
+                // Who uses a ticket of which nothing is known is not on the way to one.
+                None if logon.as_exchanges().next().is_none() => logon.exchanges.is_empty(),
+                None => logon.as_exchanges().next_back().is_some_and(|last| {
                     last.reply.is_none()
                         || last.error().is_some_and(|error| {
                             matches!(error.code, ErrorCode::RESPONSE_TOO_BIG | ErrorCode::PREAUTH_REQUIRED)
                         })
-                });
+                }),
+            };
             let window = Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND;
             open && began.at.since(logon.ended.at) <= window && logon.began.at.since(began.at) <= window
         };
@@ -834,6 +861,25 @@ fn asks_before(event: &Event, reply: &Event) -> bool {
     matches!(message.as_ref(), kerberos::Message::KdcRequest(_))
         && event.path.zip(reply.path).is_some_and(same_flow)
         && event.seen.at < reply.seen.at
+}
+
+/// How well a reply with these names answers an exchange: names that agree, and a request that may still be answered.
+///
+/// A port may be used again while a request whose reply the capture missed still waits on it. A KDC may write a name in
+/// its own way, so that names which differ do not speak against a request that is alone.
+fn fit(
+    exchange: &Exchange,
+    cname: Option<&kerberos::PrincipalName>,
+    sname: Option<&kerberos::PrincipalName>,
+) -> (bool, bool) {
+    let agrees = |asked: Option<&kerberos::PrincipalName>, answered: Option<&kerberos::PrincipalName>| {
+        let both = asked.zip(answered);
+        both.is_none_or(|(asked, answered)| asked.to_unicode().eq_ignore_ascii_case(&answered.to_unicode()))
+    };
+    let request = exchange.kdc_request();
+    let names = agrees(request.and_then(|request| request.cname.as_ref()), cname)
+        && agrees(request.and_then(|request| request.sname.as_ref()), sname);
+    (exchange.silence == Silence::Waiting, names)
 }
 
 /// Whether the request is the one at this place, sent again; if so, counts it there.

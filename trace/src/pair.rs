@@ -2,7 +2,7 @@
 //!
 //! KRB-ERROR, AS-REP and TGS-REP carry no identifier of their request: the flow pairs them, in order. RFC 4120 §7.2.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use capture::CaptureTime;
 use decode::{
@@ -30,7 +30,7 @@ pub(crate) struct Answered {
     pub(crate) place: Place,
     /// When its request or reply was last seen.
     pub(crate) last_seen: CaptureTime,
-    /// Whether the request came again after the reply, so that another one may follow.
+    /// Whether the request came more than once, so that another reply may follow.
     pub(crate) asked_again: bool,
 }
 
@@ -66,10 +66,11 @@ impl Pairing {
         self.waiting.get_mut(flow).map_or(&mut [], Vec::as_mut_slice)
     }
 
-    /// Takes the oldest request on this flow that `fits`.
-    pub(crate) fn take(&mut self, flow: &FlowKey, mut fits: impl FnMut(Place) -> bool) -> Option<Place> {
+    /// Takes the request on this flow that fits best; of those that fit alike, the oldest. `None` is no fit.
+    pub(crate) fn take<F: Ord>(&mut self, flow: &FlowKey, mut fit: impl FnMut(Place) -> Option<F>) -> Option<Place> {
         let list = self.waiting.get_mut(flow)?;
-        let index = list.iter().position(|waiting| fits(waiting.place))?;
+        let fits = list.iter().enumerate().filter_map(|(index, waiting)| Some((fit(waiting.place)?, Reverse(index))));
+        let (_, Reverse(index)) = fits.max()?;
         let place = list.remove(index).place;
         if list.is_empty() {
             self.waiting.remove(flow);
@@ -77,13 +78,13 @@ impl Pairing {
         Some(place)
     }
 
-    /// Notes that an exchange over UDP has its reply.
-    pub(crate) fn answered(&mut self, flow: FlowKey, place: Place, at: CaptureTime) {
+    /// Notes that an exchange over UDP has its reply. `asked_again`: its request came more than once.
+    pub(crate) fn answered(&mut self, flow: FlowKey, place: Place, at: CaptureTime, asked_again: bool) {
         let list = self.answered.entry(flow).or_default();
         if list.len() >= Self::MAX_ANSWERED {
             list.remove(0);
         }
-        list.push(Answered { place, last_seen: at, asked_again: false });
+        list.push(Answered { place, last_seen: at, asked_again });
     }
 
     /// Exchanges over UDP on this flow that have their reply, oldest first.
@@ -138,6 +139,18 @@ pub(crate) fn is_same_reply(one: &Message, other: &Message, reused: bool) -> boo
                 && one.sname == other.sname
                 && one.e_data == other.e_data
                 && (exact || !reused)
+        }
+        _ => false,
+    }
+}
+
+/// Whether two replies say the same, so that they may be two answers to one request that came twice.
+pub(crate) fn says_the_same(one: &Message, other: &Message) -> bool {
+    let (Message::Kerberos(one), Message::Kerberos(other)) = (one, other) else { return false };
+    match (one.as_ref(), other.as_ref()) {
+        (kerberos::Message::KdcReply(one), kerberos::Message::KdcReply(other)) => one.stage == other.stage,
+        (kerberos::Message::Error(one), kerberos::Message::Error(other)) => {
+            one.code == other.code && one.e_data == other.e_data
         }
         _ => false,
     }

@@ -23,10 +23,11 @@
 //!   is not readable).
 //! * `tgs-req SERVICE ticket T [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
 //! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS]
-//!   [microseconds N] [service S] [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there belongs to an AS exchange if it
-//!   names the client.
-//! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [icmp CODE] [bytes UP,DOWN]`: what became of a
-//!   connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told otherwise.
+//!   [microseconds N] [service S] [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there
+//!   belongs to an AS exchange if it names the client.
+//! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [since PACKET] [icmp CODE] [bytes UP,DOWN]`: what
+//!   became of a connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told
+//!   otherwise; the first is this packet unless told otherwise.
 //! * `icmp CODE`: the client's last UDP request did not arrive. (From the machine named to the client.)
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found|empty`; `a-answer NAME ADDRESS`.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`: it cut
@@ -173,8 +174,7 @@ impl Line<'_> {
             "icmp" => self.icmp(last_udp),
             "srv" | "srv-answer" | "a-answer" => (Some(path), Message::Dns(Box::new(self.dns(kind)))),
             "hole" => (Some(path), gap(GapKind::Missing)),
-            "cut" => (Some(path), gap(GapKind::CutShort)),
-            "dns-cut" => (Some(path), gap(GapKind::CutShort)),
+            "cut" | "dns-cut" => (Some(path), gap(GapKind::CutShort)),
             _ => panic!("unknown message in: {}", self.text),
         };
         Event { seen: self.seen, path, message }
@@ -413,6 +413,14 @@ impl Line<'_> {
         let syns = u32::try_from(self.number("syns").unwrap_or(1)).unwrap_or(1);
         let default = (1_i64 << syns.clamp(1, 16).saturating_sub(1)) - 1;
         let lasted = self.number("within").unwrap_or(default);
+        let began = match self.number("since") {
+            Some(packet) => {
+                let packet =
+                    PacketId { arrival: packet.unsigned_abs(), number: packet.unsigned_abs(), ..self.seen.last };
+                Seen::in_packet(packet, self.seen.at)
+            }
+            None => self.seen,
+        };
         let last_syn = Seen { at: CaptureTime(self.seen.at.0 + lasted * CaptureTime::SECOND), ..self.seen };
         Connection {
             opened: match kind {
@@ -421,7 +429,7 @@ impl Line<'_> {
                 _ => None,
             },
             syns,
-            began: self.seen,
+            began,
             last_syn: Some(last_syn),
             refused: (kind == "refused").then(|| {
                 let code = self.number("icmp").and_then(|code| u8::try_from(code).ok());

@@ -473,3 +473,87 @@ fn a_request_behind_a_reply_to_another_is_not_paired_with_it() {
     assert!(logon.exchanges[0].request.is_none() && logon.exchanges[1].error().is_none());
     assert_eq!(logon.outcome(), Outcome::Succeeded);
 }
+
+#[test]
+fn a_port_used_again_pairs_the_reply_with_the_request_it_names() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password udp
+        5.000 pc > dc  as-req bob password udp
+        5.004 dc > pc  krb-error 24 client bob udp
+    ",
+    );
+    let shown: Vec<_> =
+        logons.iter().map(|logon| (logon.principal().map(|who| who.name.as_str()), logon.outcome())).collect();
+    assert_eq!(shown, [(Some("alice"), Outcome::Undecided), (Some("bob"), Outcome::Failed)]);
+}
+
+#[test]
+fn a_port_used_again_pairs_the_reply_with_the_request_whose_time_is_not_up() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password udp
+        20.00 pc > dc  as-req bob password udp
+        20.01 dc > pc  krb-error 24 udp
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(Logon::outcome).collect();
+    assert_eq!(shown, [Outcome::Undecided, Outcome::Failed]);
+}
+
+#[test]
+fn a_second_answer_to_a_repeated_question_does_not_answer_the_proof() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice udp nonce 1
+        1.000 pc > dc  as-req alice udp nonce 1
+        1.100 dc > pc  krb-error 25 padata 2,16 udp microseconds 1
+        1.110 pc > dc  as-req alice pkinit udp
+        1.120 dc > pc  krb-error 25 padata 2,16 udp microseconds 2
+        1.130 dc > pc  as-rep alice ticket T1 pkinit udp
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len()), (Outcome::Succeeded, 2));
+    assert!(logon.exchanges[1].granted().is_some());
+}
+
+#[test]
+fn an_attempt_that_is_told_late_belongs_to_the_logon_it_was_made_for() {
+    let logon = only(
+        "
+        0.000 pc > dc   as-req alice udp
+        0.010 pc > dc2  as-req alice udp
+        0.014 dc2 > pc  krb-error 25 padata 2 udp
+        0.020 pc > dc2  as-req alice password udp
+        0.024 dc2 > pc  as-rep alice ticket T1 udp
+        1.000 pc > dc   connect unanswered syns 3 since 2
+        30              end
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.attempts.len()), (Outcome::Succeeded, 1));
+}
+
+#[test]
+fn a_connection_that_fails_does_not_fail_the_use_of_an_old_ticket() {
+    let logons = logons(
+        "
+        0.000 dc > pc   tgs-rep cifs/dc ticket T5 client WELLKNOWN/ANONYMOUS
+        1.000 pc > dc2  connect unanswered syns 4
+        30              end
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(|logon| (logon.principal().is_some(), logon.outcome())).collect();
+    assert_eq!(shown, [(false, Outcome::Undecided), (false, Outcome::Failed)]);
+}
+
+#[test]
+fn a_reply_to_a_request_that_is_not_there_answers_none_that_is() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password
+        9.004 dc > pc  as-rep alice ticket T1 pkinit flow 2
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(|logon| (logon.method, logon.outcome())).collect();
+    assert_eq!(shown, [(Method::Password, Outcome::Undecided), (Method::Unknown, Outcome::Succeeded)]);
+}

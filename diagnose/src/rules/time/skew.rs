@@ -71,8 +71,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         }
         let clocks = Clocks::of(exchange);
         let dc_is_off = is_off(exchange.kdc.address, facts);
-        let subject =
-            if dc_is_off { Subject::DomainController(exchange.kdc.address) } else { Subject::Device(logon.client) };
+        let subject = if dc_is_off {
+            Subject::DomainController(exchange.kdc.address)
+        } else {
+            Subject::Device(exchange.client.address)
+        };
         let by = clocks.apart().map(|seconds| format!(", {} apart", amount(seconds.abs()))).unwrap_or_default();
         let side = if dc_is_off {
             "the domain controller's clock is off by the capture's"
@@ -322,5 +325,20 @@ mod tests {
             1.000 open
         ",
         );
+    }
+
+    #[test]
+    fn about_the_machine_to_which_the_ticket_was_forwarded() {
+        let finding = found(
+            &CLOCK_SKEW,
+            "
+            0.000 pc > dc   as-req alice password
+            0.004 dc > pc   as-rep alice ticket T1
+            9.000 pc2 > dc  tgs-req cifs/dc ticket T1
+            9.004 dc > pc2  krb-error 37
+            30              end
+        ",
+        );
+        assert_eq!(finding.found.subject, crate::Subject::Device(std::net::IpAddr::from([10, 99, 0, 22])));
     }
 }
