@@ -28,6 +28,9 @@ use crate::{
 /// NetBIOS, as address type of a HostAddress (RFC 4120 §7.5.3).
 const NETBIOS: i32 = 20;
 
+/// The second answer to a request that came twice follows within this time: the KDC works on both at once.
+const SECOND_ANSWER: i64 = 2 * CaptureTime::SECOND;
+
 /// Joins events into logons.
 #[derive(Debug, Default)]
 pub struct Grouper {
@@ -297,7 +300,10 @@ impl Grouper {
             let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
             reply.is_some_and(|reply| {
                 is_same_reply(&reply.message, &event.message, reused)
-                    || (reused && answered.asked_again && says_the_same(&reply.message, &event.message))
+                    || (reused
+                        && answered.asked_again
+                        && event.seen.at.since(answered.last_seen).abs() <= SECOND_ANSWER
+                        && says_the_same(&reply.message, &event.message))
             })
         })
     }
@@ -451,6 +457,10 @@ impl Grouper {
             let last = logon.exchanges.last_mut().filter(|last| last.stage == Stage::As && last.reply.is_none());
             if let Some(last) = last.filter(|last| !matches!(last.silence, Silence::Unreachable(_))) {
                 last.silence = Silence::Hidden;
+                if let Some(principal) = &logon.requested {
+                    let name = principal.name.to_lowercase();
+                    self.facts.perhaps_granted.entry(name).or_default().push((seen.at, client));
+                }
             }
         }
     }

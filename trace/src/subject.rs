@@ -20,6 +20,7 @@ impl Principal {
     }
 
     /// The form under which it is looked up: realms and account names are compared without regard to case.
+    #[must_use]
     pub fn folded(&self) -> Self {
         Self { name: self.name.to_lowercase(), realm: self.realm.to_lowercase() }
     }

@@ -557,3 +557,22 @@ fn a_reply_to_a_request_that_is_not_there_answers_none_that_is() {
     let shown: Vec<_> = logons.iter().map(|logon| (logon.method, logon.outcome())).collect();
     assert_eq!(shown, [(Method::Password, Outcome::Undecided), (Method::Unknown, Outcome::Succeeded)]);
 }
+
+#[test]
+fn mirrored_wrong_passwords_on_one_port_are_as_many_as_there_were() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password udp nonce 1
+        0.000 pc > dc  as-req alice password udp nonce 1
+        0.004 dc > pc  krb-error 24 udp microseconds 5
+        0.004 dc > pc  krb-error 24 udp microseconds 5
+        9.000 pc > dc  as-req alice password udp nonce 2
+        9.000 pc > dc  as-req alice password udp nonce 2
+        9.004 dc > pc  krb-error 24 udp microseconds 7
+        9.004 dc > pc  krb-error 24 udp microseconds 7
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(Logon::outcome).collect();
+    assert_eq!(shown, [Outcome::Failed, Outcome::Failed]);
+    assert!(logons.iter().all(|logon| logon.exchanges[0].reply.is_some()));
+}

@@ -341,4 +341,18 @@ mod tests {
         );
         assert_eq!(finding.found.subject, crate::Subject::Device(std::net::IpAddr::from([10, 99, 0, 22])));
     }
+
+    #[test]
+    fn clear_when_the_client_comes_with_a_ticket_whose_issue_was_missed() {
+        clear(
+            &CLOCK_SKEW,
+            "
+            0.000 pc > dc  as-req alice password udp
+            0.004 dc > pc  krb-error 37 udp
+            0.010 pc > dc  as-req alice password udp flow 2
+            0.100 pc > dc  tgs-req cifs/dc ticket T1 flow 3
+            30             end
+        ",
+        );
+    }
 }
