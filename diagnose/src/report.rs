@@ -222,7 +222,7 @@ impl Report {
             }
         }
         let outcomes: BTreeMap<LogonId, Outcome> =
-            logons.iter().map(|logon| (logon.id, outcome(logon, doubted.contains(&logon.id)))).collect();
+            logons.iter().map(|logon| (logon.id, outcome(logon, facts, doubted.contains(&logon.id)))).collect();
         let logon_reports = logons
             .iter()
             .map(|logon| {
@@ -250,8 +250,13 @@ impl Report {
     }
 }
 
-fn outcome(logon: &Logon, certificate_doubted: bool) -> Outcome {
+fn outcome(logon: &Logon, facts: &Facts, certificate_doubted: bool) -> Outcome {
+    let visibility = &facts.visibility;
     match logon.outcome() {
+        // The answer may be among what the capture does not hold.
+        Outcome::Failed if logon.failed_in_silence() && (visibility.is_one_sided() || visibility.has_drops()) => {
+            Outcome::Undecided
+        }
         Outcome::Succeeded if certificate_doubted && !logon.ticket_used() => Outcome::Undecided,
         other => other,
     }

@@ -22,8 +22,8 @@ pub(crate) const TCP_RETRY_SECONDS: i64 = 5;
 pub(crate) const CONNECT_SECONDS: i64 = 10;
 /// SYN segments, retransmissions included, that are more than one lost packet.
 pub(crate) const UNANSWERED_SYNS: u32 = 3;
-/// SYN segments, retransmissions included, after which a client has given up.
-pub(crate) const LAST_SYNS: u32 = 4;
+/// Three SYN segments take at least this many seconds; those that a mirror doubles take less.
+pub(crate) const UNANSWERED_SECONDS: i64 = 2;
 /// A DNS server that has not answered after this many seconds does not.
 pub(crate) const DNS_SECONDS: i64 = 5;
 /// A question asked this often without an answer is more than one lost packet.

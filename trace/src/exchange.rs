@@ -125,6 +125,11 @@ impl Exchange {
         [request, repeat, reply].into_iter().flatten().max()
     }
 
+    /// Whether an answer may have come, or may come yet, that the capture does not show.
+    pub fn may_be_answered(&self) -> bool {
+        self.reply.is_none() && matches!(self.silence, Silence::Waiting | Silence::Hidden)
+    }
+
     /// Whether the error, if there is one, is an ordinary step and not a refusal.
     ///
     /// Ordinary are: pre-authentication required (25) in answer to a request that brought none or that was armored;

@@ -24,6 +24,8 @@ pub struct Facts {
     pub keys: BTreeMap<String, KeyUse>,
     /// When tickets were granted, by client name in lower case (without realm), in order.
     pub granted: BTreeMap<String, Vec<(CaptureTime, IpAddr)>>,
+    /// When a client that had asked for this name came with a ticket whose issue was not captured, as in `granted`.
+    pub perhaps_granted: BTreeMap<String, Vec<(CaptureTime, IpAddr)>>,
     /// Refused PKINIT requests, by client address and client name in lower case: request, reply, logon.
     pub refused_pkinit: BTreeMap<(IpAddr, String), Vec<RefusedPkinit>>,
     /// Error 24 to password requests, by client address and client name in lower case, in order.
@@ -46,7 +48,7 @@ pub struct Facts {
     pub visibility: Visibility,
 }
 
-/// A refused PKINIT request: where it was seen, where its reply, and whose it was.
+/// A refused PKINIT request: the request, where it was captured, the reply, and the logon.
 pub type RefusedPkinit = (Option<Seen>, Seen, LogonId);
 
 /// A domain controller as the wire shows it.
@@ -142,13 +144,17 @@ impl Facts {
         self.locator.name_of(address).or_else(|| self.client_names.get(&address).map(String::as_str))
     }
 
-    /// Whether a ticket was granted to this client name within `seconds` after `at`.
+    /// When and to which clients tickets were granted in this client name, or may have been where the capture missed it.
+    pub fn grants(&self, name: &str) -> impl Iterator<Item = (CaptureTime, IpAddr)> {
+        let name = name.to_lowercase();
+        [self.granted.get(&name), self.perhaps_granted.get(&name)].into_iter().flatten().flatten().copied()
+    }
+
+    /// Whether a ticket was, or may have been, granted to this client name within `seconds` after `at`.
     pub fn granted_within(&self, name: &str, at: CaptureTime, seconds: i64) -> bool {
-        self.granted.get(&name.to_lowercase()).is_some_and(|times| {
-            times.iter().any(|(time, _)| {
-                let gap = time.since(at);
-                (0..=seconds * CaptureTime::SECOND).contains(&gap)
-            })
+        self.grants(name).any(|(time, _)| {
+            let gap = time.since(at);
+            (0..=seconds * CaptureTime::SECOND).contains(&gap)
         })
     }
 

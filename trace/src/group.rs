@@ -22,11 +22,14 @@ use crate::{
     exchange::Silence,
     facts::{CertificateSeen, Issuance},
     logon::method_of,
-    pair::{Pairing, Place, is_same_request},
+    pair::{Pairing, Place, is_same_reply, is_same_request, says_the_same},
 };
 
 /// NetBIOS, as address type of a HostAddress (RFC 4120 §7.5.3).
 const NETBIOS: i32 = 20;
+
+/// The second answer to a request that came twice follows within this time: the KDC works on both at once.
+const SECOND_ANSWER: i64 = 2 * CaptureTime::SECOND;
 
 /// Joins events into logons.
 #[derive(Debug, Default)]
@@ -42,6 +45,12 @@ pub struct Grouper {
     tickets: HashMap<TicketId, usize>,
     /// Tickets whose issue was not seen, by the client that used them.
     foreign: HashMap<(IpAddr, Option<TicketId>), usize>,
+    /// Attempts to reach a KDC whose time has not passed: logon, index within it, when it began.
+    unsettled: Vec<(usize, usize, CaptureTime)>,
+    /// The latest tick.
+    now: Option<CaptureTime>,
+    /// A reply over UDP that came before its request, maybe.
+    early: Option<Arc<Event>>,
 }
 
 /// By which kind of proof a request asks.
@@ -67,19 +76,57 @@ impl Grouper {
     pub fn push(&mut self, event: Event) {
         let event = Arc::new(event);
         self.facts.visibility.note(&event);
+        if let Some(early) = self.early.take() {
+            if asks_before(&event, &early) {
+                self.take_in(&event);
+                self.take_in(&early);
+                return;
+            }
+            self.take_in(&early);
+        }
+        if self.is_early(&event) {
+            self.early = Some(event);
+        } else {
+            self.take_in(&event);
+        }
+    }
+
+    /// Whether this is a reply over UDP that nothing waits for.
+    ///
+    /// Recorders with several queues swap packets that came within microseconds of each other, and stamp them right. So
+    /// such a reply waits for the next event: that may be its request, stamped before it.
+    fn is_early(&mut self, event: &Event) -> bool {
+        let Some(path) = event.path.filter(|path| path.transport == Transport::Udp && path.source.port == KDC_PORT)
+        else {
+            return false;
+        };
+        let Message::Kerberos(message) = &event.message else { return false };
+        let is_reply = matches!(message.as_ref(), kerberos::Message::KdcReply(_) | kerberos::Message::Error(_));
+        let (flow, _) = path.flow();
+        is_reply && self.pairing.on(&flow).is_empty() && !self.repeated_reply(event, &flow)
+    }
+
+    /// Nothing follows that could change what is held back.
+    pub fn flush(&mut self) {
+        if let Some(early) = self.early.take() {
+            self.take_in(&early);
+        }
+    }
+
+    fn take_in(&mut self, event: &Arc<Event>) {
         match &event.message {
             Message::Kerberos(message) => {
                 if let Some(path) = event.path {
-                    self.kerberos(&event, message, path);
+                    self.kerberos(event, message, path);
                 }
             }
-            Message::Dns(_) => self.facts.locator.push(&event),
+            Message::Dns(_) => self.facts.locator.push(event),
             Message::Connection(connection) => {
                 if let Some(path) = event.path {
-                    self.connection(&event, connection, path);
+                    self.connection(event, connection, path);
                 }
             }
-            Message::Unreachable(unreachable) => self.unreachable(&event, unreachable),
+            Message::Unreachable(unreachable) => self.unreachable(event, unreachable),
             Message::Gap(_) => {
                 if let Some(path) = event.path {
                     self.hole(path);
@@ -91,7 +138,16 @@ impl Grouper {
 
     /// Capture time has passed to `now`, a whole tick.
     pub fn tick(&mut self, now: CaptureTime) {
+        self.flush();
+        self.now = Some(now);
         let logons = &mut self.logons;
+        self.unsettled.retain(|&(logon, attempt, began)| {
+            let passed = has_passed(Some(now), began);
+            if passed && let Some(attempt) = logons.get_mut(logon).and_then(|logon| logon.attempts.get_mut(attempt)) {
+                attempt.settled = true;
+            }
+            !passed
+        });
         self.pairing.tick(now, Exchange::REPLY_WAIT_SECONDS, |place| {
             if let Some(exchange) = exchange_at(logons, place)
                 && exchange.silence == Silence::Waiting
@@ -150,7 +206,7 @@ impl Grouper {
             silence: Silence::Waiting,
         };
         let logon = match request.stage {
-            Stage::As => self.logon_of_as(request, client.address, kdc.address, event.seen),
+            Stage::As => self.logon_of_as(request, path, event.seen),
             Stage::Tgs => self.logon_of_tgs(request, client.address, event.seen),
         };
         if let Some(place) = self.add_exchange(logon, exchange) {
@@ -160,13 +216,23 @@ impl Grouper {
 
     fn reply(&mut self, event: &Arc<Event>, reply: &KdcReply, path: Path) {
         let (flow, _) = path.flow();
+        if self.repeated_reply(event, &flow) {
+            return;
+        }
         let logons = &mut self.logons;
-        let found = self
-            .pairing
-            .take(&flow, |place| exchange_at(logons, place).is_some_and(|exchange| exchange.stage == reply.stage));
+        let found = self.pairing.take(&flow, |place| {
+            let exchange = exchange_at(logons, place).filter(|exchange| exchange.stage == reply.stage)?;
+            Some(fit(exchange, reply.cname.as_ref(), None))
+        });
         let logon = if let Some(place) = found {
-            self.answer(place, event);
+            self.answer(place, flow, event);
             place.logon
+        } else if let Some(place) = self.asked_again(event, &flow) {
+            // A second answer to one request. The client uses its ticket; all else the first one told.
+            if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
+                self.tickets.insert(ticket, place.logon);
+            }
+            return;
         } else {
             let logon =
                 self.logon_of_orphan(reply.stage, reply.cname.as_ref(), reply.crealm.as_ref(), event.seen, path);
@@ -185,11 +251,20 @@ impl Grouper {
 
     fn error(&mut self, event: &Arc<Event>, error: &KrbError, path: Path) {
         let (flow, _) = path.flow();
-        let (logon, exchange) = if let Some(place) = self.pairing.take(&flow, |_| true) {
-            self.answer(place, event);
+        if self.repeated_reply(event, &flow) {
+            return;
+        }
+        let logons = &mut self.logons;
+        let found = self
+            .pairing
+            .take(&flow, |place| Some(fit(exchange_at(logons, place)?, error.cname.as_ref(), error.sname.as_ref())));
+        let (logon, exchange) = if let Some(place) = found {
+            self.answer(place, flow, event);
             (place.logon, Some(place.exchange))
+        } else if self.asked_again(event, &flow).is_some() {
+            return;
         } else {
-            let stage = if error.cname.is_some() { Stage::As } else { Stage::Tgs };
+            let stage = stage_of_orphan(error);
             let realm = error.crealm.as_ref().or(error.realm.as_ref());
             let logon = self.logon_of_orphan(stage, error.cname.as_ref(), realm, event.seen, path);
             self.orphan(logon, stage, event, path);
@@ -198,28 +273,55 @@ impl Grouper {
         self.note_refusal(logon, exchange, error, event.seen, path.source.address);
     }
 
-    /// Counts the request as a repetition of one that waits on the same flow, if it is one.
+    /// Counts the request as a repetition of one on the same flow that waits, or over UDP was answered, if it is one.
     fn repeat(&mut self, request: &KdcRequest, flow: &FlowKey, seen: Seen) -> bool {
         for waiting in self.pairing.on(flow) {
-            let Some(exchange) = exchange_at(&mut self.logons, waiting.place) else { continue };
-            if !exchange.kdc_request().is_some_and(|earlier| is_same_request(earlier, request)) {
-                continue;
+            if repeats(&mut self.logons, waiting.place, request, seen) {
+                waiting.last_sent = seen.at;
+                return true;
             }
-            if exchange.repeats.len() < Exchange::MAX_REPEATS {
-                exchange.repeats.push(seen);
+        }
+        for answered in self.pairing.answered_on(flow) {
+            if repeats(&mut self.logons, answered.place, request, seen) {
+                answered.last_seen = seen.at;
+                answered.asked_again = true;
+                return true;
             }
-            exchange.repeat_count = exchange.repeat_count.saturating_add(1);
-            waiting.last_sent = seen.at;
-            if let Some(logon) = self.logons.get_mut(waiting.place.logon) {
-                logon.ended = logon.ended.max(seen);
-            }
-            return true;
         }
         false
     }
 
+    /// Whether this reply was seen before: a copy of the datagram, or a second answer to a request that came twice where
+    /// a later request waits on the same ports, whose answer it is not for sure.
+    fn repeated_reply(&mut self, event: &Event, flow: &FlowKey) -> bool {
+        let reused = !self.pairing.on(flow).is_empty();
+        let logons = &mut self.logons;
+        self.pairing.answered_on(flow).iter().any(|answered| {
+            let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
+            reply.is_some_and(|reply| {
+                is_same_reply(&reply.message, &event.message, reused)
+                    || (reused
+                        && answered.asked_again
+                        && event.seen.at.since(answered.last_seen).abs() <= SECOND_ANSWER
+                        && says_the_same(&reply.message, &event.message))
+            })
+        })
+    }
+
+    /// The answered exchange on this flow whose request came more than once, and which this reply answers again.
+    fn asked_again(&mut self, event: &Event, flow: &FlowKey) -> Option<Place> {
+        let logons = &mut self.logons;
+        let mut answered = self.pairing.answered_on(flow).iter().rev().filter(|answered| answered.asked_again);
+        let again = answered.find(|answered| {
+            let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
+            reply.is_some_and(|reply| says_the_same(&reply.message, &event.message))
+        });
+        again.map(|answered| answered.place)
+    }
+
     /// The logon that an AS-REQ belongs to: the subject's latest one if it [joins](Self::joins), else a new one.
-    fn logon_of_as(&mut self, request: &KdcRequest, client: IpAddr, kdc: IpAddr, seen: Seen) -> usize {
+    fn logon_of_as(&mut self, request: &KdcRequest, path: Path, seen: Seen) -> usize {
+        let client = path.source.address;
         let principal =
             request.cname.as_ref().zip(request.realm.as_ref()).map(|(name, realm)| Principal::new(name, realm));
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
@@ -227,10 +329,13 @@ impl Grouper {
         let method = method_of(request);
         if let Some(&index) = self.current.get(&key)
             && let Some(logon) = self.logons.get_mut(index)
-            && Self::joins(logon, request, kdc, seen.at)
+            && Self::joins(logon, request, path, seen.at)
         {
             if logon.method == Method::Unknown {
                 logon.method = method;
+            }
+            if proof_of(request) != Proof::Nothing {
+                self.answer_was_missed(index, path.destination.address);
             }
             return index;
         }
@@ -243,18 +348,35 @@ impl Grouper {
         index
     }
 
+    /// A client that comes with proof was told to: where its request without had no answer, the capture missed that.
+    fn answer_was_missed(&mut self, index: usize, kdc: IpAddr) {
+        let Some(logon) = self.logons.get_mut(index) else { return };
+        let Some(last) = logon.exchanges.last_mut() else { return };
+        let bare = last.kdc_request().is_some_and(|request| proof_of(request) == Proof::Nothing);
+        if last.stage == Stage::As && last.reply.is_none() && bare && last.kdc.address == kdc {
+            last.silence = Silence::Hidden;
+            if last.transport == Transport::Udp {
+                self.facts.visibility.conversations += 1;
+                self.facts.visibility.one_sided += 1;
+            }
+        }
+    }
+
     /// Whether an AS-REQ continues the attempt `logon`, of the same client and client name.
     ///
     /// | the attempt so far | the request | |
     /// | --- | --- | --- |
     /// | got its ticket | any | no: a new attempt |
-    /// | no answer yet | same proof, or the first proof | yes: it asks again, perhaps elsewhere |
+    /// | no answer yet | the first proof | yes: it was told, and the capture missed that |
+    /// | no answer yet | the same request, or same proof elsewhere (KDC, transport) or after the time for a reply | yes: it asks again |
+    /// | no answer seen | same proof | no: there was an answer, or it would not make a new request so soon |
     /// | was told which proof is wanted (25) | brings proof | yes |
     /// | was told that the reply is too big (52), or to go to another realm (68) | same proof | yes |
     /// | was refused for what a client can mend (parameters, freshness, encryption types) | same proof | yes, within seconds |
     /// | was refused | same proof, at another KDC | yes, within two seconds: fail-over |
     /// | was refused | other proof, or it starts over without | no: a new attempt |
-    fn joins(logon: &Logon, request: &KdcRequest, kdc: IpAddr, at: CaptureTime) -> bool {
+    fn joins(logon: &Logon, request: &KdcRequest, path: Path, at: CaptureTime) -> bool {
+        let kdc = path.destination.address;
         let Some(last) = logon.as_exchanges().next_back() else { return !logon.closed };
         if logon.closed || logon.issued().is_some() {
             return false;
@@ -270,7 +392,14 @@ impl Grouper {
         let same = proof == before;
         let first_proof = before == Proof::Nothing && proof != Proof::Nothing;
         let Some(error) = last.error() else {
-            return within(Self::ASK_AGAIN_SECONDS) && (same || first_proof);
+            let repeats = || {
+                let waited = last.ended().is_some_and(|ended| has_passed(Some(at), ended.at));
+                let nonce = last.kdc_request().and_then(|request| request.nonce);
+                let same_request = nonce.is_some() && nonce == request.nonce;
+                let elsewhere = last.kdc.address != kdc || last.transport != path.transport;
+                same_request || (last.silence != Silence::Hidden && (elsewhere || waited))
+            };
+            return within(Self::ASK_AGAIN_SECONDS) && (first_proof || (same && repeats()));
         };
         if last.is_intermediate() {
             return match error.code {
@@ -306,12 +435,34 @@ impl Grouper {
         if let Some(&logon) = self.foreign.get(&(client, id)) {
             return logon;
         }
+        if !is_partial {
+            self.ticket_was_missed(client, seen);
+        }
         let logon = self.new_logon(client, seen);
         if is_partial && let Some(logon) = self.logons.get_mut(logon) {
             logon.method = Method::CloudKerberos;
         }
         self.foreign.insert((client, id), logon);
         logon
+    }
+
+    /// A client comes with a ticket that the capture did not see issued: it may be the answer to what it asked just now.
+    fn ticket_was_missed(&mut self, client: IpAddr, seen: Seen) {
+        let asked_lately = |logon: &Logon| {
+            let gap = seen.at.since(logon.ended.at);
+            (0..=Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND).contains(&gap)
+        };
+        for &index in self.recent.get(&client).into_iter().flatten() {
+            let Some(logon) = self.logons.get_mut(index).filter(|logon| asked_lately(logon)) else { continue };
+            let last = logon.exchanges.last_mut().filter(|last| last.stage == Stage::As && last.reply.is_none());
+            if let Some(last) = last.filter(|last| !matches!(last.silence, Silence::Unreachable(_))) {
+                last.silence = Silence::Hidden;
+                if let Some(principal) = &logon.requested {
+                    let name = principal.name.to_lowercase();
+                    self.facts.perhaps_granted.entry(name).or_default().push((seen.at, client));
+                }
+            }
+        }
     }
 
     /// The logon for a reply whose request was not seen.
@@ -324,13 +475,19 @@ impl Grouper {
         path: Path,
     ) -> usize {
         let client = path.destination.address;
+        // Under FAST a TGS-REP says that the client is anonymous, which names nobody.
+        let cname = cname.filter(|name| stage == Stage::As || !name.is_anonymous());
         let principal = cname.zip(realm).map(|(name, realm)| Principal::new(name, realm));
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         if let Some(&index) = self.current.get(&(client, name.clone()))
             && let Some(logon) = self.logons.get(index)
-            && seen.at.since(logon.ended.at) <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND
-            && (stage == Stage::Tgs || logon.issued().is_none())
+            && Self::orphan_joins(logon, stage, path.source.address, seen.at)
         {
+            return index;
+        }
+        // Nobody's answers about services say no more of a logon than use of a ticket of which nothing is known.
+        let nobody = principal.is_none() && stage == Stage::Tgs;
+        if nobody && let Some(&index) = self.foreign.get(&(client, None)) {
             return index;
         }
         let index = self.new_logon(client, seen);
@@ -339,8 +496,30 @@ impl Grouper {
         }
         if stage == Stage::As {
             self.current.insert((client, name), index);
+        } else if nobody {
+            self.foreign.insert((client, None), index);
         }
         index
+    }
+
+    /// Whether a reply whose request was not seen belongs to the attempt `logon`, of the same client and client name.
+    ///
+    /// The request would have to: what was refused for good is over, and what follows is another attempt. A request that
+    /// still has no answer has another one than this.
+    fn orphan_joins(logon: &Logon, stage: Stage, kdc: IpAddr, at: CaptureTime) -> bool {
+        let within = |seconds: i64| at.since(logon.ended.at) <= seconds * CaptureTime::SECOND;
+        if logon.issued().is_some() {
+            return stage == Stage::Tgs && within(Self::ASK_AGAIN_SECONDS);
+        }
+        if logon.as_exchanges().next_back().is_some_and(|last| last.reply.is_none()) {
+            return false;
+        }
+        match logon.refusal() {
+            None => within(Self::ASK_AGAIN_SECONDS),
+            Some(_) if stage == Stage::Tgs => false,
+            Some((_, code)) if is_mendable(code) => within(Self::RETRY_SECONDS),
+            Some((last, _)) => last.kdc.address != kdc && within(Self::FAIL_OVER_SECONDS),
+        }
     }
 
     fn new_logon(&mut self, client: IpAddr, seen: Seen) -> usize {
@@ -393,12 +572,13 @@ impl Grouper {
     }
 
     fn orphan(&mut self, logon: usize, stage: Stage, event: &Arc<Event>, path: Path) {
+        let (flow, _) = path.flow();
         if path.transport == Transport::Udp {
             self.facts.visibility.conversations += 1;
             self.facts.visibility.one_sided += 1;
         }
         self.facts.domain_controllers.entry(path.source.address).or_default();
-        self.add_exchange(
+        let place = self.add_exchange(
             logon,
             Exchange {
                 stage,
@@ -412,17 +592,21 @@ impl Grouper {
                 silence: Silence::Waiting,
             },
         );
+        if let Some(place) = place.filter(|_| path.transport == Transport::Udp) {
+            self.pairing.answered(flow, place, event.seen.at, false);
+        }
     }
 
-    fn answer(&mut self, place: Place, event: &Arc<Event>) {
+    fn answer(&mut self, place: Place, flow: FlowKey, event: &Arc<Event>) {
         let Some(logon) = self.logons.get_mut(place.logon) else { return };
         logon.ended = logon.ended.max(event.seen);
         let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return };
         exchange.reply = Some(Arc::clone(event));
-        let (kdc, transport) = (exchange.kdc.address, exchange.transport);
+        let (kdc, transport, asked_again) = (exchange.kdc.address, exchange.transport, exchange.repeat_count > 0);
         let asked = exchange.repeats.last().copied().or(exchange.request.as_deref().map(|event| event.seen));
         if transport == Transport::Udp {
             self.facts.visibility.conversations += 1;
+            self.pairing.answered(flow, place, event.seen.at, asked_again);
         }
         let dc = self.facts.domain_controllers.entry(kdc).or_default();
         if let Some(asked) = asked
@@ -603,8 +787,8 @@ impl Grouper {
                 concerned = Some(waiting.place.logon);
             }
         }
-        match concerned.and_then(|index| self.logons.get_mut(index)) {
-            Some(logon) => add_attempt(logon, about.destination.address, event),
+        match concerned {
+            Some(index) => self.add_attempt(index, about.destination.address, event),
             None => self.attempt(about.source.address, about.destination, event, event.seen),
         }
     }
@@ -612,14 +796,21 @@ impl Grouper {
     /// Adds a failed attempt to reach a KDC to the logon it belongs to: one of this client, about this time, that has
     /// no answer yet or was told to come by TCP. Else it is a logon of its own, by nobody known.
     fn attempt(&mut self, client: IpAddr, kdc: Endpoint, event: &Arc<Event>, began: Seen) {
+        // That nobody answers may be told long after: what a logon that was under way came to meanwhile does not count.
         let fits = |logon: &Logon| {
-            let open = logon.issued().is_none()
-                && logon.as_exchanges().next_back().is_none_or(|last| {
+            let open = match logon.issued() {
+                Some((exchange, _)) => {
+                    logon.began <= began && exchange.reply.as_deref().is_some_and(|reply| reply.seen > began)
+                }
+                // Who uses a ticket of which nothing is known is not on the way to one.
+                None if logon.as_exchanges().next().is_none() => logon.exchanges.is_empty(),
+                None => logon.as_exchanges().next_back().is_some_and(|last| {
                     last.reply.is_none()
                         || last.error().is_some_and(|error| {
                             matches!(error.code, ErrorCode::RESPONSE_TOO_BIG | ErrorCode::PREAUTH_REQUIRED)
                         })
-                });
+                }),
+            };
             let window = Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND;
             open && began.at.since(logon.ended.at) <= window && logon.began.at.since(began.at) <= window
         };
@@ -630,12 +821,34 @@ impl Grouper {
         let index = found.unwrap_or_else(|| self.new_logon(client, began));
         if let Some(logon) = self.logons.get_mut(index) {
             logon.began = logon.began.min(began);
-            add_attempt(logon, kdc.address, event);
         }
+        self.add_attempt(index, kdc.address, event);
+    }
+
+    fn add_attempt(&mut self, index: usize, kdc: IpAddr, event: &Arc<Event>) {
+        let Some(logon) = self.logons.get_mut(index) else { return };
+        logon.ended = logon.ended.max(event.seen);
+        if logon.attempts.len() >= Logon::MAX_ATTEMPTS {
+            return;
+        }
+        let silent_since = match &event.message {
+            Message::Connection(connection) if connection.refused.is_none() => Some(connection.began.at),
+            _ => None,
+        };
+        let mut attempt = Attempt { kdc, event: Arc::clone(event), settled: true };
+        if let Some(began) = silent_since
+            && !has_passed(self.now, began)
+            && !attempt.gave_up()
+        {
+            attempt.settled = false;
+            self.unsettled.push((index, logon.attempts.len(), began));
+        }
+        logon.attempts.push(attempt);
     }
 
     /// Something on this path was not decoded: replies that still wait on its flow may be in it.
     fn hole(&mut self, path: Path) {
+        self.facts.locator.hole(path);
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
             if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {
@@ -649,11 +862,54 @@ fn exchange_at(logons: &mut [Logon], place: Place) -> Option<&mut Exchange> {
     logons.get_mut(place.logon)?.exchanges.get_mut(place.exchange)
 }
 
-fn add_attempt(logon: &mut Logon, kdc: IpAddr, event: &Arc<Event>) {
-    logon.ended = logon.ended.max(event.seen);
-    if logon.attempts.len() < Logon::MAX_ATTEMPTS {
-        logon.attempts.push(Attempt { kdc, event: Arc::clone(event) });
+/// Whether this is the request, stamped earlier, to a reply that stands before it.
+fn asks_before(event: &Event, reply: &Event) -> bool {
+    let Message::Kerberos(message) = &event.message else { return false };
+    let same_flow = |(event, reply): (Path, Path)| {
+        event.transport == reply.transport && event.source == reply.destination && event.destination == reply.source
+    };
+    matches!(message.as_ref(), kerberos::Message::KdcRequest(_))
+        && event.path.zip(reply.path).is_some_and(same_flow)
+        && event.seen.at < reply.seen.at
+}
+
+/// How well a reply with these names answers an exchange: names that agree, and a request that may still be answered.
+///
+/// A port may be used again while a request whose reply the capture missed still waits on it. A KDC may write a name in
+/// its own way, so that names which differ do not speak against a request that is alone.
+fn fit(
+    exchange: &Exchange,
+    cname: Option<&kerberos::PrincipalName>,
+    sname: Option<&kerberos::PrincipalName>,
+) -> (bool, bool) {
+    let agrees = |asked: Option<&kerberos::PrincipalName>, answered: Option<&kerberos::PrincipalName>| {
+        let both = asked.zip(answered);
+        both.is_none_or(|(asked, answered)| asked.to_unicode().eq_ignore_ascii_case(&answered.to_unicode()))
+    };
+    let request = exchange.kdc_request();
+    let names = agrees(request.and_then(|request| request.cname.as_ref()), cname)
+        && agrees(request.and_then(|request| request.sname.as_ref()), sname);
+    (exchange.silence == Silence::Waiting, names)
+}
+
+/// Whether the request is the one at this place, sent again; if so, counts it there.
+fn repeats(logons: &mut [Logon], place: Place, request: &KdcRequest, seen: Seen) -> bool {
+    let Some(logon) = logons.get_mut(place.logon) else { return false };
+    let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return false };
+    if !exchange.kdc_request().is_some_and(|earlier| is_same_request(earlier, request)) {
+        return false;
     }
+    if exchange.repeats.len() < Exchange::MAX_REPEATS {
+        exchange.repeats.push(seen);
+    }
+    exchange.repeat_count = exchange.repeat_count.saturating_add(1);
+    logon.ended = logon.ended.max(seen);
+    true
+}
+
+/// Whether the time in which a KDC answers has passed since then.
+fn has_passed(now: Option<CaptureTime>, began: CaptureTime) -> bool {
+    now.is_some_and(|now| now.since(began) >= Exchange::REPLY_WAIT_SECONDS * CaptureTime::SECOND)
 }
 
 fn proof_of(request: &KdcRequest) -> Proof {
@@ -666,6 +922,22 @@ fn proof_of(request: &KdcRequest) -> Proof {
     } else {
         Proof::Nothing
     }
+}
+
+/// Which exchange an error ended whose request the capture does not hold.
+///
+/// A KDC repeats the client's name in answer to an AS-REQ, where it is plain; Samba does so in answer to a TGS-REQ, too.
+/// Then the service tells, and errors about the ticket, which only a TGS-REQ brings.
+fn stage_of_orphan(error: &KrbError) -> Stage {
+    let for_a_service = error.sname.as_ref().is_some_and(|name| {
+        let first = name.components.first();
+        !name.is_krbtgt() && !first.is_some_and(|first| first.eq_ignore_case("kadmin"))
+    });
+    let about_a_ticket = matches!(
+        error.code,
+        ErrorCode::BADOPTION | ErrorCode::S_PRINCIPAL_UNKNOWN | ErrorCode::TGT_REVOKED | ErrorCode::TKT_EXPIRED
+    );
+    if error.cname.is_none() || for_a_service || about_a_ticket { Stage::Tgs } else { Stage::As }
 }
 
 /// Refusals that tell the client what to change, so that it tries again by itself.

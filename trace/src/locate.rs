@@ -7,7 +7,7 @@ use std::{
 };
 
 use capture::CaptureTime;
-use decode::{Endpoint, Event, Message, Seen, WireText, dns};
+use decode::{Endpoint, Event, Message, Path, Seen, WireText, dns};
 
 /// A resolver tries again after a second, then two, four and so on: within this time it is the same lookup.
 const REPEAT_WITHIN: i64 = 10 * CaptureTime::SECOND;
@@ -29,6 +29,8 @@ pub struct Lookup {
     pub asked: Vec<Seen>,
     /// The answer.
     pub answer: Option<LookupAnswer>,
+    /// Whether something came back that could not be read.
+    pub hidden: bool,
 }
 
 /// What a DNS server answered to a locator question.
@@ -60,7 +62,7 @@ pub struct Locator {
     lookups: Vec<Lookup>,
     beyond: u64,
     /// Questions without an answer, by ports and identifier.
-    open: HashMap<(Endpoint, Endpoint, u16), usize>,
+    open: BTreeMap<(Endpoint, Endpoint, u16), usize>,
     /// The latest lookup of each name by each client at each server.
     latest: HashMap<(IpAddr, IpAddr, WireText), usize>,
     /// The lookups of each client, by index.
@@ -82,6 +84,16 @@ impl Locator {
             self.answer(message, event.seen, (path.destination, path.source, message.id));
         } else {
             self.ask(message, event.seen, path.source, path.destination);
+        }
+    }
+
+    /// Something on this path was not decoded: it may have been the answer to a question between the same ports.
+    pub(crate) fn hole(&mut self, path: Path) {
+        let key = |id| (path.destination, path.source, id);
+        for (_, &index) in self.open.range(key(0)..=key(u16::MAX)) {
+            if let Some(lookup) = self.lookups.get_mut(index) {
+                lookup.hidden = true;
+            }
         }
     }
 
@@ -146,6 +158,7 @@ impl Locator {
             site: locator.site.is_some(),
             asked: vec![seen],
             answer: None,
+            hidden: false,
         });
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
 use decode::{
-    Event, Message, Seen,
+    Event, Message, Seen, Transport,
     kerberos::{ErrorCode, KdcReply, KdcRequest, PaType, Stage, TicketId},
     x509::Certificate,
 };
@@ -145,6 +145,31 @@ pub struct Attempt {
     pub kdc: IpAddr,
     /// The `Connection` or `Unreachable` event.
     pub event: Arc<Event>,
+    /// Whether it is certain that nothing comes of it any more: somebody said so, or its time has passed.
+    ///
+    /// A first SYN at the end of a capture has no answer there, and that is all.
+    pub settled: bool,
+}
+
+impl Attempt {
+    /// SYN segments, retransmissions included, after which a client has given up.
+    const LAST_SYNS: u32 = 4;
+    /// It takes at least this many seconds to send them: with pauses of 1, 2 and 4 seconds, or of one second each.
+    ///
+    /// The time counts as well as the number, because a port that mirrors both ways shows every SYN twice.
+    const LAST_SYN_SECONDS: i64 = 3;
+
+    /// Whether the client asked for a connection so often that it has given up.
+    pub fn gave_up(&self) -> bool {
+        let Message::Connection(connection) = &self.event.message else { return false };
+        connection.syns >= Self::LAST_SYNS && self.seconds_tried() >= Self::LAST_SYN_SECONDS
+    }
+
+    /// Seconds from the first to the last time that the client asked for a connection.
+    pub fn seconds_tried(&self) -> i64 {
+        let Message::Connection(connection) = &self.event.message else { return 0 };
+        connection.last_syn.map_or(0, |last| last.at.since(connection.began.at) / CaptureTime::SECOND)
+    }
 }
 
 /// A step of a logon, for showing.
@@ -262,21 +287,29 @@ impl Logon {
         exchange.map(|exchange| exchange.kdc.address).or_else(|| self.attempts.last().map(|attempt| attempt.kdc))
     }
 
-    /// The refusal that ended it: the last AS exchange's error, unless that was an ordinary step.
+    /// The refusal that ended it: the last AS exchange's error, unless that was an ordinary step, or the client asked
+    /// again and the answer to that may be one that the capture does not show.
     pub fn refusal(&self) -> Option<(&Exchange, ErrorCode)> {
         if self.issued().is_some() {
             return None;
         }
-        self.as_exchanges().rev().find(|exchange| exchange.reply.is_some()).and_then(|exchange| match exchange.fate() {
-            Fate::Refused(code) if !exchange.is_intermediate() => Some((exchange, code)),
+        let last = self.as_exchanges().rev().find(|exchange| exchange.reply.is_some())?;
+        let asked_since = self.as_exchanges().rev().take_while(|exchange| exchange.reply.is_none());
+        match last.fate() {
+            Fate::Refused(code)
+                if !last.is_intermediate() && !asked_since.into_iter().any(Exchange::may_be_answered) =>
+            {
+                Some((last, code))
+            }
             _ => None,
-        })
+        }
     }
 
-    /// How it came out, by the packets alone. `now` is how far the capture has come; `finished` that it has ended.
+    /// How it came out, by the packets alone.
     ///
     /// Failed for want of a server needs more than silence at the end of a capture: the time for a reply has passed, or
-    /// somebody said that there is none, or the client gave up.
+    /// somebody said that there is none, or the client gave up. Of a datagram it needs more than that: one whose answer
+    /// the capture missed looks like one that was not answered, until the client asks again.
     pub fn outcome(&self) -> Outcome {
         if self.issued().is_some() || (self.method == Method::CloudKerberos && self.service_ticket_issued()) {
             return Outcome::Succeeded;
@@ -293,13 +326,27 @@ impl Logon {
         if hidden {
             return Outcome::Undecided;
         }
-        if (last_silent || too_big) && !self.attempts.is_empty() {
+        let came_after = |attempt: &Attempt| {
+            let waits = last.filter(|exchange| exchange.silence == Silence::Waiting && exchange.reply.is_none());
+            waits.and_then(Exchange::began).is_none_or(|asked| asked < attempt.event.seen)
+        };
+        if (last_silent || too_big) && self.attempts.iter().any(|attempt| attempt.settled && came_after(attempt)) {
             return Outcome::Failed;
         }
-        let timed_out = last.is_some_and(|exchange| {
-            exchange.reply.is_none() && matches!(exchange.silence, Silence::TimedOut | Silence::Unreachable(_))
-        });
-        if timed_out && !answered_by_a_kdc { Outcome::Failed } else { Outcome::Undecided }
+        let given_up = last.is_some_and(|exchange| !exchange.may_be_answered()) && !answered_by_a_kdc;
+        let asked = self.as_exchanges().map(|exchange| exchange.repeat_count.saturating_add(1)).sum::<u32>();
+        let by_stream = last.is_some_and(|exchange| exchange.transport == Transport::Tcp);
+        let told = last.is_some_and(|exchange| matches!(exchange.silence, Silence::Unreachable(_)));
+        if given_up && (asked > 1 || by_stream || told) { Outcome::Failed } else { Outcome::Undecided }
+    }
+
+    /// Whether nothing but silence says that it failed. Where packets are missing from a capture, that is not enough.
+    pub fn failed_in_silence(&self) -> bool {
+        let told = |attempt: &Attempt| match &attempt.event.message {
+            Message::Connection(connection) => connection.refused.is_some(),
+            _ => true,
+        };
+        self.outcome() == Outcome::Failed && self.refusal().is_none() && !self.attempts.iter().any(told)
     }
 
     /// How far it came.

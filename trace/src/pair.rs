@@ -2,10 +2,13 @@
 //!
 //! KRB-ERROR, AS-REP and TGS-REP carry no identifier of their request: the flow pairs them, in order. RFC 4120 §7.2.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use capture::CaptureTime;
-use decode::{FlowKey, kerberos::KdcRequest};
+use decode::{
+    FlowKey, Message,
+    kerberos::{self, KdcRequest},
+};
 
 /// An exchange by its place: index of the logon, index within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,10 +24,24 @@ pub(crate) struct Waiting {
     pub(crate) last_sent: CaptureTime,
 }
 
-/// Exchanges without a reply, by flow.
+/// An exchange that has its reply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    pub(crate) place: Place,
+    /// When its request or reply was last seen.
+    pub(crate) last_seen: CaptureTime,
+    /// Whether the request came more than once, so that another reply may follow.
+    pub(crate) asked_again: bool,
+}
+
+/// Exchanges without a reply, by flow, and those over UDP that had theirs not long ago.
+///
+/// A datagram may come twice: a port that mirrors both ways doubles it, and a client that missed the reply asks again.
+/// TCP gives each message once.
 #[derive(Debug, Default)]
 pub(crate) struct Pairing {
     waiting: BTreeMap<FlowKey, Vec<Waiting>>,
+    answered: BTreeMap<FlowKey, Vec<Answered>>,
 }
 
 impl Pairing {
@@ -32,6 +49,8 @@ impl Pairing {
     const FORGET_AFTER_SECONDS: i64 = 120;
     /// Requests waiting on one flow; more than that is not a Kerberos client.
     const MAX_PER_FLOW: usize = 64;
+    /// Answered requests kept of one flow: a client that stays on one port is a few requests ahead of a late copy.
+    const MAX_ANSWERED: usize = 8;
 
     /// Notes a request.
     pub(crate) fn ask(&mut self, flow: FlowKey, place: Place, at: CaptureTime) {
@@ -47,15 +66,30 @@ impl Pairing {
         self.waiting.get_mut(flow).map_or(&mut [], Vec::as_mut_slice)
     }
 
-    /// Takes the oldest request on this flow that `fits`.
-    pub(crate) fn take(&mut self, flow: &FlowKey, mut fits: impl FnMut(Place) -> bool) -> Option<Place> {
+    /// Takes the request on this flow that fits best; of those that fit alike, the oldest. `None` is no fit.
+    pub(crate) fn take<F: Ord>(&mut self, flow: &FlowKey, mut fit: impl FnMut(Place) -> Option<F>) -> Option<Place> {
         let list = self.waiting.get_mut(flow)?;
-        let index = list.iter().position(|waiting| fits(waiting.place))?;
+        let fits = list.iter().enumerate().filter_map(|(index, waiting)| Some((fit(waiting.place)?, Reverse(index))));
+        let (_, Reverse(index)) = fits.max()?;
         let place = list.remove(index).place;
         if list.is_empty() {
             self.waiting.remove(flow);
         }
         Some(place)
+    }
+
+    /// Notes that an exchange over UDP has its reply. `asked_again`: its request came more than once.
+    pub(crate) fn answered(&mut self, flow: FlowKey, place: Place, at: CaptureTime, asked_again: bool) {
+        let list = self.answered.entry(flow).or_default();
+        if list.len() >= Self::MAX_ANSWERED {
+            list.remove(0);
+        }
+        list.push(Answered { place, last_seen: at, asked_again });
+    }
+
+    /// Exchanges over UDP on this flow that have their reply, oldest first.
+    pub(crate) fn answered_on(&mut self, flow: &FlowKey) -> &mut [Answered] {
+        self.answered.get_mut(flow).map_or(&mut [], Vec::as_mut_slice)
     }
 
     /// Calls `late` for every request that has waited `seconds`, and forgets the oldest.
@@ -70,6 +104,10 @@ impl Pairing {
             });
             !list.is_empty()
         });
+        self.answered.retain(|_, list| {
+            list.retain(|answered| now.since(answered.last_seen) < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND);
+            !list.is_empty()
+        });
     }
 }
 
@@ -80,4 +118,40 @@ pub(crate) fn is_same_request(one: &KdcRequest, other: &KdcRequest) -> bool {
         && one.cname == other.cname
         && one.sname == other.sname
         && one.padata == other.padata
+}
+
+/// Whether two replies are the same one, seen twice. `reused`: a later request waits on their flow, so that the second
+/// may as well be its answer.
+///
+/// Tickets differ, and so do errors in the microsecond of the KDC's clock, where it tells that.
+pub(crate) fn is_same_reply(one: &Message, other: &Message, reused: bool) -> bool {
+    let (Message::Kerberos(one), Message::Kerberos(other)) = (one, other) else { return false };
+    match (one.as_ref(), other.as_ref()) {
+        (kerberos::Message::KdcReply(one), kerberos::Message::KdcReply(other)) => {
+            let id = |reply: &kerberos::KdcReply| reply.ticket.as_ref().and_then(|ticket| ticket.id);
+            one.stage == other.stage && id(one).is_some() && id(one) == id(other)
+        }
+        (kerberos::Message::Error(one), kerberos::Message::Error(other)) => {
+            let exact = one.susec.is_some_and(|microseconds| microseconds != 0);
+            one.code == other.code
+                && one.stime.is_some()
+                && (one.stime, one.susec) == (other.stime, other.susec)
+                && one.sname == other.sname
+                && one.e_data == other.e_data
+                && (exact || !reused)
+        }
+        _ => false,
+    }
+}
+
+/// Whether two replies say the same, so that they may be two answers to one request that came twice.
+pub(crate) fn says_the_same(one: &Message, other: &Message) -> bool {
+    let (Message::Kerberos(one), Message::Kerberos(other)) = (one, other) else { return false };
+    match (one.as_ref(), other.as_ref()) {
+        (kerberos::Message::KdcReply(one), kerberos::Message::KdcReply(other)) => one.stage == other.stage,
+        (kerberos::Message::Error(one), kerberos::Message::Error(other)) => {
+            one.code == other.code && one.e_data == other.e_data
+        }
+        _ => false,
+    }
 }

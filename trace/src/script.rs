@@ -22,14 +22,16 @@
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
 //! * `tgs-req SERVICE ticket T [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
-//! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS] [service S]
-//!   [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there belongs to an AS exchange if it
-//!   names the client.
-//! * `connect refused|unanswered|open|one-sided [syns N] [icmp CODE] [bytes UP,DOWN]`: what became of a connection to port
-//!   88; `refused icmp CODE` by an ICMP message.
+//! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS]
+//!   [microseconds N] [service S] [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there
+//!   belongs to an AS exchange if it names the client.
+//! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [since PACKET] [icmp CODE] [bytes UP,DOWN]`: what
+//!   became of a connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told
+//!   otherwise; the first is this packet unless told otherwise.
 //! * `icmp CODE`: the client's last UDP request did not arrive. (From the machine named to the client.)
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found|empty`; `a-answer NAME ADDRESS`.
-//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message.
+//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`: it cut
+//!   a DNS answer.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
 //!   and has not ended. `T dropped`: the recorder counts a packet that it dropped.
 
@@ -127,6 +129,7 @@ pub fn play(text: &str) -> Played {
             _ => panic!("cannot read: {line}"),
         }
     }
+    grouper.flush();
     let visibility = &mut grouper.facts_mut().visibility;
     visibility.packets = packets;
     visibility.first = first;
@@ -147,7 +150,7 @@ impl Line<'_> {
     fn event(&self, last_udp: &mut HashMap<(IpAddr, IpAddr), Path>) -> Event {
         let kind = self.words.first().copied().unwrap_or_default();
         let to_server = matches!(kind, "as-req" | "tgs-req" | "connect" | "srv" | "cut");
-        let port = if kind.starts_with("srv") || kind.starts_with("a-answer") { 53 } else { 88 };
+        let port = if ["srv", "a-answer", "dns-"].iter().any(|start| kind.starts_with(start)) { 53 } else { 88 };
         let client_port = 50_000 + self.number("flow").unwrap_or(0);
         let transport = if self.has("udp") || port == 53 { Transport::Udp } else { Transport::Tcp };
         let client_port = u16::try_from(client_port).unwrap_or(50_000);
@@ -171,7 +174,7 @@ impl Line<'_> {
             "icmp" => self.icmp(last_udp),
             "srv" | "srv-answer" | "a-answer" => (Some(path), Message::Dns(Box::new(self.dns(kind)))),
             "hole" => (Some(path), gap(GapKind::Missing)),
-            "cut" => (Some(path), gap(GapKind::CutShort)),
+            "cut" | "dns-cut" => (Some(path), gap(GapKind::CutShort)),
             _ => panic!("unknown message in: {}", self.text),
         };
         Event { seen: self.seen, path, message }
@@ -389,7 +392,7 @@ impl Line<'_> {
             ctime: None,
             cusec: None,
             stime: Some(kerberos_time(self.seen.at.seconds() + self.number("clock").unwrap_or(0))),
-            susec: Some(0),
+            susec: Some(self.number("microseconds").unwrap_or(0)),
             code: ErrorCode(code),
             crealm: None,
             cname: self.value("client").map(principal),
@@ -407,15 +410,27 @@ impl Line<'_> {
     fn connection(&self) -> Connection {
         let kind = self.words.get(1).copied().unwrap_or_default();
         let bytes: Vec<u64> = self.list("bytes").iter().filter_map(|bytes| bytes.parse().ok()).collect();
+        let syns = u32::try_from(self.number("syns").unwrap_or(1)).unwrap_or(1);
+        let default = (1_i64 << syns.clamp(1, 16).saturating_sub(1)) - 1;
+        let lasted = self.number("within").unwrap_or(default);
+        let began = match self.number("since") {
+            Some(packet) => {
+                let packet =
+                    PacketId { arrival: packet.unsigned_abs(), number: packet.unsigned_abs(), ..self.seen.last };
+                Seen::in_packet(packet, self.seen.at)
+            }
+            None => self.seen,
+        };
+        let last_syn = Seen { at: CaptureTime(self.seen.at.0 + lasted * CaptureTime::SECOND), ..self.seen };
         Connection {
             opened: match kind {
                 "refused" | "unanswered" => Some(false),
                 "open" => Some(true),
                 _ => None,
             },
-            syns: u32::try_from(self.number("syns").unwrap_or(1)).unwrap_or(1),
-            began: self.seen,
-            last_syn: Some(self.seen),
+            syns,
+            began,
+            last_syn: Some(last_syn),
             refused: (kind == "refused").then(|| {
                 let code = self.number("icmp").and_then(|code| u8::try_from(code).ok());
                 code.map_or(Refusal::Reset, Refusal::Icmp)

@@ -273,3 +273,306 @@ fn an_armored_request_is_hidden_and_named_by_the_kdc() {
     assert_eq!((logon.method, logon.outcome()), (Method::Hidden, Outcome::Succeeded));
     assert_eq!(logon.principal().map(|who| who.name.as_str()), Some("alice.smith"));
 }
+
+#[test]
+fn a_mirrored_datagram_is_no_second_attempt() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice password udp nonce 7
+        0.004 dc > pc  as-rep alice ticket T1 udp
+        0.005 pc > dc  as-req alice password udp nonce 7
+        0.006 dc > pc  as-rep alice ticket T1 udp
+        0.006 dc > pc  as-rep alice ticket T1 udp
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len(), logon.exchanges[0].repeat_count), (Outcome::Succeeded, 1, 1));
+}
+
+#[test]
+fn a_late_copy_of_an_error_does_not_answer_the_next_request_on_its_flow() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice udp
+        0.004 dc > pc  krb-error 25 padata 2 udp microseconds 4711
+        0.005 pc > dc  as-req alice pkinit udp
+        0.006 dc > pc  krb-error 25 padata 2 udp microseconds 4711
+        0.009 dc > pc  as-rep alice ticket T1 pkinit udp
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len()), (Outcome::Succeeded, 2));
+    assert!(logon.exchanges[1].error().is_none());
+}
+
+#[test]
+fn the_ticket_of_a_second_answer_belongs_to_the_attempt() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice password udp nonce 7
+        0.900 dc > pc  as-rep alice ticket T1 udp
+        1.000 pc > dc  as-req alice password udp nonce 7
+        1.100 dc > pc  as-rep alice ticket T2 udp
+        1.200 pc > dc  tgs-req cifs/dc ticket T2
+    ",
+    );
+    assert!(logon.ticket_used());
+    assert_eq!(logon.as_exchanges().count(), 1);
+}
+
+#[test]
+fn a_first_syn_at_the_end_of_a_capture_decides_nothing() {
+    let cut = only("0 pc > dc connect unanswered\n1 end");
+    assert_eq!(cut.outcome(), Outcome::Undecided);
+    let silent = only("0 pc > dc connect unanswered\n30 end");
+    assert_eq!(silent.outcome(), Outcome::Failed);
+}
+
+#[test]
+fn a_request_after_a_failed_connection_may_yet_be_answered() {
+    let logon = only("0.000 pc > dc connect refused\n0.040 pc > dc2 as-req alice udp\n0.1 end");
+    assert_eq!(logon.outcome(), Outcome::Undecided);
+}
+
+#[test]
+fn one_datagram_without_an_answer_decides_nothing() {
+    let once = only("0 pc > dc as-req alice password udp\n30 end");
+    assert_eq!(once.outcome(), Outcome::Undecided);
+    let twice =
+        only("0 pc > dc as-req alice password udp nonce 1\n1 pc > dc as-req alice password udp nonce 1\n30 end");
+    assert_eq!(twice.outcome(), Outcome::Failed);
+}
+
+#[test]
+fn a_new_request_after_a_hidden_answer_is_another_attempt() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req bob pkinit
+        0.004 dc > pc  hole
+        2.500 pc > dc  as-req bob pkinit flow 2
+        2.504 dc > pc  krb-error 62 flow 2
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(Logon::outcome).collect();
+    assert_eq!(shown, [Outcome::Undecided, Outcome::Failed]);
+}
+
+#[test]
+fn a_new_request_long_before_the_old_one_is_given_up_is_another_attempt() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req bob password udp
+        2.500 pc > dc  as-req bob password udp flow 2
+        2.504 dc > pc  krb-error 24 udp flow 2
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(Logon::outcome).collect();
+    assert_eq!(shown, [Outcome::Undecided, Outcome::Failed]);
+}
+
+#[test]
+fn a_datagram_without_an_answer_is_asked_again_by_tcp() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req bob password udp
+        1.000 pc > dc  as-req bob password
+        1.004 dc > pc  as-rep bob ticket T1
+    ",
+    );
+    assert_eq!(logon.outcome(), Outcome::Succeeded);
+}
+
+#[test]
+fn an_answer_to_a_retry_that_the_capture_misses_may_have_been_a_ticket() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice pkinit dh modp-1024
+        0.004 dc > pc  krb-error 65 typed 109
+        0.010 pc > dc  as-req alice pkinit dh modp-2048 flow 2
+        0.014 dc > pc  hole flow 2
+        30             end
+    ",
+    );
+    assert_eq!(logon.outcome(), Outcome::Undecided);
+}
+
+#[test]
+fn use_of_an_unknown_ticket_tells_that_its_issue_was_missed() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password udp nonce 1
+        1.000 pc > dc  as-req alice password udp nonce 1
+        1.010 pc > dc  tgs-req host/pc ticket T1 flow 2
+        30             end
+    ",
+    );
+    assert!(logons.iter().all(|logon| logon.outcome() == Outcome::Undecided), "{logons:#?}");
+}
+
+#[test]
+fn proof_after_a_question_without_an_answer_tells_that_the_answer_was_missed() {
+    let played = play(
+        "
+        0.000 pc > dc  as-req alice udp
+        0.010 pc > dc  as-req alice password udp flow 2
+        30             end
+    ",
+    );
+    assert_eq!(played.logons().len(), 1);
+    assert_eq!(played.logons()[0].outcome(), Outcome::Undecided);
+    assert!(played.facts().visibility.is_one_sided());
+}
+
+#[test]
+fn refusals_without_their_requests_are_attempts_of_their_own() {
+    let logons = logons(
+        "
+        0.004 dc > pc  krb-error 62 client bob
+        2.004 dc > pc  krb-error 62 client bob flow 2
+        4.004 dc > pc  as-rep bob ticket T1 pkinit flow 3
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(Logon::outcome).collect();
+    assert_eq!(shown, [Outcome::Failed, Outcome::Failed, Outcome::Succeeded]);
+}
+
+#[test]
+fn a_refused_service_without_its_request_is_no_failed_logon() {
+    for error in ["7 service cifs/dc", "13", "32"] {
+        let logon = only(&format!("0.004 dc > pc krb-error {error} client alice"));
+        assert_eq!(logon.outcome(), Outcome::Undecided);
+    }
+}
+
+#[test]
+fn answers_to_nobody_about_services_are_one_logon() {
+    let logon = only("0.004 dc > pc krb-error 7 service cifs/dc\n0.104 dc > pc krb-error 7 service ldap/dc flow 2");
+    assert_eq!((logon.principal(), logon.outcome()), (None, Outcome::Undecided));
+}
+
+#[test]
+fn a_reply_recorded_just_before_its_request_is_its_answer() {
+    let logon = only(
+        "
+        0.001 dc > pc  krb-error 25 padata 16,2 udp
+        0.000 pc > dc  as-req alice udp
+        0.010 pc > dc  as-req alice password udp flow 2
+        0.014 dc > pc  as-rep alice ticket T1 udp flow 2
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len()), (Outcome::Succeeded, 2));
+}
+
+#[test]
+fn a_request_behind_a_reply_to_another_is_not_paired_with_it() {
+    let logon = only(
+        "
+        0.004 dc > pc  krb-error 25 padata 2 client alice udp
+        0.010 pc > dc  as-req alice pkinit udp
+        0.014 dc > pc  as-rep alice ticket T1 pkinit udp
+    ",
+    );
+    assert!(logon.exchanges[0].request.is_none() && logon.exchanges[1].error().is_none());
+    assert_eq!(logon.outcome(), Outcome::Succeeded);
+}
+
+#[test]
+fn a_port_used_again_pairs_the_reply_with_the_request_it_names() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password udp
+        5.000 pc > dc  as-req bob password udp
+        5.004 dc > pc  krb-error 24 client bob udp
+    ",
+    );
+    let shown: Vec<_> =
+        logons.iter().map(|logon| (logon.principal().map(|who| who.name.as_str()), logon.outcome())).collect();
+    assert_eq!(shown, [(Some("alice"), Outcome::Undecided), (Some("bob"), Outcome::Failed)]);
+}
+
+#[test]
+fn a_port_used_again_pairs_the_reply_with_the_request_whose_time_is_not_up() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password udp
+        20.00 pc > dc  as-req bob password udp
+        20.01 dc > pc  krb-error 24 udp
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(Logon::outcome).collect();
+    assert_eq!(shown, [Outcome::Undecided, Outcome::Failed]);
+}
+
+#[test]
+fn a_second_answer_to_a_repeated_question_does_not_answer_the_proof() {
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice udp nonce 1
+        1.000 pc > dc  as-req alice udp nonce 1
+        1.100 dc > pc  krb-error 25 padata 2,16 udp microseconds 1
+        1.110 pc > dc  as-req alice pkinit udp
+        1.120 dc > pc  krb-error 25 padata 2,16 udp microseconds 2
+        1.130 dc > pc  as-rep alice ticket T1 pkinit udp
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.exchanges.len()), (Outcome::Succeeded, 2));
+    assert!(logon.exchanges[1].granted().is_some());
+}
+
+#[test]
+fn an_attempt_that_is_told_late_belongs_to_the_logon_it_was_made_for() {
+    let logon = only(
+        "
+        0.000 pc > dc   as-req alice udp
+        0.010 pc > dc2  as-req alice udp
+        0.014 dc2 > pc  krb-error 25 padata 2 udp
+        0.020 pc > dc2  as-req alice password udp
+        0.024 dc2 > pc  as-rep alice ticket T1 udp
+        1.000 pc > dc   connect unanswered syns 3 since 2
+        30              end
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.attempts.len()), (Outcome::Succeeded, 1));
+}
+
+#[test]
+fn a_connection_that_fails_does_not_fail_the_use_of_an_old_ticket() {
+    let logons = logons(
+        "
+        0.000 dc > pc   tgs-rep cifs/dc ticket T5 client WELLKNOWN/ANONYMOUS
+        1.000 pc > dc2  connect unanswered syns 4
+        30              end
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(|logon| (logon.principal().is_some(), logon.outcome())).collect();
+    assert_eq!(shown, [(false, Outcome::Undecided), (false, Outcome::Failed)]);
+}
+
+#[test]
+fn a_reply_to_a_request_that_is_not_there_answers_none_that_is() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password
+        9.004 dc > pc  as-rep alice ticket T1 pkinit flow 2
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(|logon| (logon.method, logon.outcome())).collect();
+    assert_eq!(shown, [(Method::Password, Outcome::Undecided), (Method::Unknown, Outcome::Succeeded)]);
+}
+
+#[test]
+fn mirrored_wrong_passwords_on_one_port_are_as_many_as_there_were() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice password udp nonce 1
+        0.000 pc > dc  as-req alice password udp nonce 1
+        0.004 dc > pc  krb-error 24 udp microseconds 5
+        0.004 dc > pc  krb-error 24 udp microseconds 5
+        9.000 pc > dc  as-req alice password udp nonce 2
+        9.000 pc > dc  as-req alice password udp nonce 2
+        9.004 dc > pc  krb-error 24 udp microseconds 7
+        9.004 dc > pc  krb-error 24 udp microseconds 7
+    ",
+    );
+    let shown: Vec<_> = logons.iter().map(Logon::outcome).collect();
+    assert_eq!(shown, [Outcome::Failed, Outcome::Failed]);
+    assert!(logons.iter().all(|logon| logon.exchanges[0].reply.is_some()));
+}

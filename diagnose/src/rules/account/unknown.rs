@@ -84,8 +84,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 fn asks_for_nobody(refusal: &Refusal<'_>) -> bool {
-    let name = refusal.exchange.kdc_request().and_then(|request| request.cname.as_ref());
-    name.is_some_and(PrincipalName::is_anonymous)
+    let asked = refusal.exchange.kdc_request().and_then(|request| request.cname.as_ref());
+    asked.or(refusal.error.cname.as_ref()).is_some_and(PrincipalName::is_anonymous)
 }
 
 /// Whether the client was sent to another realm after that.
@@ -176,6 +176,17 @@ mod tests {
             "
             0.000 pc > dc  as-req ghost
             1.000          open
+        ",
+        );
+    }
+
+    #[test]
+    fn clear_of_nobody_whose_request_is_not_there() {
+        clear(
+            &ACCOUNT_UNKNOWN,
+            "
+            0.004 dc > pc  krb-error 6 client WELLKNOWN/ANONYMOUS
+            700            end
         ",
         );
     }

@@ -161,4 +161,19 @@ mod tests {
     fn unseen_without_the_request() {
         unseen(&UNKNOWN_TO_DIRECTORY, "0.010 dc > pc krb-error 62 client bob");
     }
+
+    #[test]
+    fn no_finding_when_the_answer_of_the_next_dc_is_hidden() {
+        let played = trace::script::play(
+            "
+            0.000 pc > dc   as-req bob pkinit
+            0.004 dc > pc   krb-error 62
+            0.100 pc > dc2  as-req bob pkinit
+            0.104 dc2 > pc  hole
+            30              end
+        ",
+        );
+        let verdicts = crate::testing::verdicts(&UNKNOWN_TO_DIRECTORY, &played);
+        assert!(verdicts.into_iter().all(|verdict| verdict.found().is_none()));
+    }
 }

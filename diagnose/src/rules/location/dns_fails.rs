@@ -8,7 +8,7 @@ use super::{found_elsewhere, lookups_of};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::{LOSSY, ONE_SIDED},
+    rules::{LOSSY, ONE_SIDED, REPLY_MISSING},
     windows::{DNS_SECONDS, LAST_QUESTIONS, LOCATED_SECONDS, OTHER_DNS_SECONDS, UNANSWERED_QUESTIONS},
 };
 
@@ -114,6 +114,9 @@ fn silent(lookup: &Lookup, facts: &Facts) -> Verdict {
     }
     if facts.visibility.has_drops() {
         return Verdict::Unseen(LOSSY);
+    }
+    if lookup.hidden {
+        return Verdict::Unseen(REPLY_MISSING);
     }
     let gave_up = lookup.asked.len() >= LAST_QUESTIONS;
     if !gave_up && !facts.passed(last.at, DNS_SECONDS) {
@@ -275,6 +278,20 @@ mod tests {
             0.000 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
             2.000 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
             3.000           dropped
+            20              end
+        ",
+        );
+    }
+
+    #[test]
+    fn unseen_when_the_answers_are_cut() {
+        unseen(
+            &DNS_FAILS,
+            "
+            0.000 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
+            0.010 dns > pc  dns-cut
+            2.000 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
+            2.010 dns > pc  dns-cut
             20              end
         ",
         );

@@ -88,11 +88,12 @@ fn after(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> Verdict {
         return found(Confidence::Proven, summary, Some(evidence));
     }
     let silent = failed.iter().find(|(_, connection)| is_silent(connection));
+    // By the order of packets, however late: two recorders' clocks differ, and TCP that works later works.
     let asked_again = logon.exchanges.iter().any(|exchange| {
         // Where this domain controller stays silent, an answer of another one does not make it good.
         (silent.is_none() || exchange.kdc.address == kdc)
             && exchange.transport == Transport::Tcp
-            && exchange.began().is_some_and(|began| in_time(began.at))
+            && exchange.began().is_some_and(|began| began > told)
     });
     if asked_again || (silent.is_none() && !failed.is_empty()) {
         return Verdict::Clear;
@@ -100,7 +101,7 @@ fn after(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> Verdict {
     if facts.visibility.is_one_sided() {
         return Verdict::Unseen(ONE_SIDED);
     }
-    if facts.visibility.is_lossy() {
+    if facts.visibility.is_lossy() || facts.visibility.kerberos_cut() > 0 {
         return Verdict::Unseen(LOSSY);
     }
     if !facts.passed(told.at, TCP_RETRY_SECONDS) {
@@ -255,6 +256,33 @@ mod tests {
             0.004 dc > pc  krb-error 52 udp
             0.010 dc > pc2 hole
             10             end
+        ",
+        );
+    }
+
+    #[test]
+    fn clear_when_the_two_directions_have_clocks_of_their_own() {
+        clear(
+            &UDP_ONLY,
+            "
+            0.000 pc > dc  as-req alice password udp
+            2.004 dc > pc  krb-error 52 udp
+            0.010 pc > dc  as-req alice password
+            2.015 dc > pc  as-rep alice ticket T1
+            30             end
+        ",
+        );
+    }
+
+    #[test]
+    fn unseen_when_the_request_over_tcp_may_be_cut() {
+        unseen(
+            &UDP_ONLY,
+            "
+            0.000 pc > dc  as-req alice password udp
+            0.004 dc > pc  krb-error 52 udp
+            0.010 pc > dc  cut
+            30             end
         ",
         );
     }

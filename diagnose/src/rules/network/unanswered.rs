@@ -7,7 +7,7 @@ use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
     rules::{LOSSY, ONE_SIDED},
-    windows::{CONNECT_SECONDS, LAST_SYNS, UNANSWERED_SYNS},
+    windows::{CONNECT_SECONDS, UNANSWERED_SECONDS, UNANSWERED_SYNS},
 };
 
 rule! {
@@ -55,7 +55,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let mut open = false;
     for attempt in &logon.attempts {
         let Some(connection) = connection_of(attempt) else { continue };
-        if !is_silent(connection) || connection.syns < UNANSWERED_SYNS {
+        let tried = connection.syns >= UNANSWERED_SYNS && attempt.seconds_tried() >= UNANSWERED_SECONDS;
+        if !is_silent(connection) || !tried {
             continue;
         }
         if facts.visibility.is_one_sided() {
@@ -64,7 +65,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if facts.visibility.has_drops() {
             return Verdict::Unseen(LOSSY);
         }
-        let gave_up = connection.syns >= LAST_SYNS;
+        let gave_up = attempt.gave_up();
         if !gave_up && !facts.passed(connection.began.at, CONNECT_SECONDS) {
             open = true;
             continue;
@@ -76,7 +77,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             connection.syns
         );
         let client = logon.client;
-        let again = connection.last_syn.filter(|last| *last != connection.began).map(|last| {
+        let again = connection.last_syn.filter(|last| last.last != connection.began.last).map(|last| {
             Evidence::new(last, "tcp.analysis.retransmission", connection.syns.to_string(), "the last of so many tries")
         });
         return Found::new(Confidence::Likely, Subject::DomainController(attempt.kdc), summary)
@@ -145,6 +146,17 @@ mod tests {
             &PORT_UNANSWERED,
             "
             0.000 pc > dc  connect unanswered syns 2
+            30             end
+        ",
+        );
+    }
+
+    #[test]
+    fn clear_when_a_mirror_doubles_two_tries() {
+        clear(
+            &PORT_UNANSWERED,
+            "
+            0.000 pc > dc  connect unanswered syns 4 within 1
             30             end
         ",
         );

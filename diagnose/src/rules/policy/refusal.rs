@@ -42,7 +42,7 @@ impl<'l> Refusal<'l> {
 
     /// Every refusal of a logon that got no ticket, in order: what was granted in the end has no fault in itself.
     pub(crate) fn all_in_vain(logon: &'l Logon) -> impl Iterator<Item = Self> {
-        Self::all(logon).filter(|_| logon.issued().is_none())
+        Self::all(logon).filter(|_| logon.refusal().is_some())
     }
 
     /// The error code.

@@ -62,7 +62,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         }
         let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS));
         let asked = refusal.exchange.request.as_deref().map(|request| {
-            let means = format!("{} asks for a ticket for this service", logon.client);
+            let means = format!("{} asks for a ticket for this service", refusal.exchange.client.address);
             Evidence::new(request.seen, "kerberos.SNameString", service.to_string(), means)
         });
         let summary = "the domain controller knows no account with the service principal name that the client asks for";
@@ -202,5 +202,20 @@ mod tests {
             1.500          open
         ",
         );
+    }
+
+    #[test]
+    fn evidence_names_the_machine_to_which_the_ticket_was_forwarded() {
+        let finding = found(
+            &SERVICE_UNKNOWN,
+            "
+            0.000 pc > dc   as-req alice pkinit
+            0.004 dc > pc   as-rep alice ticket T1 pkinit
+            9.000 pc2 > dc  tgs-req nfs/files ticket T1
+            9.004 dc > pc2  krb-error 7 service nfs/files
+            30              end
+        ",
+        );
+        assert!(finding.found.evidence.iter().any(|evidence| evidence.means.starts_with("10.99.0.22 asks")));
     }
 }

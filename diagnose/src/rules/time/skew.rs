@@ -71,8 +71,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         }
         let clocks = Clocks::of(exchange);
         let dc_is_off = is_off(exchange.kdc.address, facts);
-        let subject =
-            if dc_is_off { Subject::DomainController(exchange.kdc.address) } else { Subject::Device(logon.client) };
+        let subject = if dc_is_off {
+            Subject::DomainController(exchange.kdc.address)
+        } else {
+            Subject::Device(exchange.client.address)
+        };
         let by = clocks.apart().map(|seconds| format!(", {} apart", amount(seconds.abs()))).unwrap_or_default();
         let side = if dc_is_off {
             "the domain controller's clock is off by the capture's"
@@ -320,6 +323,35 @@ mod tests {
             "
             0.000 pc > dc  as-req alice pkinit clock 7200
             1.000 open
+        ",
+        );
+    }
+
+    #[test]
+    fn about_the_machine_to_which_the_ticket_was_forwarded() {
+        let finding = found(
+            &CLOCK_SKEW,
+            "
+            0.000 pc > dc   as-req alice password
+            0.004 dc > pc   as-rep alice ticket T1
+            9.000 pc2 > dc  tgs-req cifs/dc ticket T1
+            9.004 dc > pc2  krb-error 37
+            30              end
+        ",
+        );
+        assert_eq!(finding.found.subject, crate::Subject::Device(std::net::IpAddr::from([10, 99, 0, 22])));
+    }
+
+    #[test]
+    fn clear_when_the_client_comes_with_a_ticket_whose_issue_was_missed() {
+        clear(
+            &CLOCK_SKEW,
+            "
+            0.000 pc > dc  as-req alice password udp
+            0.004 dc > pc  krb-error 37 udp
+            0.010 pc > dc  as-req alice password udp flow 2
+            0.100 pc > dc  tgs-req cifs/dc ticket T1 flow 3
+            30             end
         ",
         );
     }
