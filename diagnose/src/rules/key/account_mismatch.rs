@@ -7,7 +7,10 @@ use super::refused_key;
 use crate::{
     Confidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::refusal::{asker, name, nothing_found},
+    rules::{
+        account_of,
+        policy::refusal::{name, nothing_found},
+    },
 };
 
 /// What Samba and Heimdal say when the certificate names another account.
@@ -77,7 +80,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         );
         (summary, "key and account do not match")
     };
-    let mut found = Found::new(Confidence::Likely, asker(logon), summary).with(refusal.answer(means));
+    let mut found = Found::new(Confidence::Likely, account_of(logon), summary).with(refusal.answer(means));
     for piece in refused_key::evidence(&refusal, certificate) {
         found = found.with(piece);
     }

@@ -7,9 +7,10 @@ use crate::{
     Confidence, Found, Scope, Severity, Verdict,
     rule::rule,
     rules::{
+        account_of,
         dc_certificate::chain_unverifiable::OWN_CHAIN,
         policy::{
-            refusal::{Refusal, asker, name, nothing_found},
+            refusal::{Refusal, name, nothing_found},
             refusal_31::{Cause, cause, certificate_left_out},
         },
     },
@@ -65,7 +66,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let who = name(logon);
         return Found::new(
             Confidence::Likely,
-            asker(logon),
+            account_of(logon),
             format!(
                 "the request of {who} is signed but carries no certificate, so the KDC cannot tell whose key it is"
             ),

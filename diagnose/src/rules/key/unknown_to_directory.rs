@@ -7,7 +7,10 @@ use super::refused_key;
 use crate::{
     Confidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::refusal::{asker, name, nothing_found},
+    rules::{
+        account_of,
+        policy::refusal::{name, nothing_found},
+    },
 };
 
 rule! {
@@ -67,7 +70,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let (who, key) = (name(logon), refused_key::words(certificate));
     let summary =
         format!("the domain controller does not trust the {key} of {who}; the directory most likely does not have it");
-    let mut found = Found::new(Confidence::Likely, asker(logon), summary)
+    let mut found = Found::new(Confidence::Likely, account_of(logon), summary)
         .with(refusal.answer("the domain controller does not trust the key"));
     for piece in refused_key::evidence(&refusal, certificate) {
         found = found.with(piece);

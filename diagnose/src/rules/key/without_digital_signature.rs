@@ -5,9 +5,12 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::{
-        refusal::{Refusal, asker, name, still_waiting},
-        refusal_31::{Cause, cause},
+    rules::{
+        account_of,
+        policy::{
+            refusal::{Refusal, name, still_waiting},
+            refusal_31::{Cause, cause},
+        },
     },
 };
 
@@ -65,7 +68,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let who = name(logon);
         return Found::new(
             Confidence::Likely,
-            asker(logon),
+            account_of(logon),
             format!("the KDC refused {who}, most likely because the certificate lacks the key usage digitalSignature"),
         )
         .with(refusal.answer("the KDC refuses the request and does not say why"))

@@ -6,7 +6,8 @@ use decode::{
 };
 use trace::{Facts, Logon, Method};
 
-use super::refusal::{asker, name};
+use super::refusal::name;
+use crate::rules::account_of;
 use crate::{Confidence, Evidence, Found, Scope, Severity, Verdict, rule::rule, windows::FALLBACK_SECONDS};
 
 rule! {
@@ -53,20 +54,19 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     };
     let Some(refused) = refused_before(logon, facts, asked) else { return Verdict::Clear };
     let who = name(logon);
-    Found::new(Confidence::Proven, asker(logon), format!("{who} fell back to the password after a key was refused"))
-        .with(Evidence::new(
-            asked,
-            "kerberos.padata_type",
-            kind.to_string(),
-            "the client shows that it knows the password",
-        ))
-        .with(Evidence::new(
-            refused,
-            "kerberos.msg_type",
-            "30",
-            "just before, PKINIT was refused to the same client and name",
-        ))
-        .into()
+    Found::new(
+        Confidence::Proven,
+        account_of(logon),
+        format!("{who} fell back to the password after a key was refused"),
+    )
+    .with(Evidence::new(asked, "kerberos.padata_type", kind.to_string(), "the client shows that it knows the password"))
+    .with(Evidence::new(
+        refused,
+        "kerberos.msg_type",
+        "30",
+        "just before, PKINIT was refused to the same client and name",
+    ))
+    .into()
 }
 
 /// The first request that shows knowledge of the password, and how.

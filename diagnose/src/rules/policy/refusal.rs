@@ -9,7 +9,7 @@ use decode::{
 };
 use trace::{Exchange, Facts, Logon};
 
-use crate::{Evidence, Subject, Verdict};
+use crate::{Evidence, Verdict};
 
 /// A PKINIT request (padata 16, no password beside it) that a KDC answered with an error.
 pub(crate) struct Refusal<'l> {
@@ -89,11 +89,6 @@ impl<'l> Refusal<'l> {
     pub(crate) fn question(&self, field: &'static str, value: impl Into<String>, means: &str) -> Evidence {
         Evidence::new(self.asked, field, value, means)
     }
-}
-
-/// The account that asked, else the client it asked from.
-pub(crate) fn asker(logon: &Logon) -> Subject {
-    logon.principal().map_or(Subject::Device(logon.client), |principal| Subject::Account(principal.clone()))
 }
 
 /// The account's name for a sentence.

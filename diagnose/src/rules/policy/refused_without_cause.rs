@@ -3,9 +3,10 @@
 use trace::{Facts, Logon};
 
 use super::{
-    refusal::{Refusal, asker, still_waiting},
+    refusal::{Refusal, still_waiting},
     refusal_31::{Cause, agreement_words, cause},
 };
+use crate::rules::account_of;
 use crate::{Confidence, Found, Scope, Severity, Subject, Verdict, rule::rule, windows::DC_WORKS_SECONDS};
 
 rule! {
@@ -63,7 +64,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         };
         let dc = facts.domain_controllers.get(&refusal.kdc());
         let works = dc.is_some_and(|dc| dc.issued_around(refusal.answered.at, DC_WORKS_SECONDS));
-        let subject = if works { asker(logon) } else { Subject::DomainController(refusal.kdc()) };
+        let subject = if works { account_of(logon) } else { Subject::DomainController(refusal.kdc()) };
         let summary = match (works, small) {
             (true, None) => {
                 "the KDC refused this PKINIT request without naming the cause; it grants PKINIT to others, so \

@@ -6,7 +6,10 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, asker, name, nothing_found},
+    rules::{
+        account_of,
+        policy::refusal::{Refusal, name, nothing_found},
+    },
 };
 
 /// TD-TRUSTED-CERTIFIERS, RFC 4556 §3.1.3: the issuers that the KDC takes.
@@ -78,7 +81,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
                  KDC also says so when the key is not in the directory"
             ),
         };
-        return Found::new(Confidence::Likely, asker(logon), summary)
+        return Found::new(Confidence::Likely, account_of(logon), summary)
             .with(refusal.answer("the KDC does not trust the certificate"))
             .with(refusal.question("x509af.issuer", certificate.issuer.as_str(), "who issued the client's certificate"))
             .with_some(list(&refusal))

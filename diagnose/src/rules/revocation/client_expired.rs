@@ -6,9 +6,12 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::{
-        refusal::{Refusal, asker, name, nothing_found},
-        refusal_31::{Cause, cause, has_expired},
+    rules::{
+        account_of,
+        policy::{
+            refusal::{Refusal, name, nothing_found},
+            refusal_31::{Cause, cause, has_expired},
+        },
     },
 };
 
@@ -74,7 +77,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let doubt = if dc_agrees { "" } else { "; by the KDC's own clock it is still valid" };
         return Found::new(
             confidence.lowered_unless(dc_agrees),
-            asker(logon),
+            account_of(logon),
             format!("the KDC refused the certificate of {}, which ended on {ended}{doubt}", name(logon)),
         )
         .with(refusal.answer("the KDC does not take the certificate"))

@@ -6,7 +6,10 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, asker, name, nothing_found},
+    rules::{
+        account_of,
+        policy::refusal::{Refusal, name, nothing_found},
+    },
 };
 
 rule! {
@@ -57,7 +60,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     });
     Found::new(
         Confidence::Proven,
-        asker(logon),
+        account_of(logon),
         format!("the certificate of {} is not made for signing in", name(logon)),
     )
     .with(refusal.answer("the purpose of the certificate is wrong"))

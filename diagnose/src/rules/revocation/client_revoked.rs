@@ -6,7 +6,10 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, asker, name, nothing_found},
+    rules::{
+        account_of,
+        policy::refusal::{Refusal, name, nothing_found},
+    },
 };
 
 rule! {
@@ -59,7 +62,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             "the serial number of the revoked certificate",
         )
     });
-    Found::new(Confidence::Proven, asker(logon), format!("the certificate of {} has been revoked", name(logon)))
+    Found::new(Confidence::Proven, account_of(logon), format!("the certificate of {} has been revoked", name(logon)))
         .with(refusal.answer("the certificate is revoked"))
         .with_some(serial)
         .into()

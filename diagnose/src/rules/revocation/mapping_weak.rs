@@ -6,7 +6,10 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, asker, name, nothing_found},
+    rules::{
+        account_of,
+        policy::refusal::{Refusal, name, nothing_found},
+    },
 };
 
 rule! {
@@ -71,7 +74,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             ),
             _ => continue,
         };
-        let mut found = Found::new(confidence, asker(logon), summary).with(refusal.answer(means));
+        let mut found = Found::new(confidence, account_of(logon), summary).with(refusal.answer(means));
         if let Some(certificate) = refusal.certificate() {
             let sid = certificate.sid.as_deref().unwrap_or("absent");
             found = found
