@@ -85,7 +85,8 @@ impl Grouper {
                     self.hole(path);
                 }
             }
-            Message::Damage(_) => {}
+            // They say nothing that a logon is made of.
+            Message::Ldap(_) | Message::Cldap(_) | Message::Damage(_) => {}
         }
     }
 
