@@ -239,7 +239,7 @@ pub struct SearchRequest {
     /// read is `(…)`.
     pub filter: Option<String>,
     /// Names of the attributes asked for; none: all.
-    pub attributes: Vec<WireText>,
+    pub attributes: Names,
 }
 
 /// An object found.
@@ -248,7 +248,7 @@ pub struct Entry {
     /// Its name.
     pub dn: Option<WireText>,
     /// Names of its attributes, in order. Their values are not kept.
-    pub attributes: Vec<WireText>,
+    pub attributes: Names,
     /// What a domain controller says about itself, where it was asked for.
     pub netlogon: Option<Box<Netlogon>>,
 }
@@ -259,7 +259,61 @@ pub struct Change {
     /// Its name.
     pub dn: Option<WireText>,
     /// Names of the attributes concerned, in order, as often as they are named.
-    pub attributes: Vec<WireText>,
+    pub attributes: Names,
+}
+
+/// Names of attributes, in order, as often as they are named.
+///
+/// In one allocation: objects have dozens of them, and most are read by nobody.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Each after its length.
+    packed: Vec<u8>,
+    count: usize,
+}
+
+impl Names {
+    /// Adds one, or the beginning of one that is longer than 65,535 bytes.
+    pub fn push(&mut self, name: &[u8]) {
+        let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
+        self.packed.extend_from_slice(&length.to_be_bytes());
+        self.packed.extend_from_slice(name.get(..usize::from(length)).unwrap_or_default());
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The bytes of each.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.packed.as_slice();
+        std::iter::from_fn(move || {
+            let (length, after) = rest.split_first_chunk()?;
+            let (name, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            rest = after;
+            Some(name)
+        })
+    }
+
+    /// Whether one of them is `name`, without regard to case and options (`;binary`).
+    pub fn contains(&self, name: &str) -> bool {
+        let base = |described: &[u8]| described.split(|&byte| byte == b';').next().map(<[u8]>::to_ascii_lowercase);
+        let wanted = base(name.as_bytes());
+        self.iter().any(|described| base(described) == wanted)
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(WireText::new)).finish()
+    }
 }
 
 /// A SASL buffer: the length, and the mechanism's token.

@@ -5,7 +5,7 @@
 
 use serde::ser::{Serialize, Serializer};
 
-use super::{Authentication, Message, Netlogon, Operation, Outcome, Protection};
+use super::{Authentication, Message, Names, Netlogon, Operation, Outcome, Protection};
 use crate::WireText;
 
 impl Serialize for Message {
@@ -39,11 +39,11 @@ struct Fields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attributes: Option<&'a [WireText]>,
+    attributes: Option<&'a Names>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dn: Option<&'a WireText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    modified: Option<&'a [WireText]>,
+    modified: Option<&'a Names>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oid: Option<&'a WireText>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +120,13 @@ impl<'a> Fields<'a> {
         self.result_name = code.and_then(super::ResultCode::name);
         self.diagnostic = outcome.and_then(|outcome| outcome.diagnostic.as_ref());
         self
+    }
+}
+
+/// A list of text.
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(String::from_utf8_lossy))
     }
 }
 

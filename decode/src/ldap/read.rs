@@ -5,7 +5,7 @@
 //! ```
 
 use super::{
-    Authentication, BindRequest, Carriage, Change, Entry, Message, Netlogon, Operation, Outcome, ResultCode,
+    Authentication, BindRequest, Carriage, Change, Entry, Message, Names, Netlogon, Operation, Outcome, ResultCode,
     SearchRequest, filter,
 };
 use crate::{
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
             0x67 => Operation::ModifyResponse(kept(&mut ending, |outcome| self.outcome(outcome))),
             0x68 => Operation::AddRequest(kept(&mut ending, |change| self.add(change))),
             0x69 => Operation::AddResponse(kept(&mut ending, |outcome| self.outcome(outcome))),
-            0x4a => Operation::DelRequest(Change { dn: Some(self.text(element)), attributes: Vec::new() }),
+            0x4a => Operation::DelRequest(Change { dn: Some(self.text(element)), ..Change::default() }),
             0x6b => Operation::DelResponse(kept(&mut ending, |outcome| self.outcome(outcome))),
             0x6c => Operation::ModifyDnRequest(kept(&mut ending, |change: &mut Change| self.dn(&mut change.dn))),
             0x6d => Operation::ModifyDnResponse(kept(&mut ending, |outcome| self.outcome(outcome))),
@@ -233,19 +233,22 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    fn keep(&mut self, names: &mut Vec<WireText>, name: &Element<'_>) {
+    fn keep(&mut self, names: &mut Names, name: &Element<'_>) {
         if names.len() < MAX_ATTRIBUTES {
-            let name = self.text(name);
-            names.push(name);
+            names.push(self.bounded(name));
         } else {
             self.cut = true;
         }
     }
 
     fn text(&mut self, element: &Element<'_>) -> WireText {
+        WireText::new(self.bounded(element))
+    }
+
+    fn bounded<'e>(&mut self, element: &Element<'e>) -> &'e [u8] {
         let kept = element.contents.get(..MAX_TEXT).unwrap_or(element.contents);
         self.cut |= kept.len() < element.contents.len();
-        WireText::new(kept)
+        kept
     }
 }
 
