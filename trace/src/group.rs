@@ -65,8 +65,12 @@ impl Grouper {
 
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
-        let event = Arc::new(event);
         self.facts.visibility.note(&event);
+        // They say nothing that a logon is made of, and there are many: none is kept.
+        if matches!(event.message, Message::Ldap(_) | Message::Cldap(_)) {
+            return;
+        }
+        let event = Arc::new(event);
         match &event.message {
             Message::Kerberos(message) => {
                 if let Some(path) = event.path {
@@ -85,7 +89,6 @@ impl Grouper {
                     self.hole(path);
                 }
             }
-            // They say nothing that a logon is made of.
             Message::Ldap(_) | Message::Cldap(_) | Message::Damage(_) => {}
         }
     }

@@ -17,7 +17,7 @@ pub enum Operation {
     /// §4.5.1
     SearchRequest(Box<SearchRequest>),
     /// An object found. §4.5.2
-    SearchResultEntry(Box<Entry>),
+    SearchResultEntry(Entry),
     /// The end of what was found. §4.5.2
     SearchResultDone(Outcome),
     /// Elsewhere there may be more. §4.5.2
@@ -276,6 +276,10 @@ impl Names {
     /// Adds one, or the beginning of one that is longer than 65,535 bytes.
     pub fn push(&mut self, name: &[u8]) {
         let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
+        if self.packed.capacity() == 0 {
+            // Room for some, so that the usual object takes one allocation.
+            self.packed.reserve(128);
+        }
         self.packed.extend_from_slice(&length.to_be_bytes());
         self.packed.extend_from_slice(name.get(..usize::from(length)).unwrap_or_default());
         self.count = self.count.saturating_add(1);

@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
             0x61 => Operation::BindResponse(kept(&mut ending, |outcome| self.outcome(outcome))),
             0x42 => Operation::UnbindRequest,
             0x63 => Operation::SearchRequest(Box::new(kept(&mut ending, |search| self.search(search)))),
-            0x64 => Operation::SearchResultEntry(Box::new(kept(&mut ending, |entry| self.entry(entry)))),
+            0x64 => Operation::SearchResultEntry(kept(&mut ending, |entry| self.entry(entry))),
             0x65 => Operation::SearchResultDone(kept(&mut ending, |outcome| self.outcome(outcome))),
             0x73 => Operation::SearchResultReference,
             0x66 => Operation::ModifyRequest(kept(&mut ending, |change| self.modify(change))),
