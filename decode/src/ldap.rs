@@ -21,7 +21,8 @@ mod stream;
 pub use filter::{MAX_FILTER, MAX_FILTER_DEPTH, MAX_FILTER_TEXT};
 pub use netlogon::{Guid, Netlogon};
 pub use operation::{
-    Authentication, BindRequest, Change, Entry, Names, Operation, Outcome, Protection, ResultCode, SaslBuffer, SearchRequest,
+    Authentication, BindRequest, Change, Entry, Names, Operation, Outcome, Protection, ResultCode, SaslBuffer,
+    SearchRequest,
 };
 pub use read::{MAX_ATTRIBUTES, MAX_TEXT, decode, decode_all};
 pub use stream::LdapStream;

@@ -207,16 +207,14 @@ mod tests {
     fn filters_are_written_as_rfc_4515_says() {
         let host = equal("Host", b"a*(b)\\");
         let version = equal("NtVer", &[0x16, 0, 0, 0x20]);
-        let both = Filter::And(vec![host, version].into());
-        assert_eq!(shown(&both), "(&(Host=a\\2a\\28b\\29\\5c)(NtVer=\\16\\00\\00\\20))");
+        assert_eq!(shown(&host), "(Host=a\\2a\\28b\\29\\5c)");
+        assert_eq!(shown(&version), "(NtVer=\\16\\00\\00\\20)");
+        // In the order of the wire.
+        assert_eq!(text(&[0xa1, 6, 0x87, 1, b'b', 0x87, 1, b'a']), "(|(b=*)(a=*))");
         assert_eq!(shown(&Filter::Not(Box::new(Filter::Present("cn".into())))), "(!(cn=*))");
         let parts = [b"a".as_slice(), b"b", b"c"].map(|part| rasn::types::OctetString::from(part.to_vec()));
         let [first, middle, last] = parts;
-        let parts = vec![
-            SubstringChoice::Initial(first),
-            SubstringChoice::Any(middle),
-            SubstringChoice::Final(last),
-        ];
+        let parts = vec![SubstringChoice::Initial(first), SubstringChoice::Any(middle), SubstringChoice::Final(last)];
         assert_eq!(shown(&Filter::Substrings(SubstringFilter::new("cn".into(), parts))), "(cn=a*b*c)");
         let middle = vec![SubstringChoice::Any(b"b".to_vec().into())];
         assert_eq!(shown(&Filter::Substrings(SubstringFilter::new("cn".into(), middle))), "(cn=*b*)");

@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn names_follow_pointers_backwards_only() {
         // forest at 24, domain → 24, host "dc" + pointer, NetBIOS names, a user with a dot, sites.
-        let names = b"\x04corp\x07example\0\xc0\x18\x02dc\xc0\x18\x04CORP\0\x02DC\0\x03a.b\0\x01S\0\xc0\x3e";
+        let names = b"\x04corp\x07example\0\xc0\x18\x02dc\xc0\x18\x04CORP\0\x02DC\0\x03a.b\0\x01S\0\xc0\x3c";
         let answer = Netlogon::read(&extended(names)).unwrap();
         assert_eq!((answer.opcode, answer.flags, answer.nt_version), (23, Some(0x3_f3fd), Some(5)));
         assert_eq!(answer.domain_guid.unwrap().to_string(), "03020100-0504-0706-0809-0a0b0c0d0e0f");

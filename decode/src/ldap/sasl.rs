@@ -19,7 +19,8 @@ pub(super) fn is_known_token(token: &[u8]) -> Option<bool> {
     if shapes || old_wrap(token).is_some() {
         return Some(true);
     }
-    let more = SHAPES.into_iter().any(|shape| shape.starts_with(token)) || (token.first() == Some(&0x60) && token.len() < 17);
+    let more =
+        SHAPES.into_iter().any(|shape| shape.starts_with(token)) || (token.first() == Some(&0x60) && token.len() < 17);
     (!more).then_some(false)
 }
 
@@ -43,7 +44,8 @@ pub(super) fn clear(token: &[u8]) -> Option<Cow<'_, [u8]>> {
 /// checksum of EC bytes, both rotated to the right by RRC (§4.2.5).
 fn rfc4121(token: &[u8]) -> Option<Cow<'_, [u8]>> {
     const SEALED: u8 = 0x02;
-    let (&[_, _, flags, 0xff, ec1, ec0, rrc1, rrc0, _, _, _, _, _, _, _, _], rotated) = token.split_first_chunk()? else {
+    let (&[_, _, flags, 0xff, ec1, ec0, rrc1, rrc0, _, _, _, _, _, _, _, _], rotated) = token.split_first_chunk()?
+    else {
         return None;
     };
     if flags & SEALED != 0 {
@@ -111,7 +113,8 @@ mod tests {
 
     #[test]
     fn older_tokens_say_whether_they_are_sealed() {
-        let mut token = vec![0x60, 52, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 1, 2, 2, 2, 1, 0x11, 0, 0xff, 0xff, 0xff, 0xff];
+        let mut token =
+            vec![0x60, 52, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 1, 2, 2, 2, 1, 0x11, 0, 0xff, 0xff, 0xff, 0xff];
         token.extend([7; 24]);
         token.extend(UNBIND);
         token.push(1);
