@@ -113,7 +113,7 @@ impl<'a> Fields<'a> {
         // Of the credentials nothing but their tag is needed, so they may be cut.
         let choice = self.reader.lax_element()?;
         bind.authentication = Some(match choice.tag.0 {
-            0x80 => Authentication::Simple { password: !choice.contents.is_empty() || choice.missing > 0 },
+            0x80 | 0xa0 => Authentication::Simple { password: !choice.contents.is_empty() || choice.missing > 0 },
             0xa3 => {
                 let mechanism = choice.reader().expect(Tag::OCTET_STRING)?;
                 Authentication::Sasl(self.text(&mechanism))
