@@ -4,7 +4,8 @@
 //! a whole one says ([`Decoder::message`]). It never sees sequence numbers, holes or packets: [`crate::stream`] hands it
 //! whole messages and remembers where they were. Which decoder a connection gets is decided by its server port alone.
 //! Nothing is probed for: on other ports that would cost a look at every first segment, and neither Kerberos nor DNS
-//! nor LDAP is offered there by a domain controller. A protocol that is carried by others (TLS, SPNEGO) adds its own way in.
+//! nor LDAP is offered there by a domain controller. A protocol that is carried by others (TLS, SPNEGO) adds its own way
+//! in.
 
 use crate::{
     Gap, GapKind, Message, Protocol, dns, kerberos,
@@ -19,7 +20,8 @@ pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
 
 /// Bytes within which a decoder must recognise the beginning of a message.
 ///
-/// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14, LDAP 28 (three lengths of nine, a number).
+/// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14, LDAP 38 (three tags, three lengths of nine
+/// octets, a number of eight).
 pub const MAX_HEADER: usize = 64;
 
 /// Port of Kerberos, UDP and TCP.
