@@ -4,9 +4,14 @@
 //! a whole one says ([`Decoder::message`]). It never sees sequence numbers, holes or packets: [`crate::stream`] hands it
 //! whole messages and remembers where they were. Which decoder a connection gets is decided by its server port alone.
 //! Nothing is probed for: on other ports that would cost a look at every first segment, and neither Kerberos nor DNS
-//! is offered there by a domain controller. A protocol that is carried by others (TLS, SPNEGO) adds its own way in.
+//! nor LDAP is offered there by a domain controller. A protocol that is carried by others (TLS, SPNEGO) adds its own way
+//! in.
 
-use crate::{Gap, GapKind, Message, Protocol, dns, kerberos, wire::Datagram};
+use crate::{
+    Gap, GapKind, Message, Protocol, dns, kerberos,
+    ldap::{self, LdapStream},
+    wire::Datagram,
+};
 
 /// The larger of two messages is refused; reaching the limit is told as a gap, and the stream goes on behind it.
 ///
@@ -15,7 +20,8 @@ pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
 
 /// Bytes within which a decoder must recognise the beginning of a message.
 ///
-/// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14.
+/// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14, LDAP 38 (three tags, three lengths of nine
+/// octets, a number of eight).
 pub const MAX_HEADER: usize = 64;
 
 /// Port of Kerberos, UDP and TCP.
@@ -23,6 +29,12 @@ pub const KERBEROS_PORT: u16 = 88;
 
 /// Port of DNS, UDP and TCP.
 pub const DNS_PORT: u16 = 53;
+
+/// Port of LDAP over TCP, and over UDP.
+pub const LDAP_PORT: u16 = 389;
+
+/// Port of the global catalogue: LDAP over TCP.
+pub const GLOBAL_CATALOGUE_PORT: u16 = 3268;
 
 /// Who of the two sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,32 +146,40 @@ impl Decoders {
         match server_port {
             KERBEROS_PORT => Some(Box::new(KerberosStream { decode: self.kerberos })),
             DNS_PORT => Some(Box::new(DnsStream { decode: self.dns })),
+            LDAP_PORT | GLOBAL_CATALOGUE_PORT => Some(Box::new(LdapStream::default())),
             _ => None,
         }
     }
 
-    /// What a UDP datagram says. `None`: none of its ports is one that we decode.
+    /// Appends what a UDP datagram says: nothing where none of its ports is one that we decode.
     ///
     /// Where both ports are, the destination decides. A datagram that the snap length cut is not decoded in part, because
     /// its later fields would look absent when they were only not captured.
-    pub fn datagram(&self, datagram: &Datagram<'_>) -> Option<Message> {
-        let (protocol, decode) =
+    pub fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Message>) {
+        let protocol =
             [datagram.path.destination.port, datagram.path.source.port].into_iter().find_map(|port| match port {
-                KERBEROS_PORT => Some((Protocol::Kerberos, self.kerberos)),
-                DNS_PORT => Some((Protocol::Dns, self.dns)),
+                KERBEROS_PORT => Some(Protocol::Kerberos),
+                DNS_PORT => Some(Protocol::Dns),
+                LDAP_PORT => Some(Protocol::Cldap),
                 _ => None,
-            })?;
+            });
+        let Some(protocol) = protocol else { return };
         let bytes = datagram.payload.as_ref();
         if datagram.cut == 0 {
-            return Some(decoded(protocol, bytes, decode));
+            return match protocol {
+                Protocol::Kerberos => out.push(decoded(protocol, bytes, self.kerberos)),
+                Protocol::Cldap => cldap(bytes, out),
+                _ => out.push(decoded(protocol, bytes, self.dns)),
+            };
         }
         let name = match protocol {
             Protocol::Kerberos => bytes.first().and_then(|&tag| kerberos_name(tag)).unwrap_or("a Kerberos message"),
+            Protocol::Cldap => "a CLDAP message",
             _ => "a DNS message",
         };
         let total = length(bytes).saturating_add(u64::from(datagram.cut));
         let detail = format!("{name} cut by the snap length: {} of {total} bytes", bytes.len());
-        Some(Message::Gap(Box::new(Gap { kind: GapKind::CutShort, protocol, bytes: total, detail })))
+        out.push(Message::Gap(Box::new(Gap { kind: GapKind::CutShort, protocol, bytes: total, detail })));
     }
 }
 
@@ -168,6 +188,16 @@ fn decoded(protocol: Protocol, bytes: &[u8], decode: Decode) -> Message {
     decode(bytes).unwrap_or_else(|detail| {
         Message::Gap(Box::new(Gap { kind: GapKind::Undecodable, protocol, bytes: length(bytes), detail }))
     })
+}
+
+/// A CLDAP datagram: an object found and the end of the search come together. MS-ADTS 3.1.1.3.1.7.
+fn cldap(bytes: &[u8], out: &mut Vec<Message>) {
+    let (messages, error) = ldap::decode_all(bytes);
+    out.extend(messages.into_iter().map(|message| Message::Cldap(Box::new(message))));
+    if let Some(error) = error {
+        let (kind, protocol, detail) = (GapKind::Undecodable, Protocol::Cldap, error.to_string());
+        out.push(Message::Gap(Box::new(Gap { kind, protocol, bytes: length(bytes), detail })));
+    }
 }
 
 /// Kerberos over TCP, RFC 4120 §7.2.2: each message after its length, four octets, the most significant bit 0.
@@ -390,10 +420,13 @@ mod tests {
             payload: Cow::Borrowed(&[0x6a, 0x82]),
             cut: 1000,
         };
-        let Some(Message::Gap(gap)) = Decoders::default().datagram(&datagram) else { panic!("no gap") };
+        let mut messages = Vec::new();
+        Decoders::default().datagram(&datagram, &mut messages);
+        let Some(Message::Gap(gap)) = messages.pop() else { panic!("no gap") };
         assert_eq!((gap.kind, gap.bytes), (GapKind::CutShort, 1002));
         assert_eq!(gap.detail, "AS-REQ cut by the snap length: 2 of 1002 bytes");
-        datagram.path.destination = end(389);
-        assert!(Decoders::default().datagram(&datagram).is_none());
+        datagram.path.destination = end(123);
+        Decoders::default().datagram(&datagram, &mut messages);
+        assert!(messages.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use capture::Damage;
 use serde::Serialize;
 
-use crate::{Path, dns, kerberos};
+use crate::{Path, dns, kerberos, ldap};
 
 /// A decoded message, or a gap in its place.
 #[derive(Clone, Debug)]
@@ -12,6 +12,10 @@ pub enum Message {
     Kerberos(Box<kerberos::Message>),
     /// RFC 1035, RFC 2782.
     Dns(Box<dns::Message>),
+    /// RFC 4511 over TCP.
+    Ldap(Box<ldap::Message>),
+    /// RFC 4511 over UDP, MS-ADTS 3.1.1.3.1.7.
+    Cldap(Box<ldap::Message>),
     /// What became of a TCP connection to a port that matters. One a connection.
     Connection(Box<Connection>),
     /// ICMP or ICMPv6 destination unreachable.
@@ -30,6 +34,10 @@ pub enum Protocol {
     Kerberos,
     /// DNS.
     Dns,
+    /// LDAP over TCP.
+    Ldap,
+    /// LDAP over UDP.
+    Cldap,
     /// TCP itself: connections and their streams.
     Tcp,
     /// UDP and IP fragments.
@@ -48,6 +56,8 @@ impl Protocol {
         match self {
             Self::Kerberos => "kerberos",
             Self::Dns => "dns",
+            Self::Ldap => "ldap",
+            Self::Cldap => "cldap",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Ip => "ip",
@@ -63,6 +73,8 @@ impl Message {
         match self {
             Self::Kerberos(_) => Protocol::Kerberos,
             Self::Dns(_) => Protocol::Dns,
+            Self::Ldap(_) => Protocol::Ldap,
+            Self::Cldap(_) => Protocol::Cldap,
             Self::Connection(_) => Protocol::Tcp,
             Self::Unreachable(_) => Protocol::Icmp,
             Self::Gap(gap) => gap.protocol,

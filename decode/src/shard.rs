@@ -264,10 +264,10 @@ impl Shard {
     }
 
     fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Event>) {
-        if let Some(message) = self.config.decoders.datagram(datagram) {
-            let seen = Seen { last: datagram.packet, first: datagram.first, at: datagram.at };
-            out.push(Event { seen, path: Some(datagram.path), message });
-        }
+        let mut messages = Vec::new();
+        self.config.decoders.datagram(datagram, &mut messages);
+        let seen = Seen { last: datagram.packet, first: datagram.first, at: datagram.at };
+        out.extend(messages.into_iter().map(|message| Event { seen, path: Some(datagram.path), message }));
     }
 
     fn unreachable(&mut self, mark: Mark, path: Path, unreachable: Unreachable, out: &mut Vec<Event>) {

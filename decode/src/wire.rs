@@ -14,7 +14,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use capture::{CaptureTime, LinkType, Packet, PacketId};
 
-use crate::{Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Unreachable};
+use crate::{Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable};
 
 /// Packets to units, for one thread.
 ///
@@ -244,6 +244,8 @@ fn decoded_as(path: &Path) -> Option<Protocol> {
     match (path.source.port, path.destination.port) {
         (PORT_KERBEROS, _) | (_, PORT_KERBEROS) => Some(Protocol::Kerberos),
         (PORT_DNS, _) | (_, PORT_DNS) => Some(Protocol::Dns),
+        (PORT_LDAP, _) | (_, PORT_LDAP) if path.transport == Transport::Udp => Some(Protocol::Cldap),
+        (PORT_LDAP | PORT_GLOBAL_CATALOGUE, _) | (_, PORT_LDAP | PORT_GLOBAL_CATALOGUE) => Some(Protocol::Ldap),
         _ => None,
     }
 }
@@ -253,4 +255,6 @@ fn gap(seen: Seen, path: Option<Path>, kind: GapKind, protocol: Protocol, bytes:
 }
 
 const PORT_DNS: u16 = 53;
+const PORT_GLOBAL_CATALOGUE: u16 = 3268;
 const PORT_KERBEROS: u16 = 88;
+const PORT_LDAP: u16 = 389;

@@ -437,7 +437,7 @@ fn dns_over_tcp_is_framed_by_two_octets() {
 #[test]
 fn other_ports_are_not_put_together() {
     let mut net = Net::new();
-    net.server_port = 389;
+    net.server_port = 464;
     net.open();
     net.data(CLIENT, 10, &vec![1; 100_000], 1000);
     assert_eq!(net.shard.buffered(), 0);
@@ -448,7 +448,7 @@ fn other_ports_are_not_put_together() {
 fn datagrams_to_the_ports_that_are_decoded() {
     let mut net = Net::new();
     net.datagram(88, &[0x6a, 1, 2], 0);
-    net.datagram(389, &[0x30, 1, 2], 0);
+    net.datagram(464, &[0x30, 1, 2], 0);
     net.datagram(53, &[1; 12], 400);
     assert_eq!(
         net.lines(),

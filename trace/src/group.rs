@@ -74,8 +74,12 @@ impl Grouper {
 
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
-        let event = Arc::new(event);
         self.facts.visibility.note(&event);
+        // They say nothing that a logon is made of, and there are many: none is kept.
+        if matches!(event.message, Message::Ldap(_) | Message::Cldap(_)) {
+            return;
+        }
+        let event = Arc::new(event);
         if let Some(early) = self.early.take() {
             if asks_before(&event, &early) {
                 self.take_in(&event);
@@ -132,7 +136,7 @@ impl Grouper {
                     self.hole(path);
                 }
             }
-            Message::Damage(_) => {}
+            Message::Ldap(_) | Message::Cldap(_) | Message::Damage(_) => {}
         }
     }
 

@@ -60,6 +60,10 @@ impl Visibility {
                     self.damages.push(damage.as_ref().clone());
                 }
             }
+            // A sealed buffer says that there was something, and nothing of what.
+            Message::Ldap(message) if message.is_sealed() => {
+                *self.gaps.entry((Protocol::Ldap, GapKind::Encrypted)).or_default() += 1;
+            }
             message => *self.messages.entry(message.protocol()).or_default() += 1,
         }
         if let (Message::Connection(connection), Some(path)) = (&event.message, event.path)
@@ -76,9 +80,12 @@ impl Visibility {
         self.conversations > 0 && self.one_sided * 100 >= self.conversations * Self::ONE_SIDED_PERCENT
     }
 
-    /// Whether packets are missing from the capture, anywhere.
+    /// Whether packets are missing from the capture where a sign-in could have been. A connection to the directory that the
+    /// capture joins in its middle is no loss.
     pub fn is_lossy(&self) -> bool {
-        self.has_drops() || self.gaps.keys().any(|(_, kind)| *kind == GapKind::Missing)
+        let elsewhere = |protocol: Protocol| matches!(protocol, Protocol::Ldap | Protocol::Cldap);
+        let missing = |(protocol, kind): &(Protocol, GapKind)| *kind == GapKind::Missing && !elsewhere(*protocol);
+        self.has_drops() || self.gaps.keys().any(missing)
     }
 
     /// Whether packets that nothing else tells of may be missing: dropped by the recorder, or skipped with damage.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use decode::{Closing, Connection, Event, Message, Path, Refusal, Unreachable, WireText, text::is_harmful};
+use decode::{Closing, Connection, Event, GapKind, Message, Path, Refusal, Unreachable, WireText, text::is_harmful};
 use diagnose::Report;
 use serde::{Serialize, ser::SerializeMap as _};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
@@ -89,7 +89,7 @@ pub(crate) struct Line<'e> {
     #[serde(flatten)]
     place: Option<Place>,
     protocol: &'static str,
-    carried_by: [&'static str; 0],
+    carried_by: &'static [&'static str],
     message: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     gap: Option<&'static str>,
@@ -130,6 +130,9 @@ impl<'e> Line<'e> {
             Message::Kerberos(message) => (message.name(), None),
             Message::Dns(message) if message.response => ("response", None),
             Message::Dns(_) => ("query", None),
+            Message::Ldap(message) | Message::Cldap(message) => {
+                (message.name(), message.is_sealed().then(|| GapKind::Encrypted.name()))
+            }
             Message::Connection(_) => ("connection", None),
             Message::Unreachable(_) => ("unreachable", None),
             Message::Gap(gap) => ("gap", Some(gap.kind.name())),
@@ -143,7 +146,10 @@ impl<'e> Line<'e> {
             file,
             place: event.path.as_ref().map(Place::new),
             protocol: event.message.protocol().name(),
-            carried_by: [],
+            carried_by: match &event.message {
+                Message::Ldap(message) => message.carried_by(),
+                _ => &[],
+            },
             message,
             gap,
             fields: Fields(&event.message),
@@ -159,6 +165,7 @@ impl Serialize for Fields<'_> {
         match self.0 {
             Message::Kerberos(message) => message.serialize(serializer),
             Message::Dns(message) => message.serialize(serializer),
+            Message::Ldap(message) | Message::Cldap(message) => message.serialize(serializer),
             Message::Connection(connection) => ConnectionFields::new(connection).serialize(serializer),
             Message::Unreachable(unreachable) => UnreachableFields::new(unreachable).serialize(serializer),
             Message::Gap(gap) => {

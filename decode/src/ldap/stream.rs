@@ -1,0 +1,210 @@
+//! LDAP over TCP: messages one after another, SASL buffers behind a bind, TLS behind StartTLS.
+//!
+//! Which of the three comes next is told by its first octet: a message begins with 0x30, the length of a SASL buffer
+//! with 0 (none is larger than our limit), a TLS record with its type. So a stream that was joined in its middle, and
+//! one whose bind brought no security layer, need no other care. Only a SASL buffer of an unknown mechanism needs to
+//! have had its bind seen.
+
+use super::{
+    Authentication, Carriage, MAX_LDAP_MESSAGE, Message, Operation, Protection, SaslBuffer,
+    read::{self, Header},
+    sasl,
+};
+use crate::{
+    Gap, GapKind, Message as Event, Protocol,
+    decoder::{Begins, Decoder, Framing, Side, length},
+};
+
+/// Decodes a connection to the LDAP port, or to that of the global catalogue.
+#[derive(Debug, Default)]
+pub struct LdapStream {
+    /// A bind was tried that can bring a security layer.
+    layered: bool,
+    /// It was told that TLS hides the rest.
+    hidden: bool,
+}
+
+/// What begins at some place of a stream.
+enum Start {
+    /// Too little to tell.
+    Unknown,
+    /// So many bytes, framing included.
+    Unit(Kind, u64),
+    /// None of what we know.
+    Nothing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Message,
+    Buffer,
+    Record,
+}
+
+impl LdapStream {
+    fn start(&self, bytes: &[u8]) -> Start {
+        match bytes.first() {
+            None => Start::Unknown,
+            Some(0x30) => match read::lengths(bytes, 0x30) {
+                Ok(Some((total, inside))) => match (inside.first(), total.whole()) {
+                    (None, _) => Start::Unknown,
+                    (Some(0x02), Some(whole)) => Start::Unit(Kind::Message, whole),
+                    _ => Start::Nothing,
+                },
+                Ok(None) => Start::Unknown,
+                Err(_) => Start::Nothing,
+            },
+            Some(0x00) => {
+                let Some((stated, token)) = bytes.split_first_chunk() else { return Start::Unknown };
+                let stated = u32::from_be_bytes(*stated);
+                let known = if self.layered && stated > 0 { Some(true) } else { sasl::is_known_token(token) };
+                match known {
+                    _ if stated == 0 => Start::Nothing,
+                    Some(true) => Start::Unit(Kind::Buffer, u64::from(stated).saturating_add(4)),
+                    Some(false) => Start::Nothing,
+                    None => Start::Unknown,
+                }
+            }
+            Some(_) => record(bytes),
+        }
+    }
+
+    fn decode(&mut self, bytes: &[u8], out: &mut Vec<Event>) {
+        match read::decode(bytes) {
+            Ok(message) => {
+                if let Operation::BindRequest(bind) = &message.operation {
+                    self.layered |= !matches!(bind.authentication, None | Some(Authentication::Simple { .. }));
+                }
+                out.push(Event::Ldap(Box::new(message)));
+            }
+            Err(error) => out.push(gap(GapKind::Undecodable, length(bytes), error.to_string())),
+        }
+    }
+
+    /// A SASL buffer, and the messages in it where they can be read.
+    fn buffer(bytes: &[u8], out: &mut Vec<Event>) {
+        let token = bytes.get(4..).unwrap_or_default();
+        let held = sasl::clear(token);
+        let (messages, error) = held.as_deref().map(read::decode_all).unwrap_or_default();
+        // Padding may follow the last message.
+        let stopped = error.filter(|_| messages.is_empty()).map(|error| error.to_string());
+        let protection = if held.is_some() { Protection::Signed } else { Protection::Sealed };
+        let operation = Operation::Sasl(SaslBuffer { length: token.len(), protection });
+        let buffer = Message { message_id: None, operation, carriage: Carriage::Direct, stopped };
+        out.push(Event::Ldap(Box::new(buffer)));
+        for message in messages {
+            out.push(Event::Ldap(Box::new(Message { carriage: Carriage::Sasl, ..message })));
+        }
+    }
+}
+
+impl Decoder for LdapStream {
+    fn protocol(&self) -> Protocol {
+        Protocol::Ldap
+    }
+
+    fn frame(&self, _: Side, bytes: &[u8]) -> Framing {
+        match self.start(bytes) {
+            Start::Unknown => Framing::More,
+            Start::Nothing => Framing::Lost,
+            Start::Unit(_, total) => match usize::try_from(total) {
+                Ok(length) if length <= MAX_LDAP_MESSAGE => Framing::Message { header: 0, length },
+                _ => Framing::TooLong { total },
+            },
+        }
+    }
+
+    /// A message: its lengths agree with one another, its number is one, its operation is one of RFC 4511. A SASL
+    /// buffer: its token begins like one of Windows' mechanisms. A TLS record: its header.
+    fn begins(&self, _: Side, bytes: &[u8]) -> Begins {
+        let kind = match self.start(bytes) {
+            Start::Unknown => return Begins::Unknown,
+            Start::Unit(kind, total) if total <= MAX_LDAP_MESSAGE as u64 => kind,
+            Start::Unit(..) | Start::Nothing => return Begins::No,
+        };
+        match kind {
+            Kind::Record => Begins::Yes,
+            Kind::Buffer => match sasl::is_known_token(bytes.get(4..).unwrap_or_default()) {
+                Some(true) => Begins::Yes,
+                Some(false) => Begins::No,
+                None => Begins::Unknown,
+            },
+            Kind::Message => match read::header(bytes) {
+                Ok(Some(Header { operation, rest })) if rest != 1 && operation_name(operation).is_some() => Begins::Yes,
+                Ok(None) => Begins::Unknown,
+                Ok(Some(_)) | Err(_) => Begins::No,
+            },
+        }
+    }
+
+    fn name(&self, _: Side, bytes: &[u8]) -> &'static str {
+        match bytes.first() {
+            Some(0x30) => match read::header(bytes) {
+                Ok(Some(header)) => operation_name(header.operation).unwrap_or("an LDAP message"),
+                _ => "an LDAP message",
+            },
+            Some(0x00) => "a SASL buffer",
+            _ => "a TLS record",
+        }
+    }
+
+    fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Event>) {
+        match bytes.first() {
+            Some(0x30) => self.decode(bytes, out),
+            Some(0x00) => Self::buffer(bytes, out),
+            _ if self.hidden => {}
+            _ => {
+                self.hidden = true;
+                out.push(gap(GapKind::Encrypted, length(bytes), "TLS from here on".to_owned()));
+            }
+        }
+    }
+}
+
+/// A TLS record: its type, its version, its length. RFC 8446 §5.1.
+fn record(bytes: &[u8]) -> Start {
+    const LONGEST: u16 = 16_384 + 2_048;
+    let &[kind @ 20..=23, ref rest @ ..] = bytes else { return Start::Nothing };
+    match rest {
+        [] | [3] | [3, 0..=4] | [3, 0..=4, _] => Start::Unknown,
+        &[3, 0..=4, high, low, ..] => match u16::from_be_bytes([high, low]) {
+            length @ 1..=LONGEST if kind == 23 || length <= 16_384 => {
+                Start::Unit(Kind::Record, u64::from(length).saturating_add(5))
+            }
+            _ => Start::Nothing,
+        },
+        _ => Start::Nothing,
+    }
+}
+
+fn gap(kind: GapKind, bytes: u64, detail: String) -> Event {
+    Event::Gap(Box::new(Gap { kind, protocol: Protocol::Ldap, bytes, detail }))
+}
+
+/// The operation with this identifier octet, RFC 4511 §4.1.1.
+fn operation_name(tag: u8) -> Option<&'static str> {
+    Some(match tag {
+        0x60 => "bindRequest",
+        0x61 => "bindResponse",
+        0x42 => "unbindRequest",
+        0x63 => "searchRequest",
+        0x64 => "searchResEntry",
+        0x65 => "searchResDone",
+        0x66 => "modifyRequest",
+        0x67 => "modifyResponse",
+        0x68 => "addRequest",
+        0x69 => "addResponse",
+        0x4a => "delRequest",
+        0x6b => "delResponse",
+        0x6c => "modDNRequest",
+        0x6d => "modDNResponse",
+        0x6e => "compareRequest",
+        0x6f => "compareResponse",
+        0x50 => "abandonRequest",
+        0x73 => "searchResRef",
+        0x77 => "extendedReq",
+        0x78 => "extendedResp",
+        0x79 => "intermediateResponse",
+        _ => return None,
+    })
+}
