@@ -7,6 +7,13 @@ mod output;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+// Messages are allocated by the shards' threads and freed by another: glibc's allocator spends a fifth of a run on that,
+// this one half as much.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     exit::end(commands::run(&args::parse()))
 }
