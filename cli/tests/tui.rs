@@ -136,6 +136,7 @@ struct Terminal {
 
 impl Terminal {
     /// `None`, aloud, where there is no tmux.
+    #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
     fn start(name: &str, columns: u16, rows: u16) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
             println!("skipped: there is no tmux here");
