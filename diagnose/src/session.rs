@@ -45,8 +45,8 @@ impl Session {
     }
 
     /// Reads the source to its end like [`Session::run`], and hands out a report now and then: after the first batch,
-    /// and whenever a sixteenth more has been read since the last, so that the reports of a long run cost no more than a
-    /// fixed share of it.
+    /// and whenever a quarter more has been read since the last, so that all the reports of a long run together cost no more
+    /// than five times the last one.
     ///
     /// # Errors
     /// When the source fails. The report of what was read until then can still be had.
@@ -65,7 +65,7 @@ impl Session {
             progress(position);
             batches += 1;
             if batches >= next {
-                next = batches + (batches / 16).max(1);
+                next = batches + (batches / 4).max(1);
                 tracer.account(Losses::default());
                 publish(Report::new(inputs, tracer.logons(), tracer.facts()));
             }

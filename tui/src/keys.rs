@@ -170,7 +170,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         name: "tab",
         places: &[Steps, Findings],
         does: "from findings to steps, and the other way",
-        hint: Some("steps, findings"),
+        hint: Some("switch"),
     },
     Binding {
         action: Action::Next,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Rows below which only the pane that keys go to is shown.
-const MIN_BOTH: usize = 14;
+const MIN_BOTH: usize = 11;
 /// Lines of the selected finding's summary.
 const SUMMARY: usize = 3;
 /// Lines of the selected step's summary, and the rows of the pane that make room for it.
