@@ -247,7 +247,15 @@ fn preview(model: &Model, page: &mut Page<'_>) {
         let style = theme.severity(finding.severity);
         lines.extend(fold(&heading, columns).into_iter().map(|line| Line::from(styled(format!(" {line}"), style))));
         if let Some(fix) = finding.fix.first() {
-            let first = fold(&format!("To do first: {fix}"), columns);
+            let mut first = fold(&format!("To do first: {fix}"), columns);
+            let room = page.rows().saturating_sub(1 + lines.len()).max(1);
+            // What is left out is one key away, and it shows that something is.
+            if first.len() > room {
+                first.truncate(room);
+                if let Some(last) = first.last_mut() {
+                    *last = cut(&format!("{last} ..."), columns);
+                }
+            }
             lines.extend(first.into_iter().map(|line| Line::from(format!(" {line}"))));
         }
     } else {
