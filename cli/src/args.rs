@@ -14,6 +14,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Read captures and report every sign-in, worst first
     Read(Read),
+    /// Look at captures on interactive screens: sign-ins, their steps, what was found; `?` shows the keys
+    Tui(Tui),
     /// Print every decoded message as one JSON object a line
     Events(Events),
     /// Explain a finding (DCC-01), a Kerberos error (62), a status (0xc00000bb) or a Windows event (event 107)
@@ -43,6 +45,12 @@ pub(crate) struct Read {
     /// Only sign-ins that began at or after this time: 2026-01-31T08:00:00Z, 2026-01-31 08:00 (UTC), or 15m, 2h, 1d before the capture's end
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tui {
+    #[command(flatten)]
+    pub(crate) input: Input,
 }
 
 #[derive(Debug, Args)]

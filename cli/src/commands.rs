@@ -5,6 +5,7 @@ mod explain;
 mod generate;
 mod read;
 mod rules;
+mod tui;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -22,6 +23,7 @@ use crate::{
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     match &arguments.command {
         Command::Read(arguments) => read::run(arguments),
+        Command::Tui(arguments) => tui::run(arguments),
         Command::Events(arguments) => events::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),

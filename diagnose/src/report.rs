@@ -5,12 +5,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use capture::CaptureTime;
-use decode::{Message, Seen, WireText, kerberos, x509::Certificate};
+use decode::{Event, Message, Seen, WireText, kerberos, x509::Certificate};
 use serde::Serialize;
-use trace::{DomainController, Facts, Logon, LogonId, Method, Outcome, Step};
+use trace::{DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Step};
 
 use crate::{Diagnosis, Severity, Subject, diagnose, diagnose::Failures};
 
@@ -100,6 +101,15 @@ pub struct LogonReport {
     pub exchanges_beyond: u32,
     /// Codes of its findings, sorted.
     pub findings: Vec<&'static str>,
+    /// Questions to DNS for a domain controller that belong to it by client and time. For screens only.
+    #[serde(skip)]
+    pub lookups: Vec<StepReport>,
+    /// Capture time of its first packet. For screens only.
+    #[serde(skip)]
+    pub began: CaptureTime,
+    /// Nanoseconds from its first packet to its last. For screens only.
+    #[serde(skip)]
+    pub lasted: i64,
 }
 
 /// A step of a logon.
@@ -116,6 +126,16 @@ pub struct StepReport {
     pub kind: &'static str,
     /// One line for a person.
     pub summary: String,
+    /// Capture time as a number. For screens only.
+    #[serde(skip)]
+    pub at: CaptureTime,
+    /// Who sent it to whom. For screens only.
+    #[serde(skip)]
+    pub between: Option<(IpAddr, IpAddr)>,
+    /// The decoded message behind it. It holds text from the wire: whoever shows it makes that harmless. For screens
+    /// only.
+    #[serde(skip)]
+    pub event: Option<Arc<Event>>,
 }
 
 /// A finding.
@@ -202,6 +222,11 @@ pub struct ChecklistItem {
     pub findings: Vec<&'static str>,
 }
 
+/// Seconds before a logon in which a client looks for the domain controller that it will ask.
+const LOOKED_UP_WITHIN: i64 = 30;
+/// Lookups shown with a logon.
+const MAX_LOOKUPS: usize = 12;
+
 /// Faults of a KDC certificate for which a client may refuse it: with one of them of severity high or critical, an issued
 /// ticket that was never seen in use is no success.
 const CERTIFICATE_FAULTS: [&str; 6] = ["DCC-03", "DCC-05", "DCC-06", "DCC-07", "DCC-10", "DCC-11"];
@@ -210,7 +235,11 @@ impl Report {
     /// Runs the catalogue and writes down the result.
     pub fn new(inputs: &[String], logons: &[Logon], facts: &Facts) -> Self {
         let (diagnoses, failures) = diagnose(logons, facts);
-        let writer = Writer { inputs, facts };
+        let mut lookups: BTreeMap<IpAddr, Vec<&Lookup>> = BTreeMap::new();
+        for lookup in facts.locator.lookups() {
+            lookups.entry(lookup.client).or_default().push(lookup);
+        }
+        let writer = Writer { inputs, facts, lookups };
         let mut codes: BTreeMap<LogonId, BTreeSet<&'static str>> = BTreeMap::new();
         let mut doubted: BTreeSet<LogonId> = BTreeSet::new();
         for diagnosis in &diagnoses {
@@ -266,6 +295,8 @@ fn outcome(logon: &Logon, facts: &Facts, certificate_doubted: bool) -> Outcome {
 struct Writer<'r> {
     inputs: &'r [String],
     facts: &'r Facts,
+    /// Those of each client, in the order in which they were first asked.
+    lookups: BTreeMap<IpAddr, Vec<&'r Lookup>>,
 }
 
 impl Writer<'_> {
@@ -316,7 +347,59 @@ impl Writer<'_> {
             steps: logon.steps().iter().map(|step| self.step(step, logon)).collect(),
             exchanges_beyond: logon.exchanges_beyond,
             findings,
+            lookups: self.lookups(logon),
+            began: logon.began.at,
+            lasted: logon.ended.at.since(logon.began.at),
         }
+    }
+
+    /// The last few questions that a logon's client asked to find a domain controller, shortly before it or during it.
+    fn lookups(&self, logon: &Logon) -> Vec<StepReport> {
+        let lookups = self.lookups.get(&logon.client).map(Vec::as_slice).unwrap_or_default();
+        let first_asked = |lookup: &Lookup| lookup.asked.first().map(|seen| seen.at);
+        let end = lookups.partition_point(|lookup| first_asked(lookup) <= Some(logon.ended.at));
+        let since = logon.began.at.plus_seconds(-LOOKED_UP_WITHIN);
+        let mut near: Vec<&Lookup> = lookups
+            .iter()
+            .take(end)
+            .rev()
+            .take(MAX_LOOKUPS)
+            .take_while(|lookup| first_asked(lookup) >= Some(since))
+            .copied()
+            .collect();
+        near.reverse();
+        near.into_iter().flat_map(|lookup| self.lookup(lookup)).collect()
+    }
+
+    /// A question, and its answer if it has one.
+    fn lookup(&self, lookup: &Lookup) -> Vec<StepReport> {
+        let step = |seen: Seen, kind, summary, between| StepReport {
+            packet: seen.last.number,
+            file: self.file(seen),
+            time: seen.at.to_string(),
+            kind,
+            summary,
+            at: seen.at,
+            between: Some(between),
+            event: None,
+        };
+        let times = match lookup.asked.len() {
+            0 | 1 => String::new(),
+            many => format!(", {many} times"),
+        };
+        let question = lookup.asked.first().map(|seen| {
+            step(*seen, "dns-query", format!("asks for {}{times}", lookup.name), (lookup.client, lookup.server))
+        });
+        let answer = lookup.answer.as_ref().map(|answer| {
+            let summary = match (answer.rcode, answer.services) {
+                (0, 1) => "1 domain controller".to_owned(),
+                (0, count) => format!("{count} domain controllers"),
+                (3, _) => "no such name".to_owned(),
+                (rcode, _) => format!("DNS error {rcode}"),
+            };
+            step(answer.seen, "dns-response", summary, (lookup.server, lookup.client))
+        });
+        question.into_iter().chain(answer).collect()
     }
 
     fn step(&self, step: &Step, logon: &Logon) -> StepReport {
@@ -326,6 +409,9 @@ impl Writer<'_> {
             time: step.seen.at.to_string(),
             kind: step.kind.name(),
             summary: crate::summary::step(step, logon),
+            at: step.seen.at,
+            between: step.event.path.map(|path| (path.source.address, path.destination.address)),
+            event: Some(Arc::clone(&step.event)),
         }
     }
 

@@ -44,6 +44,36 @@ impl Session {
         result
     }
 
+    /// Reads the source to its end like [`Session::run`], and hands out a report now and then: after the first batch,
+    /// and whenever a quarter more has been read since the last, so that all the reports of a long run together cost no more
+    /// than five times the last one.
+    ///
+    /// # Errors
+    /// When the source fails. The report of what was read until then can still be had.
+    pub fn run_watched(
+        &mut self,
+        source: &mut dyn Source,
+        packets_per_batch: usize,
+        mut progress: impl FnMut(Position),
+        mut publish: impl FnMut(Report),
+    ) -> Result<(), ReadError> {
+        self.inputs = source.inputs().to_vec();
+        let Self { tracer, inputs } = self;
+        let (mut batches, mut next) = (0_u64, 1);
+        let (result, losses) = read_all(source, packets_per_batch, |batch, position| {
+            tracer.push(batch);
+            progress(position);
+            batches += 1;
+            if batches >= next {
+                next = batches + (batches / 4).max(1);
+                tracer.account(Losses::default());
+                publish(Report::new(inputs, tracer.logons(), tracer.facts()));
+            }
+        });
+        self.tracer.finish(losses);
+        result
+    }
+
     /// The logons found.
     pub fn logons(&self) -> &[Logon] {
         self.tracer.logons()

@@ -1,0 +1,58 @@
+//! `hellotrace tui`: captures in, screens out.
+
+use std::{
+    io::{IsTerminal as _, stdout},
+    sync::Arc,
+    thread,
+};
+
+use ::tui::{Message, Theme};
+use anyhow::{Context as _, bail};
+use capture::Source;
+use crossbeam_channel::{Sender, unbounded};
+use diagnose::Session;
+
+use super::settings;
+use crate::{
+    args::Tui,
+    exit::{Status, complain},
+};
+
+/// Reads in a thread while the screens show what has been read.
+pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
+    if !stdout().is_terminal() {
+        bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
+    }
+    let settings = settings(&arguments.input)?;
+    let mut source = capture::open(&arguments.input.files)?;
+    let (sender, messages) = unbounded();
+    let packets_per_batch = arguments.input.batch as usize;
+    // Not waited for: whoever quits while it reads has seen enough.
+    thread::Builder::new()
+        .name("read".to_owned())
+        .spawn(move || read(&mut source, Session::new(settings), packets_per_batch, &sender))
+        .context("no thread to read in")?;
+    let left = ::tui::run(messages, Theme::from_environment()).context("the terminal")?;
+    for fault in left.faults {
+        complain(&format!("a fault in this program: {fault}"));
+    }
+    match left.unread {
+        Some(why) => bail!("{why}"),
+        None => Ok(Status::Clean),
+    }
+}
+
+/// Sends what there is to know, until it is all known. That nobody listens any more is the program's end.
+fn read(source: &mut dyn Source, mut session: Session, packets_per_batch: usize, sender: &Sender<Message>) {
+    let send = |message| {
+        let _ = sender.send(message);
+    };
+    let ended = session.run_watched(
+        source,
+        packets_per_batch,
+        |position| send(Message::Progress(position.read, position.total)),
+        |report| send(Message::Report(Arc::new(report))),
+    );
+    send(Message::Report(Arc::new(session.report())));
+    send(Message::Ended(ended.err().map(|error| error.to_string())));
+}

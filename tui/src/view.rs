@@ -1,0 +1,235 @@
+//! The model drawn. Nothing here changes anything, and only what is visible is drawn.
+
+mod finding;
+mod help;
+mod logon;
+mod logons;
+mod status;
+mod step;
+
+use ratatui::{
+    Frame,
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+    widgets::Widget as _,
+};
+
+use crate::{
+    Theme,
+    model::{Model, Screen},
+    text::{cut, pad, width},
+};
+
+/// Lines of text are not made longer than this: longer ones are hard to read.
+const MAX_TEXT: usize = 100;
+
+/// Draws the screen that is on top.
+pub fn draw(model: &Model, theme: Theme, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width == 0 || area.height == 0 {
+        return;
+    }
+    let mut page = Page { theme, area, buffer: frame.buffer_mut() };
+    let body = page.area.height.saturating_sub(1);
+    let (main, last) = page.split(body);
+    page.area = main;
+    if model.help.is_some() {
+        help::draw(model, &mut page);
+    } else {
+        match model.screens.last() {
+            None => logons::draw(model, &mut page),
+            Some(Screen::Logon { id, pane, step, finding }) => {
+                logon::draw(model, *id, *pane, (*step, *finding), &mut page);
+            }
+            Some(Screen::Finding { .. } | Screen::Step { .. }) => {
+                let lines = text_lines(model, theme, usize::from(main.width));
+                page.scrolled(lines, scroll(model));
+            }
+        }
+    }
+    page.area = last;
+    status::draw(model, scroll_limit(model), &mut page);
+}
+
+/// How far the text on top can be scrolled; 0 where nothing scrolls.
+pub(crate) fn scroll_limit(model: &Model) -> usize {
+    let (columns, rows) = model.size;
+    let rows = usize::from(rows.saturating_sub(1));
+    // Colours do not change how many lines there are.
+    let theme = Theme::new(false, false);
+    let lines = if model.help.is_some() {
+        help::lines(theme, usize::from(columns)).len()
+    } else {
+        text_lines(model, theme, usize::from(columns)).len()
+    };
+    lines.saturating_sub(rows)
+}
+
+fn scroll(model: &Model) -> usize {
+    let scrolled = match (model.help, model.screens.last()) {
+        (Some(scroll), _) => scroll,
+        (None, Some(Screen::Finding { scroll, .. } | Screen::Step { scroll, .. })) => *scroll,
+        (None, _) => 0,
+    };
+    scrolled.min(scroll_limit(model))
+}
+
+/// The whole text of a finding or a step; empty for screens that are not text.
+fn text_lines(model: &Model, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    match model.screens.last() {
+        Some(Screen::Finding { finding, .. }) => {
+            model.finding(finding).map(|finding| finding::lines(finding, theme, columns)).unwrap_or_default()
+        }
+        Some(Screen::Step { id, step, .. }) => {
+            model.logon(*id).map(|logon| step::lines(model, logon, *step, theme, columns)).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A part of the screen to draw on, line by line.
+struct Page<'b> {
+    theme: Theme,
+    area: Rect,
+    buffer: &'b mut Buffer,
+}
+
+impl Page<'_> {
+    fn columns(&self) -> usize {
+        usize::from(self.area.width)
+    }
+
+    fn rows(&self) -> usize {
+        usize::from(self.area.height)
+    }
+
+    /// Draws a line; outside of the area nothing.
+    fn line(&mut self, row: usize, line: Line<'_>) {
+        if row < self.rows() {
+            // Fits: it is smaller than the height.
+            let y = self.area.y.saturating_add(u16::try_from(row).unwrap_or(u16::MAX));
+            line.render(Rect { y, height: 1, ..self.area }, self.buffer);
+        }
+    }
+
+    /// Draws a line that is highlighted over its whole width.
+    fn selected(&mut self, row: usize, line: Line<'_>) {
+        if row < self.rows() {
+            self.line(row, line);
+            let y = self.area.y.saturating_add(u16::try_from(row).unwrap_or(u16::MAX));
+            self.buffer.set_style(Rect { y, height: 1, ..self.area }, self.theme.selected());
+        }
+    }
+
+    /// Draws a rule with a title in it.
+    fn rule(&mut self, row: usize, title: &str, strong: bool) {
+        let theme = self.theme;
+        let rule = theme.lines.rule;
+        let title = cut(title, self.columns().saturating_sub(6));
+        let rest = self.columns().saturating_sub(width(&title) + 4);
+        let style = if strong { theme.heading() } else { theme.dim() };
+        let spans = if title.is_empty() {
+            vec![Span::styled(rule.repeat(self.columns()), theme.dim())]
+        } else {
+            vec![
+                Span::styled(rule.repeat(2), theme.dim()),
+                Span::styled(format!(" {title} "), style),
+                Span::styled(rule.repeat(rest), theme.dim()),
+            ]
+        };
+        self.line(row, Line::from(spans));
+    }
+
+    /// Draws the lines that are visible when the first `scroll` are not.
+    fn scrolled(&mut self, lines: Vec<Line<'static>>, scroll: usize) {
+        let rows = self.rows();
+        for (row, line) in lines.into_iter().skip(scroll).take(rows).enumerate() {
+            self.line(row, line);
+        }
+    }
+
+    /// The area's first `rows` rows, and the rest.
+    fn split(&self, rows: u16) -> (Rect, Rect) {
+        let rows = rows.min(self.area.height);
+        let rest =
+            Rect { y: self.area.y.saturating_add(rows), height: self.area.height.saturating_sub(rows), ..self.area };
+        (Rect { height: rows, ..self.area }, rest)
+    }
+
+    /// Draws on a part of the area.
+    fn within(&mut self, area: Rect, draw: impl FnOnce(&mut Page<'_>)) {
+        draw(&mut Page { theme: self.theme, area: area.intersection(self.area), buffer: self.buffer });
+    }
+}
+
+/// The first item to show so that the selected one is in the middle, as far as that is possible.
+fn window(selected: usize, items: usize, rows: usize) -> usize {
+    selected.saturating_sub(rows / 2).min(items.saturating_sub(rows))
+}
+
+/// Text at the left and at the right end of a line. The left one yields.
+fn both_ends(left: &str, right: &str, columns: usize) -> (String, String) {
+    let right = if width(right) + 12 > columns { String::new() } else { right.to_owned() };
+    if right.is_empty() {
+        return (pad(left, columns), right);
+    }
+    let room = columns.saturating_sub(width(&right));
+    (pad(&cut(left, room.saturating_sub(1)), room), right)
+}
+
+fn styled(text: impl Into<String>, style: Style) -> Span<'static> {
+    Span::styled(text.into(), style)
+}
+
+fn raw(text: impl Into<String>) -> Span<'static> {
+    Span::raw(text.into())
+}
+
+/// How somebody proves who they are, behind a name.
+fn by(method: &str) -> String {
+    match method {
+        "anonymous" => "anonymously".to_owned(),
+        "hidden" => "inside FAST".to_owned(),
+        "unknown" => "by a method not shown".to_owned(),
+        known => format!("by {}", self::method(known)),
+    }
+}
+
+/// The same for a column.
+fn method(method: &str) -> &'static str {
+    match method {
+        "key-trust" => "key trust",
+        "certificate" => "certificate",
+        "password" => "password",
+        "cloud-kerberos" => "cloud trust",
+        "anonymous" => "anonymous",
+        "hidden" => "inside FAST",
+        _ => "not shown",
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A duration for a person.
+fn duration(nanoseconds: i64) -> String {
+    let milliseconds = nanoseconds / 1_000_000;
+    match milliseconds {
+        0 => format!("{} µs", nanoseconds / 1000),
+        1..10_000 => format!("{milliseconds} ms"),
+        10_000..600_000 => format!("{} s", milliseconds / 1000),
+        _ => format!("{} min", milliseconds / 60_000),
+    }
+}
+
+/// `2026-11-22 09:58:49.159` of a time in the form of the report, as many characters of it as asked for.
+fn clock(time: &str, from: usize, to: usize) -> String {
+    time.get(from..to).unwrap_or(time).replace('T', " ")
+}
+
+fn named(name: &str, address: &str) -> String {
+    if name.is_empty() { address.to_owned() } else { format!("{name} ({address})") }
+}

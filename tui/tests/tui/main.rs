@@ -1,0 +1,6 @@
+//! The screens: how they look, and what keys and reports do to them.
+
+mod common;
+mod panics;
+mod screens;
+mod update;
