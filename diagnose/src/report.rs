@@ -10,7 +10,7 @@ use std::{
 
 use capture::CaptureTime;
 use decode::{Event, Message, Seen, WireText, kerberos, x509::Certificate};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use trace::{DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Step};
 
 use crate::{Diagnosis, Severity, Subject, diagnose, diagnose::Failures};
@@ -121,14 +121,12 @@ pub struct StepReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Capture time.
-    pub time: String,
+    #[serde(rename = "time", serialize_with = "as_text")]
+    pub at: CaptureTime,
     /// Kind of message: `as-req`, `krb-error`, `connection`, ….
     pub kind: &'static str,
     /// One line for a person.
     pub summary: String,
-    /// Capture time as a number. For screens only.
-    #[serde(skip)]
-    pub at: CaptureTime,
     /// Who sent it to whom. For screens only.
     #[serde(skip)]
     pub between: Option<(IpAddr, IpAddr)>,
@@ -376,7 +374,6 @@ impl Writer<'_> {
         let step = |seen: Seen, kind, summary, between| StepReport {
             packet: seen.last.number,
             file: self.file(seen),
-            time: seen.at.to_string(),
             kind,
             summary,
             at: seen.at,
@@ -406,10 +403,9 @@ impl Writer<'_> {
         StepReport {
             packet: step.seen.last.number,
             file: self.file(step.seen),
-            time: step.seen.at.to_string(),
+            at: step.seen.at,
             kind: step.kind.name(),
             summary: crate::summary::step(step, logon),
-            at: step.seen.at,
             between: step.event.path.map(|path| (path.source.address, path.destination.address)),
             event: Some(Arc::clone(&step.event)),
         }
@@ -565,6 +561,10 @@ fn reply_kind(message: &Message) -> String {
         },
         _ => String::new(),
     }
+}
+
+fn as_text<S: Serializer>(time: &CaptureTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
 }
 
 fn harmless(text: &str) -> String {

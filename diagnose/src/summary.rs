@@ -10,6 +10,13 @@ use trace::{Logon, Step};
 
 /// What a step was, in a line. Harmless on a screen.
 pub(crate) fn step(step: &Step, logon: &Logon) -> String {
+    let mut line = line(step, logon);
+    // There are many, and they are kept.
+    line.shrink_to_fit();
+    line
+}
+
+fn line(step: &Step, logon: &Logon) -> String {
     match &step.event.message {
         Message::Kerberos(message) => {
             let repeats = step

@@ -33,7 +33,7 @@ pub(super) fn lines(
         .between
         .map(|(from, to)| format!(", {} -> {}", model.name_of(from), model.name_of(to)))
         .unwrap_or_default();
-    for line in fold(&format!("{} UTC{between}", clock(&step.time, 0, 26)), columns) {
+    for line in fold(&format!("{} UTC{between}", clock(&step.at.to_string(), 0, 26)), columns) {
         lines.push(Line::from(styled(format!(" {line}"), theme.dim())));
     }
     lines.push(Line::default());
