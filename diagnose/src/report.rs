@@ -563,6 +563,7 @@ fn reply_kind(message: &Message) -> String {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn as_text<S: Serializer>(time: &CaptureTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
 }
