@@ -40,6 +40,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::policy::group_refused::GROUP_REFUSED,
     &rules::policy::password_after_refusal::PASSWORD_AFTER_REFUSAL,
     &rules::policy::refused_without_cause::REFUSED_WITHOUT_CAUSE,
+    &rules::sync::key_on_its_way::KEY_ON_ITS_WAY,
     &rules::time::skew::CLOCK_SKEW,
     &rules::ticket::service_unknown::SERVICE_UNKNOWN,
     &rules::ticket::no_common_encryption::NO_COMMON_ENCRYPTION,
