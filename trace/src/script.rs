@@ -17,7 +17,8 @@
 //!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
 //!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
-//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins).
+//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins),
+//!   `unreadable`.
 //! * `as-rep NAME [realm R] ticket T [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
@@ -187,7 +188,7 @@ impl Line<'_> {
         let mut fast = None;
         if self.has("pkinit") {
             padata.push(pa(PaType::PK_AS_REQ));
-            pkinit = Some(Box::new(self.pkinit_request()));
+            pkinit = (!self.has("unreadable")).then(|| Box::new(self.pkinit_request()));
         }
         if self.has("old-pkinit") {
             padata.push(pa(PaType::PK_AS_REP_OLD));
