@@ -2,6 +2,7 @@
 
 pub(crate) mod account_mismatch;
 pub(crate) mod certificate_left_out;
+pub(crate) mod names_differ;
 pub(crate) mod not_made_by_hello;
 mod refused_key;
 pub(crate) mod trust_unsupported;
