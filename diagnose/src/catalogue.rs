@@ -24,6 +24,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::dc_certificate::chain_unverifiable::CHAIN_UNVERIFIABLE,
     &rules::key::account_mismatch::ACCOUNT_MISMATCH,
     &rules::key::unknown_to_directory::UNKNOWN_TO_DIRECTORY,
+    &rules::key::works_elsewhere::WORKS_ELSEWHERE,
     &rules::key::names_differ::NAMES_DIFFER,
     &rules::key::not_made_by_hello::NOT_MADE_BY_HELLO,
     &rules::key::without_digital_signature::WITHOUT_DIGITAL_SIGNATURE,

@@ -8,3 +8,4 @@ mod refused_key;
 pub(crate) mod trust_unsupported;
 pub(crate) mod unknown_to_directory;
 pub(crate) mod without_digital_signature;
+pub(crate) mod works_elsewhere;
