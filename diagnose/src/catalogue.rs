@@ -40,6 +40,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::revocation::client_expired::CLIENT_EXPIRED,
     &rules::revocation::mapping_weak::MAPPING_WEAK,
     &rules::revocation::client_purpose_wrong::CLIENT_PURPOSE_WRONG,
+    &rules::policy::freshness_unsupported::FRESHNESS_UNSUPPORTED,
     &rules::policy::group_refused::GROUP_REFUSED,
     &rules::policy::password_after_refusal::PASSWORD_AFTER_REFUSAL,
     &rules::policy::refused_without_cause::REFUSED_WITHOUT_CAUSE,

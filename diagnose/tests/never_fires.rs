@@ -21,6 +21,7 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("NET-04", "TCP always worked after UDP did not suffice"),
     ("PKI-06", "no revoked certificate was recorded"),
     ("PKI-10", "no certificate of another purpose was recorded"),
+    ("POL-02", "no client without freshness tokens was recorded where they are required"),
     ("TKT-03", "client and KDC always had an encryption type in common"),
 ];
 
