@@ -37,7 +37,7 @@ fn find_a_failure(name: &str, columns: u16, rows: u16) {
     assert!(!list.contains(BEFORE), "the screens have the terminal to themselves:\n{list}");
 
     terminal.keys(&["Enter"]);
-    let logon = terminal.wait_for("findings (1)");
+    let logon = terminal.wait_for("findings (2)");
     assert!(logon.contains("client") && logon.contains("DNS") && logon.contains("dc1"), "{logon}");
     assert!(logon.contains("KDC_ERR_CLIENT_NOT_TRUSTED"), "{logon}");
 
@@ -48,16 +48,16 @@ fn find_a_failure(name: &str, columns: u16, rows: u16) {
     terminal.wait_for("hellotrace explain KEY-02");
 
     terminal.keys(&["Escape"]);
-    terminal.wait_for("findings (1)");
+    terminal.wait_for("findings (2)");
     terminal.keys(&["Tab", "Enter"]);
     let step = terminal.wait_for("Message");
     assert!(step.contains("as-req in packet 11"), "{step}");
     terminal.keys(&["Escape"]);
-    terminal.wait_for("findings (1)");
+    terminal.wait_for("findings (2)");
     terminal.keys(&["?"]);
     terminal.wait_for("quit from anywhere");
     terminal.keys(&["Escape"]);
-    terminal.wait_for("findings (1)");
+    terminal.wait_for("findings (2)");
     terminal.keys(&["Escape"]);
     terminal.wait_for("To do first");
 
@@ -71,7 +71,7 @@ fn find_a_failure(name: &str, columns: u16, rows: u16) {
 #[test]
 fn a_filter_and_failures_only_leave_what_was_asked_for() {
     let Some(terminal) = Terminal::start("filter", 80, 24) else { return };
-    let (bad, good) = (sample("account-disabled"), sample("key-trust-success"));
+    let (bad, good) = (sample("account-disabled"), sample("key-trust-udp-to-tcp"));
     terminal.line(&format!("{PROGRAM} tui {} {}", bad.display(), good.display()));
     let list = terminal.wait_for("To do first");
     assert!(list.contains("frank@") && list.contains("alice@"), "{list}");

@@ -540,7 +540,7 @@ const CHECKLIST: &[Prerequisite] = &[
             .ticket_used()
             .then(|| crate::Evidence::new(event.seen, "x509sat.printableString", certificate.subject.clone(), means))
     }),
-    ("keys of users are in the directory", &["KEY-"], |logon| {
+    ("keys of users are in the directory", &["KEY-0", "KEY-18", "KEY-19", "KEY-20"], |logon| {
         let (exchange, _) = logon.issued().filter(|_| logon.method == Method::KeyTrust)?;
         let event = exchange.reply.as_deref()?;
         Some(crate::Evidence::new(event.seen, "kerberos.padata_type", "17", "a key was accepted"))

@@ -20,6 +20,7 @@ pub(crate) mod location;
 pub(crate) mod network;
 pub(crate) mod policy;
 pub(crate) mod revocation;
+pub(crate) mod sync;
 pub(crate) mod ticket;
 pub(crate) mod time;
 

@@ -8,6 +8,12 @@ pub(crate) const SKEW_SECONDS: i64 = 300;
 pub(crate) const DC_WORKS_SECONDS: i64 = 600;
 /// Entra Connect writes new keys in cycles of 30 minutes.
 pub(crate) const SYNC_SECONDS: i64 = 1800;
+/// The certificate of a Windows Hello key begins to be valid this long before it was made.
+pub(crate) const HELLO_EARLY_SECONDS: i64 = 600;
+/// A key that one domain controller accepted should be known to the others within this many seconds.
+pub(crate) const KEY_WORKS_SECONDS: i64 = 86_400;
+/// Freshness tokens handed out in vain this often are more than the first step of a sign-in.
+pub(crate) const UNANSWERED_FRESHNESS: usize = 2;
 /// An account that gets in this shortly after was not unknown.
 pub(crate) const ACCOUNT_SECONDS: i64 = 600;
 /// A password typed this shortly after a refused key is a fall-back.

@@ -17,7 +17,8 @@
 //!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
 //!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
-//!   `trusts ISSUER`, `freshness`.
+//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins),
+//!   `unreadable`.
 //! * `as-rep NAME [realm R] ticket T [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
@@ -187,7 +188,7 @@ impl Line<'_> {
         let mut fast = None;
         if self.has("pkinit") {
             padata.push(pa(PaType::PK_AS_REQ));
-            pkinit = Some(Box::new(self.pkinit_request()));
+            pkinit = (!self.has("unreadable")).then(|| Box::new(self.pkinit_request()));
         }
         if self.has("old-pkinit") {
             padata.push(pa(PaType::PK_AS_REP_OLD));
@@ -268,6 +269,9 @@ impl Line<'_> {
         let mut certificate = certificate(&subject, issued.map_or(subject.as_str(), |_| ISSUER), key, now);
         certificate.common_name = Some(common_name);
         certificate.not_after = timestamp(if self.has("expired") { now - DAY } else { now + 365 * DAY });
+        if let Some(seconds) = self.number("made") {
+            certificate.not_before = timestamp(now - seconds);
+        }
         certificate.key_usage = match self.value("usage") {
             Some("none") => None,
             Some("keyEncipherment") => Some(vec!["keyEncipherment"]),

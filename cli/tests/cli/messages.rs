@@ -125,7 +125,7 @@ fn a_file_that_may_not_be_read() {
 fn reading_needs_no_privileges() {
     // `/dev/stdin` and a relative path, so that nobody needs no more than the program itself.
     let script = "exec setpriv --reuid=65534 --clear-groups \"$1\" read - < \"$2\"";
-    let output = shell(script, [sample("key-trust-success")]);
+    let output = shell(script, [sample("key-trust-udp-to-tcp")]);
     let stderr = String::from_utf8(output.stderr).unwrap();
     if !stderr.is_empty() {
         println!("skipped: cannot run {PROGRAM} as nobody: {stderr}");

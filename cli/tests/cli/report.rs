@@ -140,10 +140,10 @@ fn threads_and_batches_do_not_change_a_byte() {
 
 #[test]
 fn failed_keeps_failures_and_drops_successes() {
-    let report = read(&["--failed"], &[sample("account-disabled"), sample("key-trust-success")]);
+    let report = read(&["--failed"], &[sample("account-disabled"), sample("key-trust-udp-to-tcp")]);
     let [logon] = list(&report, "logons") else { panic!("{report}") };
     assert_eq!(logon["principal"], "frank@CORP.EXAMPLE");
-    let text = run(["read".into(), "--failed".into(), sample("key-trust-success")]).stdout;
+    let text = run(["read".into(), "--failed".into(), sample("key-trust-udp-to-tcp")]).stdout;
     assert!(text.contains("0 sign-ins; 1 not asked for"), "{text}");
     assert!(!text.contains("No sign-in was found"), "{text}");
 }
@@ -202,7 +202,7 @@ fn read_ends_with_1_when_something_was_found() {
         let found = list(&run.json(), "findings").iter().any(is_fault);
         assert_eq!(run.status, i32::from(found), "{}", sample.display());
     }
-    assert_eq!(run(["read".into(), sample("key-trust-success")]).status, 0);
+    assert_eq!(run(["read".into(), sample("key-trust-udp-to-tcp")]).status, 0);
     assert_eq!(run(["read".into(), sample("dc-certificate-missing-not-offered")]).status, 1);
 }
 

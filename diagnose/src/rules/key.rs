@@ -2,7 +2,10 @@
 
 pub(crate) mod account_mismatch;
 pub(crate) mod certificate_left_out;
+pub(crate) mod names_differ;
+pub(crate) mod not_made_by_hello;
 mod refused_key;
 pub(crate) mod trust_unsupported;
 pub(crate) mod unknown_to_directory;
 pub(crate) mod without_digital_signature;
+pub(crate) mod works_elsewhere;

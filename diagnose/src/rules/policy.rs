@@ -1,6 +1,7 @@
 //! POL: what a KDC refuses or a client does by configuration. Here too: how a refused PKINIT request is read, and what
 //! an error that names no cause can be narrowed to.
 
+pub(crate) mod freshness_unsupported;
 pub(crate) mod group_refused;
 pub(crate) mod password_after_refusal;
 pub(crate) mod refusal;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What Samba and Heimdal say when the certificate names another account.
-const IMPERSONATION: &str = "not allowed to impersonate";
+pub(super) const IMPERSONATION: &str = "not allowed to impersonate";
 
 rule! {
     /// ## What happened

@@ -1,0 +1,3 @@
+//! SYN: how keys travel from Microsoft Entra to the directory.
+
+pub(crate) mod key_on_its_way;
