@@ -18,6 +18,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::capture::midway::STARTED_MIDWAY,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
     &rules::dc_certificate::expired::CERTIFICATE_EXPIRED,
+    &rules::dc_certificate::not_yet_valid::CERTIFICATE_NOT_YET_VALID,
     &rules::dc_certificate::without_kdc_purpose::WITHOUT_KDC_PURPOSE,
     &rules::dc_certificate::domain_not_named::DOMAIN_NOT_NAMED,
     &rules::dc_certificate::issuer_untrusted::ISSUER_UNTRUSTED,

@@ -40,3 +40,5 @@ pub(crate) const TICKET_USE_SECONDS: i64 = 30;
 pub(crate) const CLOCK_OFF_SECONDS: f64 = 120.0;
 /// Clocks of domain controllers within this many seconds of each other agree.
 pub(crate) const CLOCKS_AGREE_SECONDS: f64 = 60.0;
+/// Certificates are checked by clocks that may differ by this many seconds.
+pub(crate) const VALIDITY_SLACK_SECONDS: i64 = 60;

@@ -13,6 +13,7 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("CAP-01", "no recording has one direction only"),
     ("CAP-02", "no recording lost packets"),
     ("CAP-06", "every recording begins before its sign-ins"),
+    ("DCC-05", "no certificate that is not yet valid was recorded"),
     ("KEY-18", "no certificate without digitalSignature was recorded"),
     ("KEY-20", "no KDC without key trust was asked by a client that shows its certificate"),
     ("LOC-01", "no domain was unknown to its DNS server"),

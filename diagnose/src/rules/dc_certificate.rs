@@ -5,5 +5,6 @@ pub(crate) mod domain_not_named;
 pub(crate) mod expired;
 pub(crate) mod issuer_untrusted;
 pub(crate) mod missing;
+pub(crate) mod not_yet_valid;
 mod shown;
 pub(crate) mod without_kdc_purpose;
