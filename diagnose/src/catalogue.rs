@@ -21,6 +21,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::dc_certificate::not_yet_valid::CERTIFICATE_NOT_YET_VALID,
     &rules::dc_certificate::without_kdc_purpose::WITHOUT_KDC_PURPOSE,
     &rules::dc_certificate::domain_not_named::DOMAIN_NOT_NAMED,
+    &rules::dc_certificate::weak::CERTIFICATE_WEAK,
     &rules::dc_certificate::issuer_untrusted::ISSUER_UNTRUSTED,
     &rules::dc_certificate::chain_unverifiable::CHAIN_UNVERIFIABLE,
     &rules::key::account_mismatch::ACCOUNT_MISMATCH,

@@ -42,3 +42,5 @@ pub(crate) const CLOCK_OFF_SECONDS: f64 = 120.0;
 pub(crate) const CLOCKS_AGREE_SECONDS: f64 = 60.0;
 /// Certificates are checked by clocks that may differ by this many seconds.
 pub(crate) const VALIDITY_SLACK_SECONDS: i64 = 60;
+/// RSA keys with fewer bits than this are weak.
+pub(crate) const RSA_BITS: u32 = 2048;

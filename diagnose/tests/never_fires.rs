@@ -14,6 +14,7 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("CAP-02", "no recording lost packets"),
     ("CAP-06", "every recording begins before its sign-ins"),
     ("DCC-05", "no certificate that is not yet valid was recorded"),
+    ("DCC-09", "every domain controller's certificate was RSA 2048 or better, signed with SHA-256"),
     ("KEY-18", "no certificate without digitalSignature was recorded"),
     ("KEY-20", "no KDC without key trust was asked by a client that shows its certificate"),
     ("LOC-01", "no domain was unknown to its DNS server"),

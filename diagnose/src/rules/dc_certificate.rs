@@ -7,4 +7,5 @@ pub(crate) mod issuer_untrusted;
 pub(crate) mod missing;
 pub(crate) mod not_yet_valid;
 mod shown;
+pub(crate) mod weak;
 pub(crate) mod without_kdc_purpose;
