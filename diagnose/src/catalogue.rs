@@ -33,6 +33,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::location::dns_fails::DNS_FAILS,
     &rules::network::unanswered::PORT_UNANSWERED,
     &rules::network::refused::PORT_REFUSED,
+    &rules::network::no_reply::NO_REPLY,
     &rules::network::udp_only::UDP_ONLY,
     &rules::revocation::client_revoked::CLIENT_REVOKED,
     &rules::revocation::client_chain_untrusted::CLIENT_CHAIN_UNTRUSTED,

@@ -18,6 +18,7 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("KEY-18", "no certificate without digitalSignature was recorded"),
     ("KEY-20", "no KDC without key trust was asked by a client that shows its certificate"),
     ("LOC-01", "no domain was unknown to its DNS server"),
+    ("NET-03", "no KDC left a request over TCP without a reply"),
     ("NET-04", "TCP always worked after UDP did not suffice"),
     ("PKI-06", "no revoked certificate was recorded"),
     ("PKI-10", "no certificate of another purpose was recorded"),
