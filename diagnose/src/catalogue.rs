@@ -23,6 +23,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::dc_certificate::domain_not_named::DOMAIN_NOT_NAMED,
     &rules::dc_certificate::weak::CERTIFICATE_WEAK,
     &rules::dc_certificate::issuer_untrusted::ISSUER_UNTRUSTED,
+    &rules::dc_certificate::rejected::CERTIFICATE_REJECTED,
     &rules::dc_certificate::chain_unverifiable::CHAIN_UNVERIFIABLE,
     &rules::key::account_mismatch::ACCOUNT_MISMATCH,
     &rules::key::unknown_to_directory::UNKNOWN_TO_DIRECTORY,

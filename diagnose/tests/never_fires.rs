@@ -15,6 +15,7 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("CAP-06", "every recording begins before its sign-ins"),
     ("DCC-05", "no certificate that is not yet valid was recorded"),
     ("DCC-09", "every domain controller's certificate was RSA 2048 or better, signed with SHA-256"),
+    ("DCC-11", "no client that refused a certificate tried again and was recorded for half a minute after"),
     ("KEY-18", "no certificate without digitalSignature was recorded"),
     ("KEY-20", "no KDC without key trust was asked by a client that shows its certificate"),
     ("LOC-01", "no domain was unknown to its DNS server"),

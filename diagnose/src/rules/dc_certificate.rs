@@ -6,6 +6,8 @@ pub(crate) mod expired;
 pub(crate) mod issuer_untrusted;
 pub(crate) mod missing;
 pub(crate) mod not_yet_valid;
+pub(crate) mod rejected;
+pub(crate) mod retries;
 mod shown;
 pub(crate) mod weak;
 pub(crate) mod without_kdc_purpose;

@@ -40,7 +40,7 @@ rule! {
         title: "the domain controller shows an expired certificate",
         severity: Severity::Critical,
         since: "0.1.0",
-        supersedes: [],
+        supersedes: ["DCC-11"],
         errors: [],
         statuses: [0xc000_0320, 0xc000_040e],
         events: ["KDC 20", "KDC operational 120", "System 9", "Kerberos client 102"],

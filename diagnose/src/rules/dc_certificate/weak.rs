@@ -33,6 +33,7 @@ rule! {
     ///
     /// RFC 5280 §4.1.1.2; RFC 8017; Microsoft: Entra-joined single sign-on with Windows Hello for Business
     /// (requirements on the domain controllers' certificates); texts of client events 102 and 205 to 208.
+    /// A public capture shows one signed with SHA-1.
     pub static CERTIFICATE_WEAK = {
         code: "DCC-09",
         title: "the domain controller's certificate is signed with SHA-1 or has a short key",
@@ -52,7 +53,7 @@ rule! {
     };
 }
 
-fn check(logon: &Logon, facts: &Facts) -> Verdict {
+pub(super) fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let shown = match Shown::in_logon(logon, facts) {
         Ok(shown) => shown,
         Err(verdict) => return verdict,
