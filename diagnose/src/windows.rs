@@ -46,3 +46,15 @@ pub(crate) const TICKET_USE_SECONDS: i64 = 30;
 pub(crate) const CLOCK_OFF_SECONDS: f64 = 120.0;
 /// Clocks of domain controllers within this many seconds of each other agree.
 pub(crate) const CLOCKS_AGREE_SECONDS: f64 = 60.0;
+/// Certificates are checked by clocks that may differ by this many seconds.
+pub(crate) const VALIDITY_SLACK_SECONDS: i64 = 60;
+/// RSA keys with fewer bits than this are weak.
+pub(crate) const RSA_BITS: u32 = 2048;
+/// A client, or a user, that got nowhere with a ticket asks for another within this many seconds.
+pub(crate) const TICKET_RETRY_SECONDS: i64 = 60;
+/// Requests closer together than this many seconds are one sign-in's: Windows asks for several tickets at once.
+pub(crate) const TOGETHER_SECONDS: i64 = 1;
+/// A user whose key did not help types the password within this many seconds.
+pub(crate) const PASSWORD_AFTER_TICKET_SECONDS: i64 = 300;
+/// A thing that happens this often is no accident.
+pub(crate) const REPEATED: usize = 3;

@@ -17,9 +17,9 @@
 //!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
 //!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
-//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins),
-//!   `unreadable`.
-//! * `as-rep NAME [realm R] ticket T [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `no-eku`,
+//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins), `unreadable`.
+//! * `as-rep NAME [realm R] ticket T [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `early` (not
+//!   yet valid), `signature NAME`, `bits N`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
 //! * `tgs-req SERVICE ticket T [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
@@ -295,6 +295,15 @@ impl Line<'_> {
             certificate(&subject, if self.has("self-signed") { &subject } else { &issuer }, label, now);
         if self.has("expired") {
             certificate.not_after = timestamp(now - DAY);
+        }
+        if self.has("early") {
+            certificate.not_before = timestamp(now + DAY);
+        }
+        if let Some(signature) = self.value("signature") {
+            signature.clone_into(&mut certificate.signature_algorithm);
+        }
+        if let Some(bits) = self.number("bits").and_then(|bits| u32::try_from(bits).ok()) {
+            certificate.key.bits = bits;
         }
         certificate.eku = Some(if self.has("no-eku") {
             vec!["1.3.6.1.5.5.7.3.1".to_owned(), "1.3.6.1.5.5.7.3.2".to_owned()]

@@ -1,10 +1,11 @@
-//! Faults of the way to a domain controller: silent, refused, or open for UDP only.
+//! Faults of the way to a domain controller: silent, refused, open without a reply, or open for UDP only.
 
 use std::net::IpAddr;
 
 use decode::{Connection, Message, Refusal};
 use trace::Attempt;
 
+pub(crate) mod no_reply;
 pub(crate) mod refused;
 pub(crate) mod udp_only;
 pub(crate) mod unanswered;

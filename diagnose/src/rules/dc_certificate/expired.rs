@@ -1,6 +1,6 @@
 //! DCC-03.
 
-use trace::{DomainController, Facts, Logon};
+use trace::{Facts, Logon};
 
 use super::shown::Shown;
 use crate::{Confidence, Found, Scope, Severity, Verdict, rule::rule, windows::TICKET_USE_SECONDS};
@@ -40,7 +40,7 @@ rule! {
         title: "the domain controller shows an expired certificate",
         severity: Severity::Critical,
         since: "0.1.0",
-        supersedes: [],
+        supersedes: ["DCC-11"],
         errors: [],
         statuses: [0xc000_0320, 0xc000_040e],
         events: ["KDC 20", "KDC operational 120", "System 9", "Kerberos client 102"],
@@ -58,7 +58,10 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if ended >= now || logon.ticket_used() {
         return Verdict::Clear;
     }
-    let dc_agrees = facts.domain_controllers.get(&shown.kdc()).is_none_or(|dc| is_past(dc, now, ended));
+    // Seconds that fit a Kerberos time are exact in an f64.
+    #[expect(clippy::cast_precision_loss, reason = "seconds between two dates of this era")]
+    let past_for = (now - ended) as f64;
+    let dc_agrees = shown.clock_offset(facts).is_none_or(|offset| past_for + offset > 0.0);
     let doubt = if dc_agrees { "" } else { "; by the domain controller's own clock it is still valid" };
     let confidence =
         Confidence::Proven.lowered_unless(facts.passed(shown.seen.at, TICKET_USE_SECONDS)).lowered_unless(dc_agrees);
@@ -77,16 +80,6 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     ))
     .with(shown.which())
     .into()
-}
-
-/// Whether `ended` is past by the domain controller's clock, where its errors tell it.
-fn is_past(dc: &DomainController, now: i64, ended: i64) -> bool {
-    let mut offsets = dc.clock_offsets.clone();
-    offsets.sort_by(f64::total_cmp);
-    // Seconds that fit a Kerberos time are exact in an f64.
-    #[expect(clippy::cast_precision_loss, reason = "seconds between two dates of this era")]
-    let past_for = (now - ended) as f64;
-    offsets.get(offsets.len() / 2).is_none_or(|offset| past_for + offset > 0.0)
 }
 
 #[cfg(test)]

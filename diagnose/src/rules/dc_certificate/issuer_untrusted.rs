@@ -44,7 +44,7 @@ rule! {
         title: "the domain controller's certificate is self-signed or from an unknown issuer",
         severity: Severity::High,
         since: "0.1.0",
-        supersedes: [],
+        supersedes: ["DCC-11"],
         errors: [],
         statuses: [0xc000_0320, 0xc000_040d],
         events: ["System 9", "Kerberos client 102"],

@@ -37,6 +37,13 @@ impl<'l> Shown<'l> {
         Subject::DomainController(self.kdc())
     }
 
+    /// The domain controller's clock minus the capture's in seconds, the median of what its errors tell.
+    pub(super) fn clock_offset(&self, facts: &Facts) -> Option<f64> {
+        let mut offsets = facts.domain_controllers.get(&self.kdc())?.clock_offsets.clone();
+        offsets.sort_by(f64::total_cmp);
+        offsets.get(offsets.len() / 2).copied()
+    }
+
     /// A field of the certificate as evidence.
     pub(super) fn field(&self, field: &'static str, value: impl Into<String>, means: &str) -> Evidence {
         Evidence::new(self.seen, field, value, means)

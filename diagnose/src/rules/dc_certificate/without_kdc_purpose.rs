@@ -50,7 +50,7 @@ rule! {
     };
 }
 
-fn check(logon: &Logon, facts: &Facts) -> Verdict {
+pub(super) fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let shown = match Shown::in_logon(logon, facts) {
         Ok(shown) => shown,
         Err(verdict) => return verdict,

@@ -1,0 +1,287 @@
+//! NET-03.
+
+use capture::CaptureTime;
+use decode::{Seen, Transport, kerberos::Stage};
+use trace::{Exchange, Facts, Logon, Silence};
+
+use crate::{
+    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::{LOSSY, ONE_SIDED, REPLY_MISSING},
+};
+
+rule! {
+    /// ## What happened
+    ///
+    /// The domain controller takes the connection on the Kerberos port (TCP 88) and then does not reply to the
+    /// request. Clients wait ten seconds and try elsewhere or give up: the sign-in is slow, or fails. The domain
+    /// controller may be overloaded, or wait itself: for the holder of the role PDC emulator, a global catalog,
+    /// or the revocation list of the user's certificate. A device that inspects traffic may swallow the request,
+    /// too.
+    ///
+    /// ## How we know
+    ///
+    /// A complete request over TCP had no reply for ten seconds, and the client got no answer elsewhere in that
+    /// time, after which it would no longer have wanted this one. Silence is no proof: where only one direction
+    /// was captured, or packets are missing from the capture, the question stays open. It is less sure where
+    /// some other conversation was captured one way only, or where the same domain controller answered the same
+    /// sign-in later: then the network may have failed for a moment. A capture at the client does not tell
+    /// whether the request arrived.
+    ///
+    /// ## What to do
+    ///
+    /// 1. On the domain controller, look at its load:
+    ///    `Get-Counter '\Process(lsass)\% Processor Time','\Security System-Wide Statistics\KDC AS Requests'`.
+    /// 2. See whether it finds the others it needs: `nltest /dsgetdc:corp.example /pdc /force`,
+    ///    `nltest /dsgetdc:corp.example /gc /force`, `repadmin /showrepl`.
+    /// 3. If users with certificates are concerned, see whether it gets the revocation list of their CA:
+    ///    `certutil -verify -urlfetch user.cer` on the domain controller, and the log CAPI2.
+    /// 4. Record at the domain controller, too, to see whether the request arrives there.
+    ///
+    /// ## Sources
+    ///
+    /// Microsoft's page on the registry values of Kerberos and the KDC (KdcWaitTime); RFC 4120 §7.2.2; text of
+    /// Kerberos client event 302. Not seen in a capture.
+    pub static NO_REPLY = {
+        code: "NET-03",
+        title: "the domain controller takes the connection and never replies to the request",
+        severity: Severity::High,
+        since: "0.1.0",
+        supersedes: [],
+        errors: [],
+        statuses: [],
+        events: ["Kerberos client 302", "KDC 7", "CAPI2 53"],
+        check: Scope::Logon(check),
+    };
+}
+
+fn check(logon: &Logon, facts: &Facts) -> Verdict {
+    let mut verdict = Verdict::Clear;
+    for exchange in logon.exchanges.iter().filter(|exchange| exchange.transport == Transport::Tcp) {
+        let Some(asked) = exchange.request.as_deref().map(|event| event.seen) else { continue };
+        if exchange.reply.is_some() || was_answered_elsewhere(logon, asked) {
+            continue;
+        }
+        match unanswered(logon, facts, exchange, asked) {
+            Verdict::Clear => {}
+            Verdict::Found(found) => return Verdict::Found(found),
+            other => verdict = other,
+        }
+    }
+    verdict
+}
+
+/// Whether the client got another answer before the time for this one was up: then it no longer waited.
+fn was_answered_elsewhere(logon: &Logon, asked: Seen) -> bool {
+    let window = 0..Exchange::REPLY_WAIT_SECONDS * CaptureTime::SECOND;
+    let mut replies = logon.exchanges.iter().filter_map(|exchange| exchange.reply.as_deref());
+    replies.any(|reply| window.contains(&reply.seen.at.since(asked.at)))
+}
+
+/// What a request without a reply says.
+fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) -> Verdict {
+    let visibility = &facts.visibility;
+    let kdc = exchange.kdc.address;
+    let answers = facts.domain_controllers.get(&kdc).is_some_and(|dc| !dc.response_times.is_empty());
+    if visibility.is_one_sided() || (visibility.one_sided > 0 && !answers) {
+        return Verdict::Unseen(ONE_SIDED);
+    }
+    if visibility.has_drops() {
+        return Verdict::Unseen(LOSSY);
+    }
+    match exchange.silence {
+        Silence::Hidden => return Verdict::Unseen(REPLY_MISSING),
+        Silence::Unreachable(_) => return Verdict::Clear,
+        Silence::Waiting | trace::Silence::TimedOut => {}
+    }
+    let last_asked = exchange.repeats.last().copied().unwrap_or(asked);
+    if !facts.passed(last_asked.at, Exchange::REPLY_WAIT_SECONDS) {
+        return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
+    }
+    let replied_later = logon
+        .exchanges
+        .iter()
+        .any(|other| other.kdc.address == kdc && other.reply.as_deref().is_some_and(|reply| reply.seen > asked));
+    let others = if answers { "; other requests it does answer" } else { "" };
+    let summary = format!(
+        "the domain controller took the connection and did not reply to the request within {} seconds{others}",
+        Exchange::REPLY_WAIT_SECONDS
+    );
+    let kind = if exchange.stage == Stage::As { "10" } else { "12" };
+    let next = logon.exchanges.iter().filter_map(|other| other.request.as_deref().map(|event| (other, event.seen)));
+    let next = next.filter(|(_, seen)| *seen > asked).min_by_key(|(_, seen)| *seen).map(|(other, seen)| {
+        let means = if other.kdc.address == kdc { "the client asks again" } else { "the client turns to another" };
+        Evidence::new(seen, "ip.dst", other.kdc.address.to_string(), means)
+    });
+    Found::new(
+        Confidence::Likely.lowered_unless(visibility.one_sided == 0 && !replied_later),
+        Subject::DomainController(kdc),
+        summary,
+    )
+    .with(Evidence::new(asked, "kerberos.msg_type", kind, format!("{} asks, and no reply comes", logon.client)))
+    .with_some(next)
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NO_REPLY;
+    use crate::{
+        Confidence,
+        testing::{clear, found, pending, unseen},
+    };
+
+    #[test]
+    fn found_when_no_reply_comes() {
+        let finding = found(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            11             end
+        ",
+        );
+        assert_eq!(finding.packets(), [1]);
+        assert_eq!(finding.found.confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn found_when_the_client_turns_to_another_domain_controller_then() {
+        let finding = found(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            10.10 pc > dc2 as-req alice pkinit
+            10.12 dc2 > pc as-rep alice ticket T1 pkinit
+            12             end
+        ",
+        );
+        assert_eq!(finding.packets(), [1, 2]);
+        assert_eq!(finding.found.confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn found_when_a_request_for_a_service_has_no_reply() {
+        let finding = found(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            0.010 dc > pc  as-rep alice ticket T1 pkinit
+            0.020 pc > dc  tgs-req host/pc.corp.example ticket T1
+            11             end
+        ",
+        );
+        assert_eq!(finding.packets(), [3]);
+        assert!(finding.found.summary.ends_with("other requests it does answer"));
+    }
+
+    #[test]
+    fn less_sure_when_the_same_domain_controller_answers_later() {
+        let finding = found(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            11.00 pc > dc  as-req alice pkinit flow 2
+            11.01 dc > pc  as-rep alice ticket T1 pkinit flow 2
+            12             end
+        ",
+        );
+        assert_eq!(finding.packets(), [1, 2]);
+        assert_eq!(finding.found.confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn clear_when_the_reply_is_slow() {
+        clear(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            9.000 dc > pc  as-rep alice ticket T1 pkinit
+            30             end
+        ",
+        );
+    }
+
+    #[test]
+    fn clear_when_another_domain_controller_answers_first() {
+        clear(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            1.000 pc > dc2 as-req alice pkinit
+            1.010 dc2 > pc as-rep alice ticket T1 pkinit
+            30             end
+        ",
+        );
+    }
+
+    #[test]
+    fn clear_when_requests_by_udp_get_no_answer() {
+        clear(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice udp nonce 1
+            1.000 pc > dc  as-req alice udp nonce 1
+            30             end
+        ",
+        );
+    }
+
+    #[test]
+    fn clear_when_the_capture_ends_too_soon() {
+        clear(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            9              end
+        ",
+        );
+    }
+
+    #[test]
+    fn pending_while_the_reply_may_come() {
+        pending(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            9              open
+        ",
+        );
+    }
+
+    #[test]
+    fn unseen_when_one_direction_was_captured() {
+        unseen(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            1.000 pc > dc  connect one-sided bytes 300,0
+            2.000 pc2 > dc2 connect open bytes 300,300
+            30             end
+        ",
+        );
+    }
+
+    #[test]
+    fn unseen_when_the_reply_may_be_in_a_hole() {
+        unseen(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            0.010 dc > pc  hole
+            30             end
+        ",
+        );
+    }
+
+    #[test]
+    fn unseen_when_packets_were_dropped() {
+        unseen(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            1.000          dropped
+            30             end
+        ",
+        );
+    }
+}
