@@ -12,7 +12,7 @@ const MANY: [&str; 6] = [
     "dns-no-answer",
     "kerberos-port-refused",
     "key-not-in-directory",
-    "key-trust-success",
+    "certificate-trust-success",
 ];
 
 fn opened() -> Screens {
