@@ -90,7 +90,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             .into();
     }
     if key.granted.is_empty() && is_new(certificate, refusal.asked.at) {
-        let summary = format!("the key of {who} is new; it has most likely not reached the directory yet");
+        let summary = format!("the key of {who} is new; it may not have reached the directory yet");
         let made = certificate.not_before.to_string();
         return Found::new(Confidence::Possible, account_of(logon), summary)
             .with(shown)
