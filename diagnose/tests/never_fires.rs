@@ -24,6 +24,7 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("PKI-06", "no revoked certificate was recorded"),
     ("PKI-10", "no certificate of another purpose was recorded"),
     ("TKT-03", "client and KDC always had an encryption type in common"),
+    ("TKT-09", "no client asked for ticket after ticket"),
 ];
 
 fn codes_found() -> BTreeSet<&'static str> {
