@@ -52,6 +52,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::time::skew::CLOCK_SKEW,
     &rules::ticket::service_unknown::SERVICE_UNKNOWN,
     &rules::ticket::no_common_encryption::NO_COMMON_ENCRYPTION,
+    &rules::ticket::asked_again::ASKED_AGAIN,
 ];
 
 /// The rule with this code, whatever its case.

@@ -58,3 +58,5 @@ pub(crate) const TOGETHER_SECONDS: i64 = 1;
 pub(crate) const PASSWORD_AFTER_TICKET_SECONDS: i64 = 300;
 /// A thing that happens this often is no accident.
 pub(crate) const REPEATED: usize = 3;
+/// That many tickets for one user within `TICKET_RETRY_SECONDS` are a loop.
+pub(crate) const LOOP_TICKETS: usize = 5;

@@ -27,6 +27,7 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("PKI-10", "no certificate of another purpose was recorded"),
     ("POL-02", "no client without freshness tokens was recorded where they are required"),
     ("TKT-03", "client and KDC always had an encryption type in common"),
+    ("TKT-09", "no client asked for ticket after ticket"),
 ];
 
 fn codes_found() -> BTreeSet<&'static str> {

@@ -6,6 +6,7 @@ use trace::{Exchange, Logon};
 
 use crate::{rules::Refusal, windows::ADJUSTED_SECONDS};
 
+pub(crate) mod asked_again;
 pub(crate) mod no_common_encryption;
 pub(crate) mod service_unknown;
 

@@ -55,6 +55,11 @@ fn grants<'f>(logon: &Logon, facts: &'f Facts) -> impl Iterator<Item = CaptureTi
 
 /// The reply with a ticket in answer to PKINIT that was seen at this time.
 fn pkinit_reply(facts: &Facts, at: CaptureTime) -> Option<Seen> {
-    let mut issued = facts.domain_controllers.values().flat_map(|dc| &dc.issued);
-    issued.find(|issuance| issuance.seen.at == at).map(|issuance| issuance.seen)
+    // They are in the order of packets, whose times may differ from it, though not by a minute.
+    let slack = TICKET_RETRY_SECONDS * CaptureTime::SECOND;
+    facts.domain_controllers.values().find_map(|dc| {
+        let from = dc.issued.partition_point(|issuance| at.since(issuance.seen.at) > slack);
+        let near = dc.issued.get(from..)?.iter().take_while(|issuance| issuance.seen.at.since(at) <= slack);
+        near.map(|issuance| issuance.seen).find(|seen| seen.at == at)
+    })
 }
