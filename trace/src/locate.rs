@@ -73,6 +73,8 @@ pub struct Locator {
 impl Locator {
     /// Lookups kept. Beyond it they are counted.
     pub const MAX_LOOKUPS: usize = 100_000;
+    /// Questions that wait for an answer at once; each repetition under another identifier is one of its own.
+    pub const MAX_OPEN: usize = 200_000;
     /// Names learnt from answers.
     pub const MAX_NAMES: usize = 100_000;
 
@@ -140,14 +142,14 @@ impl Locator {
             if lookup.asked.len() < Lookup::MAX_ASKED {
                 lookup.asked.push(seen);
             }
-            self.open.insert(key, index);
+            self.wait_for(key, index);
             return;
         }
         if self.lookups.len() >= Self::MAX_LOOKUPS {
             self.beyond += 1;
             return;
         }
-        self.open.insert(key, self.lookups.len());
+        self.wait_for(key, self.lookups.len());
         self.latest.insert(subject, self.lookups.len());
         self.of_client.entry(client.address).or_default().push(self.lookups.len());
         self.lookups.push(Lookup {
@@ -160,6 +162,15 @@ impl Locator {
             answer: None,
             hidden: false,
         });
+    }
+
+    /// Notes that an answer to this question may come.
+    fn wait_for(&mut self, key: (Endpoint, Endpoint, u16), index: usize) {
+        if self.open.len() < Self::MAX_OPEN || self.open.contains_key(&key) {
+            self.open.insert(key, index);
+        } else {
+            self.beyond += 1;
+        }
     }
 
     fn answer(&mut self, message: &dns::Message, seen: Seen, key: (Endpoint, Endpoint, u16)) {

@@ -33,6 +33,10 @@ impl Default for Settings {
     }
 }
 
+/// Units below which one thread has done the work of all shards before the others are awake. A sparse capture, a few
+/// packets a second, has little else than such batches.
+const WORTH_SHARING: usize = 128;
+
 /// Batches to events.
 pub struct Decoding {
     wire: Wire,
@@ -96,11 +100,16 @@ impl Decoding {
                 }
             }
         }
-        self.shards.par_iter_mut().zip(lanes).for_each(|(lane, units)| {
+        let work = |(lane, units): (&mut Lane, Vec<Unit<'_>>)| {
             for unit in units {
                 lane.run(|shard, events| shard.push(unit, events));
             }
-        });
+        };
+        if lanes.iter().map(Vec::len).sum::<usize>() < WORTH_SHARING {
+            self.shards.iter_mut().zip(lanes).for_each(work);
+        } else {
+            self.shards.par_iter_mut().zip(lanes).for_each(work);
+        }
         own.extend(batch.damage().iter().map(|damage| damage_event(damage, self.last)));
         self.merge(own, out);
         Pushed { tick, after_tick }
@@ -129,7 +138,8 @@ impl Decoding {
     fn tick(&mut self, now: CaptureTime, out: &mut Vec<Event>) {
         let mut own = Vec::new();
         self.wire.tick(now, &mut own);
-        self.shards.par_iter_mut().for_each(|lane| lane.run(|shard, events| shard.tick(now, events)));
+        // What is due in one second is little: waking the other threads would cost more than it.
+        self.shards.iter_mut().for_each(|lane| lane.run(|shard, events| shard.tick(now, events)));
         self.merge(own, out);
     }
 

@@ -201,7 +201,7 @@ pub(super) fn time(element: &Element<'_>) -> Result<KerberosTime, DerError> {
 }
 
 /// `YYYYMMDDHHMMSS`, perhaps a fraction, and `Z`.
-fn date(text: &[u8]) -> Option<KerberosTime> {
+pub(super) fn date(text: &[u8]) -> Option<KerberosTime> {
     let (digits, rest) = text.split_at_checked(14)?;
     let [fraction @ .., b'Z'] = rest else { return None };
     match fraction {

@@ -5,12 +5,9 @@ use trace::{Facts, Logon};
 
 use super::refused_key;
 use crate::{
-    Confidence, Found, Scope, Severity, Verdict,
+    Scope, Severity, Verdict,
     rule::rule,
-    rules::{
-        account_of,
-        policy::refusal::{name, nothing_found},
-    },
+    rules::policy::refusal::{name, nothing_found},
 };
 
 /// What Samba and Heimdal say when the certificate names another account.
@@ -80,11 +77,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         );
         (summary, "key and account do not match")
     };
-    let mut found = Found::new(Confidence::Likely, account_of(logon), summary).with(refusal.answer(means));
-    for piece in refused_key::evidence(&refusal, certificate) {
-        found = found.with(piece);
-    }
-    found.into()
+    refused_key::found(logon, &refusal, certificate, summary, means).into()
 }
 
 #[cfg(test)]

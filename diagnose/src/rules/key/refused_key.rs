@@ -3,7 +3,11 @@
 use decode::{kerberos::ErrorCode, x509::Certificate};
 use trace::{Facts, Logon};
 
-use crate::{Evidence, rules::policy::refusal::Refusal, windows::SYNC_SECONDS};
+use crate::{
+    Confidence, Evidence, Found,
+    rules::{account_of, policy::refusal::Refusal},
+    windows::SYNC_SECONDS,
+};
 
 /// The first refusal of a self-signed key with this error, unless the same key was accepted anywhere shortly before.
 pub(super) fn first<'l>(logon: &'l Logon, facts: &Facts, code: ErrorCode) -> Option<(Refusal<'l>, &'l Certificate)> {
@@ -34,4 +38,16 @@ pub(super) fn evidence(refusal: &Refusal<'_>, certificate: &Certificate) -> [Evi
         refusal.question("x509af.subjectPublicKeyInfo_element", key, means),
         refusal.question("x509af.subject", certificate.subject.as_str(), "whom the key's certificate names"),
     ]
+}
+
+/// The finding that the key of this refusal is not accepted: `means` says what the answer means.
+pub(super) fn found(
+    logon: &Logon,
+    refusal: &Refusal<'_>,
+    certificate: &Certificate,
+    summary: String,
+    means: &str,
+) -> Found {
+    let found = Found::new(Confidence::Likely, account_of(logon), summary).with(refusal.answer(means));
+    evidence(refusal, certificate).into_iter().fold(found, Found::with)
 }

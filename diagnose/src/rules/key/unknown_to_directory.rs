@@ -5,12 +5,9 @@ use trace::{Facts, Logon};
 
 use super::refused_key;
 use crate::{
-    Confidence, Found, Scope, Severity, Verdict,
+    Scope, Severity, Verdict,
     rule::rule,
-    rules::{
-        account_of,
-        policy::refusal::{name, nothing_found},
-    },
+    rules::policy::refusal::{name, nothing_found},
 };
 
 rule! {
@@ -70,12 +67,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let (who, key) = (name(logon), refused_key::words(certificate));
     let summary =
         format!("the domain controller does not trust the {key} of {who}; the directory most likely does not have it");
-    let mut found = Found::new(Confidence::Likely, account_of(logon), summary)
-        .with(refusal.answer("the domain controller does not trust the key"));
-    for piece in refused_key::evidence(&refusal, certificate) {
-        found = found.with(piece);
-    }
-    found.into()
+    let means = "the domain controller does not trust the key";
+    refused_key::found(logon, &refusal, certificate, summary, means).into()
 }
 
 #[cfg(test)]
