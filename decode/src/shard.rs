@@ -23,7 +23,7 @@ use std::{
 use capture::CaptureTime;
 
 use crate::{
-    Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
+    Decoded, Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
     connection::{Fate, Mark, RST, Relation, SYN, Stage, Tracker, matters},
     decoder::Decoders,
     stream::Duplex,
@@ -264,16 +264,17 @@ impl Shard {
     }
 
     fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Event>) {
-        let mut messages = Vec::new();
-        self.config.decoders.datagram(datagram, &mut messages);
+        let mut found = Vec::new();
+        self.config.decoders.datagram(datagram, &mut found);
         let seen = Seen { last: datagram.packet, first: datagram.first, at: datagram.at };
-        out.extend(messages.into_iter().map(|message| Event { seen, path: Some(datagram.path), message }));
+        let path = Some(datagram.path);
+        out.extend(found.into_iter().map(|Decoded { carriage, message }| Event { seen, path, carriage, message }));
     }
 
     fn unreachable(&mut self, mark: Mark, path: Path, unreachable: Unreachable, out: &mut Vec<Event>) {
         let (icmp_type, code, about) = (unreachable.icmp_type, unreachable.code, unreachable.about);
         let message = Message::Unreachable(Box::new(unreachable));
-        out.push(Event { seen: mark.into(), path: Some(path), message });
+        out.push(Event::direct(mark.into(), Some(path), message));
         let Some(about) = about.filter(|about| about.transport == Transport::Tcp) else { return };
         let key = about.flow().0;
         let Some(flow) = self.flows.get_mut(&key) else { return };
@@ -315,7 +316,7 @@ fn carries(segment: &Segment<'_>) -> bool {
 /// Says that a limit of ours was reached at this packet.
 fn limit(mark: Mark, path: Path, detail: String) -> Event {
     let gap = Gap { kind: GapKind::LimitReached, protocol: Protocol::Tcp, bytes: 0, detail };
-    Event { seen: mark.into(), path: Some(path), message: Message::Gap(Box::new(gap)) }
+    Event::direct(mark.into(), Some(path), Message::Gap(Box::new(gap)))
 }
 
 /// One conversation over TCP.
