@@ -29,6 +29,7 @@ lab_down() {
     if [ -n "${KEEP:-}" ]; then echo "kept: $LAB"; else rm -rf "$LAB"; fi
 }
 
+# Hosts as network namespaces, each with one interface on the bridge.
 lab_host() { # name, last octet
     ip netns add "ht-$1"
     ip link add "ht-$1" netns ht-hub type veth peer name eth0 netns "ht-$1"
@@ -55,9 +56,25 @@ lab_up() {
     lab_moduli
 }
 
+# A certificate for NAME.csr, by the CA; further words go to `openssl ca`.
+lab_issue() { # name, file with extensions, section, words …
+    local name=$1 extensions=$2 section=$3
+    shift 3
+    mkdir -p issued
+    touch issued/index.txt
+    [ -e issued/serial ] || echo 1000 >issued/serial
+    [ -e issued/number ] || echo 01 >issued/number
+    printf '%s\n' '[ca]' 'default_ca = d' '[d]' 'dir = issued' 'database = issued/index.txt' 'serial = issued/serial' \
+        'crlnumber = issued/number' 'new_certs_dir = issued' 'default_md = sha256' 'policy = p' \
+        'default_crl_days = 30' '[p]' 'commonName = supplied' >issued/ca.cnf
+    openssl ca -batch -config issued/ca.cnf -cert ca.pem -keyfile ca.key -in "$name.csr" -out "$name.pem" -days 365 \
+        -extfile "$extensions" -extensions "$section" -notext "$@" 2>/dev/null
+}
+
 lab_pki() {
     (
         cd "$LAB"
+        export LAB_KDC_KEY=${LAB_KDC_KEY:-rsa:2048} LAB_KDC_DIGEST=${LAB_KDC_DIGEST:-sha256}
         openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650 -sha256 \
             -subj "/DC=example/DC=corp/CN=Lab Root CA" \
             -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
@@ -79,9 +96,9 @@ name = EXPLICIT:1, SEQUENCE:components
 first = GeneralString:krbtgt
 second = GeneralString:$REALM
 EOF
-            openssl req -newkey rsa:2048 -nodes -keyout "$dc.key" -out "$dc.csr" -subj "/CN=$dc.$DOMAIN" 2>/dev/null
-            openssl x509 -req -in "$dc.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 365 -sha256 \
-                -extfile "$dc.cnf" -extensions kdc -out "$dc.pem" 2>/dev/null
+            openssl req -newkey "$LAB_KDC_KEY" -nodes -keyout "$dc.key" -out "$dc.csr" -subj "/CN=$dc.$DOMAIN" 2>/dev/null
+            lab_issue "$dc" "$dc.cnf" kdc -md "$LAB_KDC_DIGEST" \
+                ${LAB_KDC_FROM:+-startdate "$LAB_KDC_FROM" -enddate 20351001000000Z}
         done
     )
 }
@@ -119,6 +136,21 @@ with open(path + ".key", "wb") as file:
 EOF
 }
 
+# A key and a certificate over it by the CA, as smart cards have them.
+lab_card() { # user, extended key usage
+    (
+        cd "$LAB"
+        cat >"$1.cnf" <<EOF
+[user]
+keyUsage = critical, digitalSignature
+extendedKeyUsage = $2
+subjectAltName = otherName:1.3.6.1.4.1.311.20.2.3;UTF8:$1@$DOMAIN
+EOF
+        openssl req -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1@$DOMAIN" 2>/dev/null
+        lab_issue "$1" "$1.cnf" user
+    )
+}
+
 # A KDC that takes the keys of these users: their certificates are its anchors, as a directory would hold their keys.
 lab_realm() { # dc, users whose key it knows …
     local dc=$1
@@ -138,6 +170,7 @@ lab_realm() { # dc, users whose key it knows …
   pkinit_identity = FILE:$LAB/$dc.pem,$LAB/$dc.key
   pkinit_anchors = FILE:$LAB/$dc/anchors.pem
   pkinit_eku_checking = scLogin
+  ${LAB_KDC_CONF:-}
  }
 [logging]
  kdc = FILE:$LAB/$dc/kdc.log
@@ -150,6 +183,7 @@ EOF
             user=$(basename "$key" .pem)
             case $user in ca | dc1 | dc2) continue ;; esac
             kadmin.local -q "addprinc -pw lab-only +requires_preauth $user" >/dev/null 2>&1
+            # A directory holds the key itself; here the name in the certificate does.
             kadmin.local -q "setstr $user pkinit_cert_match <SUBJECT>$user@$DOMAIN" >/dev/null 2>&1
         done
         kadmin.local -q "addprinc -randkey host/files.$DOMAIN" >/dev/null 2>&1
@@ -170,10 +204,10 @@ lab_dns() { # lines of dnsmasq.conf …
     sleep 1
 }
 
-record_start() {
+record_start() { # a filter for tcpdump, or its other words
     # Name resolution of IPv6 neighbours and ARP before, so that a capture begins with the case.
     ip netns exec ht-hub tcpdump -q -s0 -U --immediate-mode -w "$LAB/recording.pcap" -i br0 \
-        'ip or (ip6 and not icmp6)' >/dev/null 2>&1 &
+        "${@:-ip or (ip6 and not icmp6)}" >/dev/null 2>&1 &
     echo $! >"$LAB/tcpdump.pid"
     sleep 1
 }
@@ -216,6 +250,24 @@ client() {
         mount --bind "$1/resolv.conf" /etc/resolv.conf
         shift
         exec "$@"' sh "$LAB" env KRB5_CONFIG="$LAB/krb5.conf" KRB5CCNAME="FILE:$LAB/cc" "$@"
+}
+
+# A change to the users' database of a KDC.
+lab_kadmin() { # dc, query
+    KRB5_KDC_PROFILE="$LAB/$1/kdc.conf" KRB5_CONFIG="$LAB/$1/krb5.conf" kadmin.local -q "$2" >/dev/null 2>&1
+}
+
+# A sign-in with the password that every user of the lab has.
+sign_in_with_password() { # user, options of kinit …
+    local user=$1
+    shift
+    echo lab-only >"$LAB/password"
+    client "$HEIMDAL/usr/bin/kinit.heimdal" --password-file="$LAB/password" "$@" "$user"
+}
+
+# A service ticket for a host.
+service_ticket() { # host
+    client "$HEIMDAL/usr/bin/kgetcred" "host/$1.$DOMAIN"
 }
 
 # A sign-in with the user's key. Exit status of kinit.

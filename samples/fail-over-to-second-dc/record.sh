@@ -12,5 +12,5 @@ client_conf 10.99.0.10
 for protocol in udp tcp; do ip netns exec ht-dc1 iptables -I INPUT -p $protocol --dport 88 -j DROP; done
 record_start
 sign_in alice
-client "$HEIMDAL/usr/bin/kgetcred" "host/files.$DOMAIN"
+service_ticket files
 record_stop

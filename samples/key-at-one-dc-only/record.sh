@@ -14,7 +14,7 @@ sign_in alice || true
 sleep 4
 client_conf 10.99.0.10 "kdc = 10.99.0.11"
 sign_in alice
-client "$HEIMDAL/usr/bin/kgetcred" "host/files.$DOMAIN"
+service_ticket files
 sleep 4
 client_conf 10.99.0.10 "kdc = 10.99.0.10"
 sign_in alice || true

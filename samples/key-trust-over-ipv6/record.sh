@@ -9,5 +9,5 @@ lab_dns "host-record=dc1.$DOMAIN,2001:db8::10" \
 client_conf 2001:db8::10
 record_start
 sign_in alice
-client "$HEIMDAL/usr/bin/kgetcred" "host/files.$DOMAIN"
+service_ticket files
 record_stop

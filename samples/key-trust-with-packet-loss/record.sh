@@ -15,6 +15,6 @@ drop INPUT
 record_start
 for user in alice bob alice bob; do
     until sign_in "$user"; do sleep 1; done
-    client "$HEIMDAL/usr/bin/kgetcred" "host/files.$DOMAIN" || true
+    service_ticket files || true
 done
 record_stop
