@@ -135,6 +135,7 @@ impl<'e> Line<'e> {
             Message::Ldap(message) | Message::Cldap(message) => {
                 (message.name(), message.is_sealed().then(|| GapKind::Encrypted.name()))
             }
+            Message::Ntlm(message) => (message.kind.name(), None),
             Message::Connection(_) => ("connection", None),
             Message::Unreachable(_) => ("unreachable", None),
             Message::Gap(gap) => ("gap", Some(gap.kind.name())),
@@ -165,6 +166,7 @@ impl Serialize for Fields<'_> {
             Message::Kerberos(message) => message.serialize(serializer),
             Message::Dns(message) => message.serialize(serializer),
             Message::Ldap(message) | Message::Cldap(message) => message.serialize(serializer),
+            Message::Ntlm(message) => message.serialize(serializer),
             Message::Connection(connection) => ConnectionFields::new(connection).serialize(serializer),
             Message::Unreachable(unreachable) => UnreachableFields::new(unreachable).serialize(serializer),
             Message::Gap(gap) => {
