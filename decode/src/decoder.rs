@@ -10,6 +10,7 @@
 use crate::{
     Decoded, Gap, GapKind, Message, Protocol, dns, kerberos,
     ldap::{self, LdapStream},
+    smb::SmbStream,
     wire::Datagram,
 };
 
@@ -21,7 +22,7 @@ pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
 /// Bytes within which a decoder must recognise the beginning of a message.
 ///
 /// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14, LDAP 38 (three tags, three lengths of nine
-/// octets, a number of eight).
+/// octets, a number of eight), SMB 18.
 pub const MAX_HEADER: usize = 64;
 
 /// Port of Kerberos, UDP and TCP.
@@ -35,6 +36,9 @@ pub const LDAP_PORT: u16 = 389;
 
 /// Port of the global catalogue: LDAP over TCP.
 pub const GLOBAL_CATALOGUE_PORT: u16 = 3268;
+
+/// Port of SMB over TCP.
+pub const SMB_PORT: u16 = 445;
 
 /// Who of the two sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +77,12 @@ pub enum Framing {
         /// Bytes to pass over, framing included.
         total: u64,
     },
+    /// A message that is not decoded, and is not told either: nothing of it is kept, and it does not matter whether it is
+    /// there.
+    Pass {
+        /// Bytes to pass over, framing included.
+        total: u64,
+    },
     /// No message begins here: the stream is out of step.
     Lost,
 }
@@ -100,6 +110,14 @@ pub trait Decoder: Send {
     ///
     /// It should be hard to satisfy by accident: what it takes for a header decides how much is read as one message.
     fn begins(&self, from: Side, bytes: &[u8]) -> Begins;
+
+    /// How many bytes at the start of `bytes` cannot begin a message: those that [`Decoder::begins`] need not be asked about.
+    ///
+    /// For decoders whose streams are large and mostly passed over.
+    fn barren(&self, bytes: &[u8]) -> usize {
+        let _ = bytes;
+        0
+    }
 
     /// What to call a message of which only the beginning is there, framing included: `AS-REQ`.
     fn name(&self, from: Side, bytes: &[u8]) -> &'static str;
@@ -147,6 +165,7 @@ impl Decoders {
             KERBEROS_PORT => Some(Box::new(KerberosStream { decode: self.kerberos })),
             DNS_PORT => Some(Box::new(DnsStream { decode: self.dns })),
             LDAP_PORT | GLOBAL_CATALOGUE_PORT => Some(Box::new(LdapStream::default())),
+            SMB_PORT => Some(Box::new(SmbStream)),
             _ => None,
         }
     }

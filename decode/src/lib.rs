@@ -17,6 +17,7 @@ pub mod ldap;
 pub mod message;
 pub mod ntlm;
 pub mod shard;
+pub mod smb;
 pub mod spnego;
 pub mod stream;
 pub mod text;

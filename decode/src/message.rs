@@ -3,7 +3,7 @@
 use capture::Damage;
 use serde::Serialize;
 
-use crate::{Path, dns, kerberos, ldap, ntlm};
+use crate::{Path, dns, kerberos, ldap, ntlm, smb};
 
 /// A decoded message, or a gap in its place.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub enum Message {
     Cldap(Box<ldap::Message>),
     /// MS-NLMP. Another protocol always carries it.
     Ntlm(Box<ntlm::Message>),
+    /// MS-SMB2, MS-SMB: the answer to a session set-up.
+    Smb(Box<smb::SessionSetup>),
     /// What became of a TCP connection to a port that matters. One a connection.
     Connection(Box<Connection>),
     /// ICMP or ICMPv6 destination unreachable.
@@ -42,6 +44,10 @@ pub enum Protocol {
     Cldap,
     /// NTLM.
     Ntlm,
+    /// SMB 1.
+    Smb,
+    /// SMB 2 and 3.
+    Smb2,
     /// SPNEGO, of which only gaps are told: what it negotiates is told by the messages it carries.
     Spnego,
     /// TCP itself: connections and their streams.
@@ -65,6 +71,8 @@ impl Protocol {
             Self::Ldap => "ldap",
             Self::Cldap => "cldap",
             Self::Ntlm => "ntlm",
+            Self::Smb => "smb",
+            Self::Smb2 => "smb2",
             Self::Spnego => "spnego",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
@@ -84,6 +92,7 @@ impl Message {
             Self::Ldap(_) => Protocol::Ldap,
             Self::Cldap(_) => Protocol::Cldap,
             Self::Ntlm(_) => Protocol::Ntlm,
+            Self::Smb(message) => message.protocol(),
             Self::Connection(_) => Protocol::Tcp,
             Self::Unreachable(_) => Protocol::Icmp,
             Self::Gap(gap) => gap.protocol,

@@ -55,6 +55,7 @@ fn line(step: &Step, logon: &Logon) -> String {
         | Message::Ldap(_)
         | Message::Cldap(_)
         | Message::Ntlm(_)
+        | Message::Smb(_)
         | Message::Gap(_)
         | Message::Damage(_) => String::new(),
     }
