@@ -8,9 +8,12 @@
 //! in.
 
 use crate::{
-    Decoded, Gap, GapKind, Message, Protocol, dns, kerberos,
+    Carrier, Decoded, Gap, GapKind, Message, Protocol,
+    dcerpc::DcerpcStream,
+    dns, kerberos,
     ldap::{self, LdapStream},
     smb::SmbStream,
+    spnego,
     wire::Datagram,
 };
 
@@ -22,7 +25,7 @@ pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
 /// Bytes within which a decoder must recognise the beginning of a message.
 ///
 /// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14, LDAP 38 (three tags, three lengths of nine
-/// octets, a number of eight), SMB 18.
+/// octets, a number of eight), SMB 18, DCE/RPC 16.
 pub const MAX_HEADER: usize = 64;
 
 /// Port of Kerberos, UDP and TCP.
@@ -36,6 +39,10 @@ pub const LDAP_PORT: u16 = 389;
 
 /// Port of the global catalogue: LDAP over TCP.
 pub const GLOBAL_CATALOGUE_PORT: u16 = 3268;
+
+/// Port of DCE/RPC's endpoint mapper, where Windows activates remote objects, too. Services behind it have ports of their
+/// own, which are not known here.
+pub const ENDPOINT_MAPPER_PORT: u16 = 135;
 
 /// Port of SMB over TCP.
 pub const SMB_PORT: u16 = 445;
@@ -166,6 +173,7 @@ impl Decoders {
             DNS_PORT => Some(Box::new(DnsStream { decode: self.dns })),
             LDAP_PORT | GLOBAL_CATALOGUE_PORT => Some(Box::new(LdapStream::default())),
             SMB_PORT => Some(Box::new(SmbStream)),
+            ENDPOINT_MAPPER_PORT => Some(Box::new(DcerpcStream)),
             _ => None,
         }
     }
@@ -188,7 +196,7 @@ impl Decoders {
             return match protocol {
                 Protocol::Kerberos => out.push(decoded(protocol, bytes, self.kerberos).into()),
                 Protocol::Cldap => cldap(bytes, out),
-                _ => out.push(decoded(protocol, bytes, self.dns).into()),
+                _ => dns_message(bytes, self.dns, out),
             };
         }
         let name = match protocol {
@@ -207,6 +215,16 @@ fn decoded(protocol: Protocol, bytes: &[u8], decode: Decode) -> Message {
     decode(bytes).unwrap_or_else(|detail| {
         Message::Gap(Box::new(Gap { kind: GapKind::Undecodable, protocol, bytes: length(bytes), detail }))
     })
+}
+
+/// A DNS message, and what its key exchange carries.
+fn dns_message(bytes: &[u8], decode: Decode, out: &mut Vec<Decoded>) {
+    let message = decoded(Protocol::Dns, bytes, decode);
+    let token = if let Message::Dns(message) = &message { dns::key_exchange(bytes, message) } else { None };
+    out.push(message.into());
+    if let Some(token) = token {
+        spnego::decode(token, Carrier::Dns.into(), out);
+    }
 }
 
 /// A CLDAP datagram: an object found and the end of the search come together. MS-ADTS 3.1.1.3.1.7.
@@ -347,7 +365,7 @@ impl Decoder for DnsStream {
     }
 
     fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
-        out.push(decoded(Protocol::Dns, bytes, self.decode).into());
+        dns_message(bytes, self.decode, out);
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod carriage;
 pub mod cms;
 pub mod connection;
+pub mod dcerpc;
 pub mod decoder;
 pub mod der;
 pub mod dns;

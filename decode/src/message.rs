@@ -48,6 +48,8 @@ pub enum Protocol {
     Smb,
     /// SMB 2 and 3.
     Smb2,
+    /// DCE/RPC, of which only gaps are told.
+    Dcerpc,
     /// SPNEGO, of which only gaps are told: what it negotiates is told by the messages it carries.
     Spnego,
     /// TCP itself: connections and their streams.
@@ -73,6 +75,7 @@ impl Protocol {
             Self::Ntlm => "ntlm",
             Self::Smb => "smb",
             Self::Smb2 => "smb2",
+            Self::Dcerpc => "dcerpc",
             Self::Spnego => "spnego",
             Self::Tcp => "tcp",
             Self::Udp => "udp",

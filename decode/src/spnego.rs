@@ -146,9 +146,30 @@ fn mechanism_token(mechanism: &[u8], inside: &[u8], carriage: Carriage, out: &mu
         },
         NTLM => bare(inside, carriage, out),
         SPNEGO => out.push(unknown(carriage, inside, "a negotiation inside another one")),
-        IAKERB => out.push(unknown(carriage, inside, "a token of IAKERB")),
+        IAKERB => iakerb(inside, carriage.within(Carrier::Iakerb), out),
         NEGOEX => out.push(unknown(carriage, inside, "a token of NegoEx")),
         _ => out.push(unknown(carriage, inside, "a token of an unknown mechanism")),
+    }
+}
+
+/// What a client asks a KDC through the server, and the answers; then the authentication to the server itself.
+///
+/// ```text
+/// IAKERB-HEADER ::= SEQUENCE { target-realm [1] UTF8String, cookie [2] OCTET STRING OPTIONAL, … }
+/// ```
+/// A Kerberos message follows it, or nothing where the client asks for the realm. draft-ietf-kitten-iakerb-03 §3.
+fn iakerb(inside: &[u8], carriage: Carriage, out: &mut Vec<Decoded>) {
+    match inside {
+        [0x05, 0x01, proxied @ ..] => {
+            let mut reader = Reader::new(proxied);
+            match reader.expect(Tag::SEQUENCE) {
+                Ok(_) if reader.is_empty() => {}
+                Ok(_) => kerberos(reader.rest(), carriage, out),
+                Err(error) => out.push(gap(carriage, Protocol::Kerberos, proxied, error.to_string())),
+            }
+        }
+        [0x01..=0x03, 0x00, message @ ..] => kerberos(message, carriage, out),
+        _ => out.push(unknown(carriage, inside, "a token of IAKERB of unknown type")),
     }
 }
 
@@ -265,12 +286,18 @@ mod tests {
         assert_eq!(told(&init(&NTLM_NEGOTIATE)), ["[\"smb2\", \"spnego\"] negotiate"]);
         assert_eq!(told(&NTLM_NEGOTIATE), ["[\"smb2\"] negotiate"]);
         assert_eq!(told(&gss(NTLM, &NTLM_NEGOTIATE)), ["[\"smb2\"] negotiate"]);
+        let proxied = [[5, 1].as_slice(), &tlv(0x30, &tlv(0xa1, &tlv(0x0c, b"CORP"))), &KRB_ERROR].concat();
+        assert_eq!(told(&init(&gss(IAKERB, &proxied))), ["[\"smb2\", \"spnego\", \"iakerb\"] krb-error"]);
+        assert!(told(&gss(IAKERB, &[5, 1, 0x30, 0])).is_empty());
     }
 
     #[test]
     fn what_is_not_decoded_is_told() {
         let gap = |what: &str| vec![format!("[\"smb2\", \"spnego\"] undecodable {what}")];
-        assert_eq!(told(&init(&gss(IAKERB, &[5, 1]))), gap("spnego: a token of IAKERB"));
+        assert_eq!(
+            told(&init(&gss(IAKERB, &[9, 9]))),
+            ["[\"smb2\", \"spnego\", \"iakerb\"] undecodable spnego: a token of IAKERB of unknown type"]
+        );
         assert_eq!(told(&init(&gss(NEGOEX, b"NEGOEXTS"))), gap("spnego: a token of NegoEx"));
         assert_eq!(told(&init(b"NEGOEXTS")), gap("spnego: a token of NegoEx"));
         assert_eq!(told(&init(&init(&KRB_ERROR))), gap("spnego: a negotiation inside another one"));

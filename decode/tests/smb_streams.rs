@@ -203,7 +203,7 @@ fn the_older_protocol_is_read_too() {
 fn what_files_hold_is_passed_over_unseen() {
     let read = smb2(8, 0, true, &vec![0x5a; 300_000]);
     let setup = smb2(1, 0, true, &response(NEGOTIATE));
-    let sealed = framed(&[b"\xfdSMB".as_slice(), &[7; 90_000]].concat());
+    let sealed = framed(&[b"\xfdSMB".as_slice(), &vec![7; 90_000]].concat());
     let keep_alive = [0x85, 0, 0, 0].as_slice();
     let stream = [&read, keep_alive, &sealed, &[0; 4], &setup, &read].concat();
     let mut net = opened();
