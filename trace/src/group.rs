@@ -76,7 +76,11 @@ impl Grouper {
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
         // They say nothing that a logon is made of, and there are many: none is kept.
-        if matches!(event.message, Message::Ldap(_) | Message::Cldap(_)) {
+        if matches!(event.message, Message::Ldap(_) | Message::Cldap(_) | Message::Ntlm(_) | Message::Smb(_)) {
+            return;
+        }
+        // What an application's protocol carries answers no request to a KDC, and none of its errors is one of a KDC.
+        if matches!(event.message, Message::Kerberos(_)) && !event.carriage.is_direct() {
             return;
         }
         let event = Arc::new(event);
@@ -136,7 +140,7 @@ impl Grouper {
                     self.hole(path);
                 }
             }
-            Message::Ldap(_) | Message::Cldap(_) | Message::Damage(_) => {}
+            Message::Ldap(_) | Message::Cldap(_) | Message::Ntlm(_) | Message::Smb(_) | Message::Damage(_) => {}
         }
     }
 
