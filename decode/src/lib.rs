@@ -14,6 +14,7 @@ pub mod dns;
 pub mod event;
 pub mod flow;
 pub mod kerberos;
+pub mod key_credential;
 pub mod ldap;
 pub mod message;
 pub mod ntlm;

@@ -21,8 +21,10 @@ mod extension;
 mod hello;
 pub(crate) mod key;
 pub(crate) mod name;
+mod roca;
 
 pub use hello::HelloName;
+pub use roca::is_roca_weak;
 
 /// A certificate's fields that matter here. Field names are those of machine output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -260,7 +262,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn time<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+/// In RFC 3339 with nanoseconds.
+pub(crate) fn time<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.9}"))
 }
 
