@@ -6,17 +6,20 @@
 
 pub mod cms;
 pub mod connection;
+pub mod content;
 pub mod decoder;
 pub mod der;
 pub mod dns;
 pub mod event;
 pub mod flow;
+pub mod http;
 pub mod kerberos;
 pub mod ldap;
 pub mod message;
 pub mod shard;
 pub mod stream;
 pub mod text;
+pub mod tls;
 pub mod wire;
 pub mod x509;
 

@@ -3,7 +3,7 @@
 use capture::Damage;
 use serde::Serialize;
 
-use crate::{Path, dns, kerberos, ldap};
+use crate::{Path, dns, http, kerberos, ldap, tls};
 
 /// A decoded message, or a gap in its place.
 #[derive(Clone, Debug)]
@@ -16,7 +16,11 @@ pub enum Message {
     Ldap(Box<ldap::Message>),
     /// RFC 4511 over UDP, MS-ADTS 3.1.1.3.1.7.
     Cldap(Box<ldap::Message>),
-    /// What became of a TCP connection to a port that matters. One a connection.
+    /// RFC 8446, RFC 5246: what of TLS is not encrypted.
+    Tls(Box<tls::Message>),
+    /// RFC 9112.
+    Http(Box<http::Message>),
+    /// What became of a TCP connection to a port that matters, or with TLS or HTTP in it. One a connection.
     Connection(Box<Connection>),
     /// ICMP or ICMPv6 destination unreachable.
     Unreachable(Box<Unreachable>),
@@ -38,6 +42,10 @@ pub enum Protocol {
     Ldap,
     /// LDAP over UDP.
     Cldap,
+    /// TLS over TCP.
+    Tls,
+    /// HTTP version 1.
+    Http,
     /// TCP itself: connections and their streams.
     Tcp,
     /// UDP and IP fragments.
@@ -58,6 +66,8 @@ impl Protocol {
             Self::Dns => "dns",
             Self::Ldap => "ldap",
             Self::Cldap => "cldap",
+            Self::Tls => "tls",
+            Self::Http => "http",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Ip => "ip",
@@ -75,6 +85,8 @@ impl Message {
             Self::Dns(_) => Protocol::Dns,
             Self::Ldap(_) => Protocol::Ldap,
             Self::Cldap(_) => Protocol::Cldap,
+            Self::Tls(_) => Protocol::Tls,
+            Self::Http(_) => Protocol::Http,
             Self::Connection(_) => Protocol::Tcp,
             Self::Unreachable(_) => Protocol::Icmp,
             Self::Gap(gap) => gap.protocol,

@@ -51,7 +51,13 @@ fn line(step: &Step, logon: &Logon) -> String {
             let about = unreachable.about.map(|path| path.destination.to_string()).unwrap_or_default();
             format!("ICMP: {about} cannot be reached, code {}", unreachable.code)
         }
-        Message::Dns(_) | Message::Ldap(_) | Message::Cldap(_) | Message::Gap(_) | Message::Damage(_) => String::new(),
+        Message::Dns(_)
+        | Message::Ldap(_)
+        | Message::Cldap(_)
+        | Message::Tls(_)
+        | Message::Http(_)
+        | Message::Gap(_)
+        | Message::Damage(_) => String::new(),
     }
 }
 

@@ -76,7 +76,7 @@ impl Grouper {
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
         // They say nothing that a logon is made of, and there are many: none is kept.
-        if matches!(event.message, Message::Ldap(_) | Message::Cldap(_)) {
+        if matches!(event.message, Message::Ldap(_) | Message::Cldap(_) | Message::Tls(_) | Message::Http(_)) {
             return;
         }
         let event = Arc::new(event);
@@ -136,7 +136,7 @@ impl Grouper {
                     self.hole(path);
                 }
             }
-            Message::Ldap(_) | Message::Cldap(_) | Message::Damage(_) => {}
+            Message::Ldap(_) | Message::Cldap(_) | Message::Tls(_) | Message::Http(_) | Message::Damage(_) => {}
         }
     }
 

@@ -133,6 +133,8 @@ impl<'e> Line<'e> {
             Message::Ldap(message) | Message::Cldap(message) => {
                 (message.name(), message.is_sealed().then(|| GapKind::Encrypted.name()))
             }
+            Message::Tls(message) => (message.name(), None),
+            Message::Http(message) => (message.name(), None),
             Message::Connection(_) => ("connection", None),
             Message::Unreachable(_) => ("unreachable", None),
             Message::Gap(gap) => ("gap", Some(gap.kind.name())),
@@ -148,6 +150,7 @@ impl<'e> Line<'e> {
             protocol: event.message.protocol().name(),
             carried_by: match &event.message {
                 Message::Ldap(message) => message.carried_by(),
+                Message::Tls(message) => message.carried_by(),
                 _ => &[],
             },
             message,
@@ -166,6 +169,8 @@ impl Serialize for Fields<'_> {
             Message::Kerberos(message) => message.serialize(serializer),
             Message::Dns(message) => message.serialize(serializer),
             Message::Ldap(message) | Message::Cldap(message) => message.serialize(serializer),
+            Message::Tls(message) => message.serialize(serializer),
+            Message::Http(message) => message.serialize(serializer),
             Message::Connection(connection) => ConnectionFields::new(connection).serialize(serializer),
             Message::Unreachable(unreachable) => UnreachableFields::new(unreachable).serialize(serializer),
             Message::Gap(gap) => {
