@@ -267,7 +267,7 @@ impl Tracker {
         };
         let last = decided.unwrap_or(self.last);
         let seen = Seen { last: last.packet, first: self.began.packet, at: last.at };
-        Some(Event { seen, path: Some(self.path), message: Message::Connection(Box::new(connection)) })
+        Some(Event::direct(seen, Some(self.path), Message::Connection(Box::new(connection))))
     }
 
     /// From the client to the server.

@@ -9,12 +9,12 @@
 #![deny(clippy::indexing_slicing)]
 
 use crate::{
-    Gap, GapKind, Message, Protocol,
+    Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
     connection::matters,
     decoder::{Begins, Decoder, Framing, Side, length},
     http::{self, Heads},
     shard::hash,
-    tls::{self, Carriage, Records, Start},
+    tls::{self, Records, Start},
     wire::{Segment, Unit},
 };
 
@@ -106,26 +106,26 @@ impl Decoder for ContentStream {
         }
     }
 
-    fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Message>) {
+    fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
         if self.heads.is_within(from) || tls::start(bytes) == Start::Nothing {
             if let Err(detail) = self.heads.message(from, bytes, out) {
                 let (kind, detail) = (GapKind::Undecodable, detail.to_owned());
-                out.push(Message::Gap(Box::new(Gap { kind, protocol: Protocol::Http, bytes: length(bytes), detail })));
+                out.push(Message::Gap(Box::new(Gap { kind, protocol: Protocol::Http, bytes: length(bytes), detail })).into());
             }
             return;
         }
         if self.heads.is_tunnel() {
-            self.records.carry(Carriage::Http);
+            self.records.carry(Carrier::Http.into());
         }
         self.records.record(from, bytes, out);
         if self.hides_ldap && self.records.is_over(from) {
             self.hides_ldap = false;
             let detail = "LDAP inside TLS from here on".to_owned();
-            out.push(Message::Gap(Box::new(Gap { kind: GapKind::Encrypted, protocol: Protocol::Ldap, bytes: 0, detail })));
+            out.push(Message::Gap(Box::new(Gap { kind: GapKind::Encrypted, protocol: Protocol::Ldap, bytes: 0, detail })).into());
         }
     }
 
-    fn interrupted(&mut self, from: Side, out: &mut Vec<Message>) {
+    fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
         self.records.interrupted(from, out);
         self.heads.interrupted(from, out);
     }

@@ -6,9 +6,8 @@
 //! them, and nothing is probed for. TLS and HTTP are at home anywhere and decoded by content: [`crate::content`].
 
 use crate::{
-    Gap, GapKind, Message, Protocol, dns, kerberos,
+    Carriage, Decoded, Gap, GapKind, Message, Protocol, dns, kerberos,
     ldap::{self, LdapStream},
-    tls,
     wire::Datagram,
 };
 
@@ -118,7 +117,7 @@ pub trait Decoder: Send {
     fn name(&self, from: Side, bytes: &[u8]) -> &'static str;
 
     /// Decodes one whole message, framing excluded, and appends what it says. What it cannot decode it appends as a gap.
-    fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Message>);
+    fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>);
 
     /// As [`Decoder::frame`], for a message that was [`Framing::Open`] when `seen` of these bytes were there.
     fn reopen(&self, from: Side, bytes: &[u8], seen: usize) -> Framing {
@@ -133,13 +132,13 @@ pub trait Decoder: Send {
 
     /// Told when bytes of one direction were lost, or when it has ended, for decoders that remember something from message
     /// to message. What then cannot be completed is appended as it stands, or as a gap.
-    fn interrupted(&mut self, from: Side, out: &mut Vec<Message>) {
+    fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
         let _ = (from, out);
     }
 
     /// Asked when nothing more of a connection is put together: whether TLS is in it that shows its alerts all the same, and
     /// what carries it.
-    fn shows_alerts(&self) -> Option<tls::Carriage> {
+    fn shows_alerts(&self) -> Option<Carriage> {
         None
     }
 
@@ -192,7 +191,7 @@ impl Decoders {
     ///
     /// Where both ports are, the destination decides. A datagram that the snap length cut is not decoded in part, because
     /// its later fields would look absent when they were only not captured.
-    pub fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Message>) {
+    pub fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Decoded>) {
         let protocol =
             [datagram.path.destination.port, datagram.path.source.port].into_iter().find_map(|port| match port {
                 KERBEROS_PORT => Some(Protocol::Kerberos),
@@ -204,9 +203,9 @@ impl Decoders {
         let bytes = datagram.payload.as_ref();
         if datagram.cut == 0 {
             return match protocol {
-                Protocol::Kerberos => out.push(decoded(protocol, bytes, self.kerberos)),
+                Protocol::Kerberos => out.push(decoded(protocol, bytes, self.kerberos).into()),
                 Protocol::Cldap => cldap(bytes, out),
-                _ => out.push(decoded(protocol, bytes, self.dns)),
+                _ => out.push(decoded(protocol, bytes, self.dns).into()),
             };
         }
         let name = match protocol {
@@ -216,7 +215,7 @@ impl Decoders {
         };
         let total = length(bytes).saturating_add(u64::from(datagram.cut));
         let detail = format!("{name} cut by the snap length: {} of {total} bytes", bytes.len());
-        out.push(Message::Gap(Box::new(Gap { kind: GapKind::CutShort, protocol, bytes: total, detail })));
+        out.push(Message::Gap(Box::new(Gap { kind: GapKind::CutShort, protocol, bytes: total, detail })).into());
     }
 }
 
@@ -228,12 +227,12 @@ fn decoded(protocol: Protocol, bytes: &[u8], decode: Decode) -> Message {
 }
 
 /// A CLDAP datagram: an object found and the end of the search come together. MS-ADTS 3.1.1.3.1.7.
-fn cldap(bytes: &[u8], out: &mut Vec<Message>) {
+fn cldap(bytes: &[u8], out: &mut Vec<Decoded>) {
     let (messages, error) = ldap::decode_all(bytes);
-    out.extend(messages.into_iter().map(|message| Message::Cldap(Box::new(message))));
+    out.extend(messages.into_iter().map(|message| Message::Cldap(Box::new(message)).into()));
     if let Some(error) = error {
         let (kind, protocol, detail) = (GapKind::Undecodable, Protocol::Cldap, error.to_string());
-        out.push(Message::Gap(Box::new(Gap { kind, protocol, bytes: length(bytes), detail })));
+        out.push(Message::Gap(Box::new(Gap { kind, protocol, bytes: length(bytes), detail })).into());
     }
 }
 
@@ -315,8 +314,8 @@ impl Decoder for KerberosStream {
         bytes.get(Self::HEADER).and_then(|&tag| kerberos_name(tag)).unwrap_or("a Kerberos message")
     }
 
-    fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Message>) {
-        out.push(decoded(Protocol::Kerberos, bytes, self.decode));
+    fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
+        out.push(decoded(Protocol::Kerberos, bytes, self.decode).into());
     }
 }
 
@@ -364,8 +363,8 @@ impl Decoder for DnsStream {
         "a DNS message"
     }
 
-    fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Message>) {
-        out.push(decoded(Protocol::Dns, bytes, self.decode));
+    fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
+        out.push(decoded(Protocol::Dns, bytes, self.decode).into());
     }
 }
 
@@ -459,7 +458,7 @@ mod tests {
         };
         let mut messages = Vec::new();
         Decoders::default().datagram(&datagram, &mut messages);
-        let Some(Message::Gap(gap)) = messages.pop() else { panic!("no gap") };
+        let Some(Message::Gap(gap)) = messages.pop().map(|decoded| decoded.message) else { panic!("no gap") };
         assert_eq!((gap.kind, gap.bytes), (GapKind::CutShort, 1002));
         assert_eq!(gap.detail, "AS-REQ cut by the snap length: 2 of 1002 bytes");
         datagram.path.destination = end(123);

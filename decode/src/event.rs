@@ -2,7 +2,7 @@
 
 use capture::{CaptureTime, PacketId};
 
-use crate::{Direction, Endpoint, FlowKey, Message, Transport};
+use crate::{Carriage, Direction, Endpoint, FlowKey, Message, Transport};
 
 /// Where an event was seen.
 ///
@@ -49,6 +49,30 @@ pub struct Event {
     pub seen: Seen,
     /// Between whom. `None` for what concerns the capture itself.
     pub path: Option<Path>,
+    /// What it came in.
+    pub carriage: Carriage,
     /// What it says.
     pub message: Message,
+}
+
+impl Event {
+    /// An event that the transport itself carries, or that stands below it.
+    pub fn direct(seen: Seen, path: Option<Path>, message: Message) -> Self {
+        Self { seen, path, carriage: Carriage::DIRECT, message }
+    }
+}
+
+/// What a decoder makes of bytes: an event whose place on the wire is not known to it.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    /// What it came in.
+    pub carriage: Carriage,
+    /// What it says.
+    pub message: Message,
+}
+
+impl From<Message> for Decoded {
+    fn from(message: Message) -> Self {
+        Self { carriage: Carriage::DIRECT, message }
+    }
 }

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use crate::{
-    Message as Event, WireText,
+    Decoded, Message as Event, WireText,
     decoder::{Begins, Framing, Side},
 };
 
@@ -219,14 +219,14 @@ impl Heads {
     }
 
     /// Takes a head or the part of a body that is wanted, and appends what it says. An error is a clause.
-    pub(crate) fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Event>) -> Result<(), &'static str> {
+    pub(crate) fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>) -> Result<(), &'static str> {
         self.begun = true;
         match *self.body(from) {
             Body::Wanted { pass, .. } => {
                 *self.body_mut(from) = if pass > 0 { Body::Passed(pass) } else { Body::None };
                 if let Some(mut response) = self.held.take() {
                     response.read(bytes, pass > 0);
-                    out.push(Event::Http(Box::new(response)));
+                    out.push(Event::Http(Box::new(response)).into());
                 }
                 Ok(())
             }
@@ -240,13 +240,13 @@ impl Heads {
     }
 
     /// Bytes were lost, or the stream has ended: what comes next is a head, if anything.
-    pub(crate) fn interrupted(&mut self, from: Side, out: &mut Vec<Event>) {
+    pub(crate) fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
         *self.body_mut(from) = Body::None;
         if from == Side::Server
             && let Some(mut response) = self.held.take()
         {
             response.stopped = Some("the body is not there in full".to_owned());
-            out.push(Event::Http(Box::new(response)));
+            out.push(Event::Http(Box::new(response)).into());
         }
     }
 
@@ -255,7 +255,7 @@ impl Heads {
         if from == Side::Server && self.held.is_some() { size_of::<Message>() } else { 0 }
     }
 
-    fn request(&mut self, bytes: &[u8], out: &mut Vec<Event>) -> Result<(), &'static str> {
+    fn request(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) -> Result<(), &'static str> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut head = httparse::Request::new(&mut headers);
         head.parse(bytes).map_err(why)?;
@@ -271,11 +271,11 @@ impl Heads {
         } else {
             self.confused = true;
         }
-        out.push(Event::Http(Box::new(request)));
+        out.push(Event::Http(Box::new(request)).into());
         Ok(())
     }
 
-    fn response(&mut self, bytes: &[u8], out: &mut Vec<Event>) -> Result<(), &'static str> {
+    fn response(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) -> Result<(), &'static str> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut head = httparse::Response::new(&mut headers);
         head.parse(bytes).map_err(why)?;
@@ -304,7 +304,7 @@ impl Heads {
             self.server = Body::Wanted { read, pass: total.saturating_sub(read as u64) };
             self.held = Some(response);
         } else {
-            out.push(Event::Http(Box::new(response)));
+            out.push(Event::Http(Box::new(response)).into());
         }
         Ok(())
     }

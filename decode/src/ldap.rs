@@ -41,33 +41,14 @@ pub struct Message {
     pub message_id: Option<i64>,
     /// What it says.
     pub operation: Operation,
-    /// What it came in.
-    pub carriage: Carriage,
     /// Where reading had to stop, as a clause; what is here was before it.
     pub stopped: Option<String>,
-}
-
-/// What an LDAP message came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carriage {
-    /// The transport itself.
-    Direct,
-    /// A SASL buffer that is signed and not sealed.
-    Sasl,
 }
 
 impl Message {
     /// The operation as RFC 4511 calls it in its ASN.1: `bindRequest`; `sasl` for a SASL buffer, `unknown` for others.
     pub fn name(&self) -> &'static str {
         self.operation.name()
-    }
-
-    /// Protocols between the transport and this message, outermost first.
-    pub fn carried_by(&self) -> &'static [&'static str] {
-        match self.carriage {
-            Carriage::Direct => &[],
-            Carriage::Sasl => &["sasl"],
-        }
     }
 
     /// Whether it is a SASL buffer whose contents cannot be read.

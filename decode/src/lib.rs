@@ -4,6 +4,7 @@
 //! [`shard`] owns the flows of one shard, puts TCP back together and hands the bytes to a decoder, which turns them
 //! into [`Event`]s. Everything here looks at one flow at a time. What cannot be decoded becomes a [`Gap`] event.
 
+pub mod carriage;
 pub mod cms;
 pub mod connection;
 pub mod content;
@@ -23,7 +24,8 @@ pub mod tls;
 pub mod wire;
 pub mod x509;
 
-pub use event::{Event, Path, Seen};
+pub use carriage::{Carriage, Carrier};
+pub use event::{Decoded, Event, Path, Seen};
 pub use flow::{Direction, Endpoint, FlowKey, KDC_PORT, Transport};
 pub use message::{Closing, Connection, Gap, GapKind, Message, Protocol, Refusal, Unreachable};
 pub use text::WireText;

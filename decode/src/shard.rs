@@ -23,7 +23,7 @@ use std::{
 use capture::CaptureTime;
 
 use crate::{
-    Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
+    Carriage, Decoded, Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
     connection::{Fate, Mark, RST, Relation, SYN, Stage, Tracker, matters},
     content::{self, ContentStream},
     decoder::{Decoder, Decoders},
@@ -247,9 +247,9 @@ impl Shard {
             if let Some(carriage) = alerts
                 && tls::is_encrypted_alert(&segment.payload)
             {
-                let alert = tls::Message { body: tls::Body::Alert(tls::Alert::Encrypted), carriage, stopped: None };
+                let alert = tls::Message { body: tls::Body::Alert(tls::Alert::Encrypted), stopped: None };
                 let message = Message::Tls(Box::new(alert));
-                out.push(Event { seen: mark.into(), path: Some(segment.path), message });
+                out.push(Event { seen: mark.into(), path: Some(segment.path), carriage, message });
             }
             if let Some(fate) = fate {
                 let missing = flow.streams.as_ref().map(|streams| streams.missing());
@@ -274,16 +274,17 @@ impl Shard {
     }
 
     fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Event>) {
-        let mut messages = Vec::new();
-        self.config.decoders.datagram(datagram, &mut messages);
+        let mut found = Vec::new();
+        self.config.decoders.datagram(datagram, &mut found);
         let seen = Seen { last: datagram.packet, first: datagram.first, at: datagram.at };
-        out.extend(messages.into_iter().map(|message| Event { seen, path: Some(datagram.path), message }));
+        let path = Some(datagram.path);
+        out.extend(found.into_iter().map(|Decoded { carriage, message }| Event { seen, path, carriage, message }));
     }
 
     fn unreachable(&mut self, mark: Mark, path: Path, unreachable: Unreachable, out: &mut Vec<Event>) {
         let (icmp_type, code, about) = (unreachable.icmp_type, unreachable.code, unreachable.about);
         let message = Message::Unreachable(Box::new(unreachable));
-        out.push(Event { seen: mark.into(), path: Some(path), message });
+        out.push(Event::direct(mark.into(), Some(path), message));
         let Some(about) = about.filter(|about| about.transport == Transport::Tcp) else { return };
         let key = about.flow().0;
         let Some(flow) = self.flows.get_mut(&key) else { return };
@@ -337,7 +338,7 @@ fn carries(segment: &Segment<'_>) -> bool {
 /// Says that a limit of ours was reached at this packet.
 fn limit(mark: Mark, path: Path, detail: String) -> Event {
     let gap = Gap { kind: GapKind::LimitReached, protocol: Protocol::Tcp, bytes: 0, detail };
-    Event { seen: mark.into(), path: Some(path), message: Message::Gap(Box::new(gap)) }
+    Event::direct(mark.into(), Some(path), Message::Gap(Box::new(gap)))
 }
 
 /// One conversation over TCP.
@@ -350,7 +351,7 @@ struct Flow {
     /// It is one of which nothing more is decoded.
     dropped: bool,
     /// Encrypted alerts can be told from data in it; what carries them.
-    alerts: Option<tls::Carriage>,
+    alerts: Option<Carriage>,
     /// Second of the last packet, by the shard's clock.
     touched: u64,
     /// Second since which a stream waits for something.

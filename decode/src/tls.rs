@@ -28,27 +28,13 @@ pub const MAX_CHAIN: usize = 16;
 /// some hundred.
 pub const MAX_AUTHORITIES: usize = 256;
 
-/// A message, and what carried it.
+/// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// What it says.
     pub body: Body,
-    /// What it came in.
-    pub carriage: Carriage,
     /// Where reading had to stop, as a clause; what is here was before it.
     pub stopped: Option<String>,
-}
-
-/// What TLS was begun in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Carriage {
-    /// TCP itself.
-    #[default]
-    Direct,
-    /// The tunnel of an HTTP proxy, RFC 9110 §9.3.6.
-    Http,
-    /// LDAP after StartTLS, RFC 4511 §4.14.
-    Ldap,
 }
 
 /// What a message says.
@@ -162,15 +148,6 @@ impl Message {
             Body::Other(kind) => kind.name().unwrap_or("unknown"),
             Body::Alert(_) => "alert",
             Body::ApplicationData { .. } => "application_data",
-        }
-    }
-
-    /// Protocols between the transport and this message, outermost first.
-    pub fn carried_by(&self) -> &'static [&'static str] {
-        match self.carriage {
-            Carriage::Direct => &[],
-            Carriage::Http => &["http"],
-            Carriage::Ldap => &["ldap"],
         }
     }
 }

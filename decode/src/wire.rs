@@ -251,7 +251,7 @@ fn decoded_as(path: &Path) -> Option<Protocol> {
 }
 
 fn gap(seen: Seen, path: Option<Path>, kind: GapKind, protocol: Protocol, bytes: u64, detail: &str) -> Event {
-    Event { seen, path, message: Message::Gap(Box::new(Gap { kind, protocol, bytes, detail: detail.to_owned() })) }
+    Event::direct(seen, path, Message::Gap(Box::new(Gap { kind, protocol, bytes, detail: detail.to_owned() })))
 }
 
 const PORT_DNS: u16 = 53;

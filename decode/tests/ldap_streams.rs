@@ -5,7 +5,7 @@
 #[path = "stream_support/net.rs"]
 mod net;
 
-use decode::{Event, Message, shard::Config};
+use decode::{Carrier, Event, Message, shard::Config};
 use net::{CLIENT, Net, SERVER, seg};
 use proptest::prelude::*;
 
@@ -40,7 +40,7 @@ fn told(net: &mut Net) -> Vec<String> {
 fn line(event: &Event) -> Option<String> {
     match &event.message {
         Message::Ldap(message) if message.is_sealed() => Some(format!("{} sealed", message.name())),
-        Message::Ldap(message) if message.carried_by() == ["sasl"] => Some(format!("in sasl {}", message.name())),
+        Message::Ldap(message) if event.carriage == Carrier::Sasl.into() => Some(format!("in sasl {}", message.name())),
         Message::Ldap(message) => Some(message.name().to_owned()),
         Message::Gap(gap) => Some(format!("{} {}", gap.kind.name(), gap.bytes)),
         _ => None,

@@ -191,7 +191,7 @@ fn a_lost_fragment_is_a_gap_at_the_end() {
     feed.wire.tick(CaptureTime(1), &mut feed.gaps);
     assert!(feed.gaps.is_empty());
     feed.wire.finish(&mut feed.gaps);
-    let [Event { path: Some(path), message: Message::Gap(gap), seen }] = feed.gaps.as_slice() else {
+    let [Event { path: Some(path), message: Message::Gap(gap), seen, .. }] = feed.gaps.as_slice() else {
         panic!("{:?}", feed.gaps);
     };
     assert_eq!((gap.kind, gap.bytes, seen.first.number, seen.last.number), (GapKind::Missing, 1480, 1, 2));

@@ -178,7 +178,7 @@ impl Line<'_> {
             "cut" | "dns-cut" => (Some(path), gap(GapKind::CutShort)),
             _ => panic!("unknown message in: {}", self.text),
         };
-        Event { seen: self.seen, path, message }
+        Event::direct(self.seen, path, message)
     }
 
     fn as_request(&self) -> KdcRequest {

@@ -180,14 +180,14 @@ impl Lane {
                 bytes: 0,
                 detail: String::from("a fault in this program; the flows of one shard were dropped"),
             };
-            self.events.push(Event { seen, path: None, message: Message::Gap(Box::new(gap)) });
+            self.events.push(Event::direct(seen, None, Message::Gap(Box::new(gap))));
         }
     }
 }
 
 fn damage_event(damage: &Damage, last: Seen) -> Event {
     let seen = damage.after.map_or(last, |packet| Seen::in_packet(packet, last.at));
-    Event { seen, path: None, message: Message::Damage(Box::new(damage.clone())) }
+    Event::direct(seen, None, Message::Damage(Box::new(damage.clone())))
 }
 
 /// Batches to logons.

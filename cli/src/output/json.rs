@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use decode::{Closing, Connection, Event, GapKind, Message, Path, Refusal, Unreachable, WireText, text::is_harmful};
+use decode::{
+    Carrier, Closing, Connection, Event, GapKind, Message, Path, Refusal, Unreachable, WireText, text::is_harmful,
+};
 use diagnose::Report;
 use serde::{Serialize, ser::SerializeMap as _};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
@@ -89,7 +91,7 @@ pub(crate) struct Line<'e> {
     #[serde(flatten)]
     place: Option<Place>,
     protocol: &'static str,
-    carried_by: &'static [&'static str],
+    carried_by: Vec<&'static str>,
     message: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     gap: Option<&'static str>,
@@ -148,11 +150,7 @@ impl<'e> Line<'e> {
             file,
             place: event.path.as_ref().map(Place::new),
             protocol: event.message.protocol().name(),
-            carried_by: match &event.message {
-                Message::Ldap(message) => message.carried_by(),
-                Message::Tls(message) => message.carried_by(),
-                _ => &[],
-            },
+            carried_by: event.carriage.carriers().map(Carrier::name).collect(),
             message,
             gap,
             fields: Fields(&event.message),

@@ -5,7 +5,7 @@
 //! ```
 
 use super::{
-    Authentication, BindRequest, Carriage, Change, Entry, Message, Names, Netlogon, Operation, Outcome, ResultCode,
+    Authentication, BindRequest, Change, Entry, Message, Names, Netlogon, Operation, Outcome, ResultCode,
     SearchRequest, filter,
 };
 use crate::{
@@ -53,7 +53,7 @@ fn next(reader: &mut Reader<'_>) -> Result<Message, DerError> {
         Ok(()) if fields.cut => Some("more or longer names than are kept".to_owned()),
         Ok(()) => None,
     };
-    Ok(Message { message_id, operation, carriage: Carriage::Direct, stopped })
+    Ok(Message { message_id, operation, stopped })
 }
 
 /// Reads the fields of an operation one after another.

@@ -6,12 +6,12 @@
 //! have had its bind seen.
 
 use super::{
-    Authentication, Carriage, MAX_LDAP_MESSAGE, Message, Operation, Protection, SaslBuffer,
+    Authentication, MAX_LDAP_MESSAGE, Message, Operation, Protection, SaslBuffer,
     read::{self, Header},
     sasl,
 };
 use crate::{
-    Gap, GapKind, Message as Event, Protocol,
+    Carriage, Carrier, Decoded, Gap, GapKind, Message as Event, Protocol,
     decoder::{Begins, Decoder, Framing, Side, length},
     tls::{self, Records},
 };
@@ -74,20 +74,20 @@ impl LdapStream {
         }
     }
 
-    fn decode(&mut self, bytes: &[u8], out: &mut Vec<Event>) {
+    fn decode(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) {
         match read::decode(bytes) {
             Ok(message) => {
                 if let Operation::BindRequest(bind) = &message.operation {
                     self.layered |= !matches!(bind.authentication, None | Some(Authentication::Simple { .. }));
                 }
-                out.push(Event::Ldap(Box::new(message)));
+                out.push(Event::Ldap(Box::new(message)).into());
             }
             Err(error) => out.push(gap(GapKind::Undecodable, length(bytes), error.to_string())),
         }
     }
 
     /// A SASL buffer, and the messages in it where they can be read.
-    fn buffer(bytes: &[u8], out: &mut Vec<Event>) {
+    fn buffer(bytes: &[u8], out: &mut Vec<Decoded>) {
         let token = bytes.get(4..).unwrap_or_default();
         let held = sasl::clear(token);
         let (messages, error) = held.as_deref().map(read::decode_all).unwrap_or_default();
@@ -95,10 +95,10 @@ impl LdapStream {
         let stopped = error.filter(|_| messages.is_empty()).map(|error| error.to_string());
         let protection = if held.is_some() { Protection::Signed } else { Protection::Sealed };
         let operation = Operation::Sasl(SaslBuffer { length: token.len(), protection });
-        let buffer = Message { message_id: None, operation, carriage: Carriage::Direct, stopped };
-        out.push(Event::Ldap(Box::new(buffer)));
+        let buffer = Message { message_id: None, operation, stopped };
+        out.push(Event::Ldap(Box::new(buffer)).into());
         for message in messages {
-            out.push(Event::Ldap(Box::new(Message { carriage: Carriage::Sasl, ..message })));
+            out.push(Decoded { carriage: Carrier::Sasl.into(), message: Event::Ldap(Box::new(message)) });
         }
     }
 }
@@ -156,21 +156,21 @@ impl Decoder for LdapStream {
         }
     }
 
-    fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Event>) {
+    fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
         match bytes.first() {
             Some(0x30) => self.decode(bytes, out),
             Some(0x00) => Self::buffer(bytes, out),
             _ => {
                 if !self.records.has_begun() {
                     out.push(gap(GapKind::Encrypted, length(bytes), "TLS from here on".to_owned()));
-                    self.records.carry(tls::Carriage::Ldap);
+                    self.records.carry(Carrier::Ldap.into());
                 }
                 self.records.record(from, bytes, out);
             }
         }
     }
 
-    fn interrupted(&mut self, from: Side, out: &mut Vec<Event>) {
+    fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
         self.records.interrupted(from, out);
     }
 
@@ -178,13 +178,13 @@ impl Decoder for LdapStream {
         self.records.kept(from)
     }
 
-    fn shows_alerts(&self) -> Option<tls::Carriage> {
+    fn shows_alerts(&self) -> Option<Carriage> {
         self.records.shows_alerts()
     }
 }
 
-fn gap(kind: GapKind, bytes: u64, detail: String) -> Event {
-    Event::Gap(Box::new(Gap { kind, protocol: Protocol::Ldap, bytes, detail }))
+fn gap(kind: GapKind, bytes: u64, detail: String) -> Decoded {
+    Event::Gap(Box::new(Gap { kind, protocol: Protocol::Ldap, bytes, detail })).into()
 }
 
 /// The operation with this identifier octet, RFC 4511 §4.1.1.

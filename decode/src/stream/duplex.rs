@@ -5,10 +5,9 @@
 
 use super::{Hole, Sink, Stream};
 use crate::{
-    Event, Path,
+    Carriage, Event, Path,
     connection::{FIN, Mark, SYN},
     decoder::{Decoder, Side, length},
-    tls::Carriage,
     wire::Segment,
 };
 

@@ -9,7 +9,7 @@
 use capture::{CaptureTime, PacketId};
 
 use crate::{
-    Event, Gap, GapKind, Message, Path, Seen,
+    Decoded, Event, Gap, GapKind, Message, Path, Seen,
     decoder::{Begins, Decoder, Framing, MAX_HEADER, MAX_OPEN, Side, length},
 };
 
@@ -30,16 +30,17 @@ pub struct Sink<'a> {
 }
 
 impl Sink<'_> {
-    fn emit(&mut self, first: PacketId, message: Message) {
+    fn emit(&mut self, first: PacketId, decoded: Decoded) {
         let seen = Seen { last: self.packet, first, at: self.at };
-        self.out.push(Event { seen, path: Some(self.path), message });
+        let Decoded { carriage, message } = decoded;
+        self.out.push(Event { seen, path: Some(self.path), carriage, message });
     }
 
 
     /// Emits a gap of this stream that began in packet `first`.
     pub(super) fn gap(&mut self, first: PacketId, kind: GapKind, bytes: u64, detail: String) {
         let protocol = self.decoder.protocol();
-        self.emit(first, Message::Gap(Box::new(Gap { kind, protocol, bytes, detail })));
+        self.emit(first, Message::Gap(Box::new(Gap { kind, protocol, bytes, detail })).into());
     }
 }
 

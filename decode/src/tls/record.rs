@@ -1,8 +1,8 @@
 //! Records to messages: where records begin and end, what of them is encrypted, and handshake messages over several.
 
-use super::{Alert, AlertDescription, Body, Carriage, HandshakeType, Message, Version, handshake};
+use super::{Alert, AlertDescription, Body, HandshakeType, Message, Version, handshake};
 use crate::{
-    Gap, GapKind, Message as Event, Protocol,
+    Carriage, Decoded, Gap, GapKind, Message as Event, Protocol,
     decoder::{Side, length},
 };
 
@@ -139,7 +139,7 @@ impl Records {
     }
 
     /// Takes one record as [`start`] frames it, its header included, and appends what it says.
-    pub fn record(&mut self, from: Side, record: &[u8], out: &mut Vec<Event>) {
+    pub fn record(&mut self, from: Side, record: &[u8], out: &mut Vec<Decoded>) {
         let Some((&[kind, _, _, high, low], body)) = record.split_first_chunk() else { return };
         self.begun = true;
         let tls13 = self.chosen.is_some_and(Version::is_tls13);
@@ -173,7 +173,7 @@ impl Records {
     }
 
     /// Bytes of this direction were lost, or it has ended: a message begun is told as a gap.
-    pub fn interrupted(&mut self, from: Side, out: &mut Vec<Event>) {
+    pub fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
         let half = self.half_mut(from);
         half.broken = true;
         half.skip = 0;
@@ -199,12 +199,12 @@ impl Records {
         }
     }
 
-    fn tell(&self, body: Body, stopped: Option<String>, out: &mut Vec<Event>) {
-        out.push(Event::Tls(Box::new(Message { body, carriage: self.carriage, stopped })));
+    fn tell(&self, body: Body, stopped: Option<String>, out: &mut Vec<Decoded>) {
+        out.push(Decoded { carriage: self.carriage, message: Event::Tls(Box::new(Message { body, stopped })) });
     }
 
     /// Takes what a record holds of handshake messages.
-    fn handshake(&mut self, from: Side, body: &[u8], out: &mut Vec<Event>) {
+    fn handshake(&mut self, from: Side, body: &[u8], out: &mut Vec<Decoded>) {
         let half = self.half_mut(from);
         let skipped = half.skip.min(body.len());
         half.skip = half.skip.saturating_sub(skipped);
@@ -234,7 +234,7 @@ impl Records {
     }
 
     /// Decodes the messages that `bytes` begin with, and returns how many bytes they take.
-    fn messages(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Event>) -> usize {
+    fn messages(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>) -> usize {
         let mut used = 0_usize;
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
@@ -275,8 +275,8 @@ fn frame(bytes: &[u8]) -> Option<(HandshakeType, usize)> {
     Some((HandshakeType(kind), usize::try_from(length).ok()?.saturating_add(HANDSHAKE_HEADER)))
 }
 
-fn gap(kind: GapKind, bytes: u64, detail: String) -> Event {
-    Event::Gap(Box::new(Gap { kind, protocol: Protocol::Tls, bytes, detail }))
+fn gap(kind: GapKind, bytes: u64, detail: String) -> Decoded {
+    Event::Gap(Box::new(Gap { kind, protocol: Protocol::Tls, bytes, detail })).into()
 }
 
 #[cfg(test)]
