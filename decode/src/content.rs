@@ -21,6 +21,9 @@ use crate::{
 /// Ports of HTTP, HTTPS, LDAP over TLS, proxies, and the global catalogue over TLS. Sorted.
 const HOME_PORTS: [u16; 6] = [80, 443, 636, 3128, 3269, 8080];
 
+/// Ports of HTTP and of proxies.
+const HTTP_PORTS: [u16; 3] = [80, 3128, 8080];
+
 /// Ports of LDAP over TLS.
 const LDAPS_PORTS: [u16; 2] = [636, 3269];
 
@@ -34,11 +37,23 @@ pub fn begins(payload: &[u8]) -> Option<Side> {
     tls::hello(payload).or_else(|| http::head(payload))
 }
 
+/// The same of a connection to one of the ports of [`is_home`], where a hello is also recognised whose first record does
+/// not even hold its length.
+pub fn begins_at_home(payload: &[u8]) -> bool {
+    begins(payload).is_some() || is_split_hello(payload)
+}
+
+fn is_split_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [22, 3, 0..=4, 0, 1..=5, 1, ..])
+}
+
 /// Decodes a connection by its content.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ContentStream {
     records: Records,
     heads: Heads,
+    /// What is expected on its port.
+    expected: Protocol,
     /// The port is one of LDAP over TLS, and it was not told yet that TLS hides it.
     hides_ldap: bool,
 }
@@ -46,13 +61,22 @@ pub struct ContentStream {
 impl ContentStream {
     /// Of a connection to this port.
     pub fn new(server_port: u16) -> Self {
-        Self { hides_ldap: LDAPS_PORTS.contains(&server_port), ..Self::default() }
+        Self {
+            records: Records::default(),
+            heads: Heads::default(),
+            expected: if HTTP_PORTS.contains(&server_port) { Protocol::Http } else { Protocol::Tls },
+            hides_ldap: LDAPS_PORTS.contains(&server_port),
+        }
     }
 }
 
 impl Decoder for ContentStream {
     fn protocol(&self) -> Protocol {
-        if self.heads.has_begun() && !self.records.has_begun() { Protocol::Http } else { Protocol::Tls }
+        match (self.records.has_begun(), self.heads.has_begun()) {
+            (true, _) => Protocol::Tls,
+            (false, true) => Protocol::Http,
+            (false, false) => self.expected,
+        }
     }
 
     fn frame(&self, from: Side, bytes: &[u8]) -> Framing {
@@ -90,7 +114,7 @@ impl Decoder for ContentStream {
             Start::Record(_) if bytes.len() < LONGEST_MARK => Begins::Unknown,
             Start::Record(_) => match bytes {
                 [20, _, _, _, _, 1, ..] | [21, _, _, 0, 2, 1..=2, ..] | [23, ..] => Begins::Yes,
-                [22, ..] if tls::hello(bytes) == Some(from) => Begins::Yes,
+                [22, ..] if tls::hello(bytes) == Some(from) || is_split_hello(bytes) => Begins::Yes,
                 // A certificate, a key exchange, a request, or the last of the server's.
                 [22, _, _, _, _, 11..=16, 0, ..] => Begins::Yes,
                 _ => Begins::No,
@@ -110,7 +134,9 @@ impl Decoder for ContentStream {
         if self.heads.is_within(from) || tls::start(bytes) == Start::Nothing {
             if let Err(detail) = self.heads.message(from, bytes, out) {
                 let (kind, detail) = (GapKind::Undecodable, detail.to_owned());
-                out.push(Message::Gap(Box::new(Gap { kind, protocol: Protocol::Http, bytes: length(bytes), detail })).into());
+                out.push(
+                    Message::Gap(Box::new(Gap { kind, protocol: Protocol::Http, bytes: length(bytes), detail })).into(),
+                );
             }
             return;
         }
@@ -121,7 +147,10 @@ impl Decoder for ContentStream {
         if self.hides_ldap && self.records.is_over(from) {
             self.hides_ldap = false;
             let detail = "LDAP inside TLS from here on".to_owned();
-            out.push(Message::Gap(Box::new(Gap { kind: GapKind::Encrypted, protocol: Protocol::Ldap, bytes: 0, detail })).into());
+            out.push(
+                Message::Gap(Box::new(Gap { kind: GapKind::Encrypted, protocol: Protocol::Ldap, bytes: 0, detail }))
+                    .into(),
+            );
         }
     }
 

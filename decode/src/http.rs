@@ -191,7 +191,9 @@ impl Heads {
     pub(crate) fn frame(&self, from: Side, bytes: &[u8], seen: usize) -> Framing {
         match *self.body(from) {
             Body::None => match Self::begins(from, bytes) {
-                Begins::Yes => head_end(bytes, seen).map_or(Framing::Open, |length| Framing::Message { header: 0, length }),
+                Begins::Yes => {
+                    head_end(bytes, seen).map_or(Framing::Open, |length| Framing::Message { header: 0, length })
+                }
                 Begins::Unknown => Framing::More,
                 Begins::No => Framing::Lost,
             },
@@ -297,7 +299,8 @@ impl Heads {
         } else {
             Body::Rest
         };
-        let named = || response.target.as_ref().is_some_and(|target| target.as_bytes().to_ascii_lowercase().ends_with(b".crl"));
+        let named =
+            || response.target.as_ref().is_some_and(|target| target.as_bytes().to_ascii_lowercase().ends_with(b".crl"));
         let wanted = status == 200 && (follows.kind != Kind::Other || named());
         if let (Body::Passed(total), true) = (self.server, wanted) {
             let read = usize::try_from(total).unwrap_or(usize::MAX).min(MAX_BODY);
@@ -333,7 +336,8 @@ impl Message {
         }
         if self.ocsp.is_none() && self.crl.is_none() {
             let what = if more { "its beginning" } else { "it" };
-            self.stopped = Some(format!("the body is neither a CRL nor an OCSP response, as far as {what} can be read"));
+            self.stopped =
+                Some(format!("the body is neither a CRL nor an OCSP response, as far as {what} can be read"));
         }
     }
 }

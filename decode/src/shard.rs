@@ -325,7 +325,12 @@ fn decoder(decoders: Decoders, tracker: &Tracker, segment: &Segment<'_>) -> Opti
     decoders.stream(port).or_else(|| {
         let carries = !segment.payload.is_empty() || segment.cut > 0;
         let from_the_beginning = content::is_home(port) && tracker.first_sequences() != (None, None);
-        let decoded = carries && (from_the_beginning || content::begins(&segment.payload).is_some());
+        let begins = if content::is_home(port) {
+            content::begins_at_home(&segment.payload)
+        } else {
+            content::begins(&segment.payload).is_some()
+        };
+        let decoded = carries && (from_the_beginning || begins);
         decoded.then(|| -> Box<dyn Decoder> { Box::new(ContentStream::new(port)) })
     })
 }
@@ -366,15 +371,7 @@ impl Flow {
             let sender = content::begins(&segment.payload)?;
             Some(Tracker::by_content(segment, sender))
         });
-        Self {
-            tracker,
-            streams: None,
-            dropped: false,
-            alerts: None,
-            touched: 0,
-            waiting_since: None,
-            alarm: u64::MAX,
-        }
+        Self { tracker, streams: None, dropped: false, alerts: None, touched: 0, waiting_since: None, alarm: u64::MAX }
     }
 
     /// Ends it. `decided`: the packet of another flow or connection that ended it.

@@ -36,7 +36,6 @@ impl Sink<'_> {
         self.out.push(Event { seen, path: Some(self.path), carriage, message });
     }
 
-
     /// Emits a gap of this stream that began in packet `first`.
     pub(super) fn gap(&mut self, first: PacketId, kind: GapKind, bytes: u64, detail: String) {
         let protocol = self.decoder.protocol();

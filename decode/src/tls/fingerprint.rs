@@ -158,9 +158,10 @@ mod tests {
             ..Lists::default()
         };
         assert_eq!(ja3(&lists), "ada70206e40642a3e4461f35503241d5");
-        let lists = Lists { version: Version(769), ciphers: vec![4, 5, 10, 9, 100, 98, 3, 6, 19, 18, 99], ..Lists::default() };
+        let lists =
+            Lists { version: Version(769), ciphers: vec![4, 5, 10, 9, 100, 98, 3, 6, 19, 18, 99], ..Lists::default() };
         assert_eq!(ja3(&lists), "de350869b8c85de67a350c8d186f11e6");
-        assert_eq!(ja3s(Version(769), 47, &[65281, 0, 11, 35, 5, 16]), "4835b19f14997673071435cb321f5445");
+        assert_eq!(ja3s(Version(769), 47, &[65281, 0, 11, 35, 5, 16]), "836ce314215654b5b1f85f97c73e506f");
     }
 
     #[test]

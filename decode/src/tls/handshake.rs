@@ -87,11 +87,7 @@ fn client_hello(bytes: &[u8]) -> (ClientHello, Option<String>) {
     (hello, stopped.err().map(str::to_owned))
 }
 
-fn read_client_hello(
-    bytes: &mut Cursor<'_>,
-    hello: &mut ClientHello,
-    lists: &mut Lists,
-) -> Result<(), &'static str> {
+fn read_client_hello(bytes: &mut Cursor<'_>, hello: &mut ClientHello, lists: &mut Lists) -> Result<(), &'static str> {
     const EARLY: &str = "the client_hello ends early";
     hello.version = Version(bytes.u16().ok_or(EARLY)?);
     lists.version = hello.version;

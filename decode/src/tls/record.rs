@@ -214,7 +214,11 @@ impl Records {
             let whole = frame(body).is_some_and(|(kind, total)| kind.name().is_some() && total <= body.len());
             if !whole {
                 out.extend((!body.is_empty()).then(|| {
-                    gap(GapKind::Missing, length(body), "the end of a handshake message whose beginning is lost".to_owned())
+                    gap(
+                        GapKind::Missing,
+                        length(body),
+                        "the end of a handshake message whose beginning is lost".to_owned(),
+                    )
                 }));
                 return;
             }
@@ -292,7 +296,8 @@ mod tests {
         for end in 0..5 {
             assert_eq!(start(&[21, 3, 3, 0, 2][..end]), Start::Unknown, "{end} bytes");
         }
-        for other in [b"GET /".as_slice(), &[22, 2, 1, 2, 0], &[22, 3, 5, 2, 0], &[22, 3, 1, 64, 1], &[20, 3, 3, 0, 2]] {
+        for other in [b"GET /".as_slice(), &[22, 2, 1, 2, 0], &[22, 3, 5, 2, 0], &[22, 3, 1, 64, 1], &[20, 3, 3, 0, 2]]
+        {
             assert_eq!(start(other), Start::Nothing, "{other:?}");
         }
     }
