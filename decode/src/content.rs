@@ -113,10 +113,11 @@ impl Decoder for ContentStream {
             Start::Unknown => Begins::Unknown,
             Start::Record(_) if bytes.len() < LONGEST_MARK => Begins::Unknown,
             Start::Record(_) => match bytes {
-                [20, _, _, _, _, 1, ..] | [21, _, _, 0, 2, 1..=2, ..] | [23, ..] => Begins::Yes,
                 [22, ..] if tls::hello(bytes) == Some(from) || is_split_hello(bytes) => Begins::Yes,
-                // A certificate, a key exchange, a request, or the last of the server's.
-                [22, _, _, _, _, 11..=16, 0, ..] => Begins::Yes,
+                // ChangeCipherSpec, an alert, data; a certificate, a key exchange, a request, or the last of the server's.
+                [20, _, _, _, _, 1, ..] | [21, _, _, 0, 2, 1..=2, ..] | [23, ..] | [22, _, _, _, _, 11..=16, 0, ..] => {
+                    Begins::Yes
+                }
                 _ => Begins::No,
             },
             Start::Nothing => Heads::begins(from, bytes),

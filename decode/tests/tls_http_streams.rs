@@ -174,7 +174,7 @@ fn in_records_of(size: usize, stream: &[u8]) -> Vec<u8> {
         if header[0] == 22 {
             for piece in body.chunks(size) {
                 out.extend([22, 3, 3]);
-                out.extend(u16::try_from(piece.len()).unwrap().to_be_bytes());
+                out.extend(u16::try_from(piece.len()).expect("a short piece").to_be_bytes());
                 out.extend(piece);
             }
         } else {
@@ -217,7 +217,7 @@ fn retry_request() -> Vec<u8> {
     let mut body = vec![3, 3];
     body.extend(random);
     body.extend([0, 0x13, 0x02, 0, 0, 12, 0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 23]);
-    let length = u8::try_from(body.len()).unwrap();
+    let length = u8::try_from(body.len()).expect("a short body");
     [[22, 3, 3, 0, length + 4, 2, 0, 0, length].as_slice(), &body, &[20, 3, 3, 0, 1, 1]].concat()
 }
 
@@ -261,7 +261,7 @@ fn other_protocols_cost_nothing_and_are_not_told_of() {
     for port in [443, 80, 9999] {
         let mut net = opened(port);
         net.data(CLIENT, 0, &[b'x'; 5000], 1460);
-        net.data(SERVER, 0, &[0; 50_000], 1460);
+        net.data(SERVER, 0, &vec![0; 50_000], 1460);
         assert_eq!(net.shard.buffered(), 0, "port {port}");
         net.finish();
         assert!(told(&mut net).is_empty(), "port {port}");
@@ -274,7 +274,7 @@ fn data_behind_the_handshake_is_not_kept() {
     net.data(CLIENT, 0, MUTUAL.0, 1460);
     net.data(SERVER, 0, MUTUAL.1, 1460);
     let behind = i64::try_from(MUTUAL.1.len()).unwrap();
-    net.data(SERVER, behind + 100_000, &[23; 200_000], 1460);
+    net.data(SERVER, behind + 100_000, &vec![23; 200_000], 1460);
     assert_eq!(net.shard.buffered(), 0);
     told(&mut net);
     net.finish();
@@ -402,7 +402,7 @@ fn messages_follow_one_another_behind_every_kind_of_body() {
 #[test]
 fn a_head_without_an_end_is_given_up() {
     let mut net = opened(80);
-    net.data(CLIENT, 0, &[b"GET / HTTP/1.1\r\nX: ".as_slice(), &[b'a'; 100_000]].concat(), 1460);
+    net.data(CLIENT, 0, &[b"GET / HTTP/1.1\r\nX: ".as_slice(), &vec![b'a'; 100_000]].concat(), 1460);
     assert!(net.shard.buffered() <= 70_000);
     net.finish();
     let told = told(&mut net);
