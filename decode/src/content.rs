@@ -37,14 +37,17 @@ pub fn begins(payload: &[u8]) -> Option<Side> {
     tls::hello(payload).or_else(|| http::head(payload))
 }
 
-/// The same of a connection to one of the ports of [`is_home`], where a hello is also recognised whose first record does
-/// not even hold its length.
+/// The same of a connection to one of the ports of [`is_home`], where a hello is also recognised whose first segment or
+/// record does not even hold its length.
 pub fn begins_at_home(payload: &[u8]) -> bool {
     begins(payload).is_some() || is_split_hello(payload)
 }
 
 fn is_split_hello(bytes: &[u8]) -> bool {
-    matches!(bytes, [22, 3, 0..=4, 0, 1..=5, 1, ..])
+    matches!(
+        bytes,
+        [22, 3, 0..=4, 0, 1..=5, 1, ..] | [22] | [22, 3] | [22, 3, 0..=4] | [22, 3, 0..=4, _] | [22, 3, 0..=4, _, _]
+    )
 }
 
 /// Decodes a connection by its content.
@@ -110,10 +113,11 @@ impl Decoder for ContentStream {
     /// A hello, an alert in the clear, the header of data, or the head of HTTP.
     fn begins(&self, from: Side, bytes: &[u8]) -> Begins {
         match tls::start(bytes) {
+            _ if from == Side::Client && is_split_hello(bytes) => Begins::Yes,
             Start::Unknown => Begins::Unknown,
             Start::Record(_) if bytes.len() < LONGEST_MARK => Begins::Unknown,
             Start::Record(_) => match bytes {
-                [22, ..] if tls::hello(bytes) == Some(from) || is_split_hello(bytes) => Begins::Yes,
+                [22, ..] if tls::hello(bytes) == Some(from) => Begins::Yes,
                 // ChangeCipherSpec, an alert, data; a certificate, a key exchange, a request, or the last of the server's.
                 [20, _, _, _, _, 1, ..] | [21, _, _, 0, 2, 1..=2, ..] | [23, ..] | [22, _, _, _, _, 11..=16, 0, ..] => {
                     Begins::Yes

@@ -576,6 +576,7 @@ fn framed(sink: &Sink<'_>, bytes: &[u8]) -> Framed {
 /// Whether a message begins here that can then be framed; else seeking and framing could disagree for ever.
 fn begins(sink: &Sink<'_>, bytes: &[u8]) -> Begins {
     match sink.decoder.begins(sink.side, bytes) {
+        Begins::Yes if matches!(framed(sink, bytes), Framed::More) => Begins::Unknown,
         Begins::Yes
             if !matches!(framed(sink, bytes), Framed::Message { .. } | Framed::TooLong { .. } | Framed::Open) =>
         {
