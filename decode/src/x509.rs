@@ -249,7 +249,7 @@ pub(crate) fn serial(bytes: &[u8]) -> String {
 
 /// Seconds since 1970 as a time; the last or first that can be written where they are beyond it. (Certificates without
 /// an end have 9999-12-31T23:59:59Z, a day more than that.)
-fn timestamp(seconds: i64) -> Timestamp {
+pub(crate) fn timestamp(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 

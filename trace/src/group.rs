@@ -76,7 +76,15 @@ impl Grouper {
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
         // They say nothing that a logon is made of, and there are many: none is kept.
-        if matches!(event.message, Message::Ldap(_) | Message::Cldap(_) | Message::Ntlm(_) | Message::Smb(_)) {
+        if matches!(
+            event.message,
+            Message::Ldap(_)
+                | Message::Cldap(_)
+                | Message::Ntlm(_)
+                | Message::Smb(_)
+                | Message::Tls(_)
+                | Message::Http(_)
+        ) {
             return;
         }
         // What an application's protocol carries answers no request to a KDC, and none of its errors is one of a KDC.
@@ -140,7 +148,13 @@ impl Grouper {
                     self.hole(path);
                 }
             }
-            Message::Ldap(_) | Message::Cldap(_) | Message::Ntlm(_) | Message::Smb(_) | Message::Damage(_) => {}
+            Message::Ldap(_)
+            | Message::Cldap(_)
+            | Message::Ntlm(_)
+            | Message::Smb(_)
+            | Message::Tls(_)
+            | Message::Http(_)
+            | Message::Damage(_) => {}
         }
     }
 
