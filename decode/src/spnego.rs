@@ -34,6 +34,42 @@ pub fn decode(token: &[u8], carriage: Carriage, out: &mut Vec<Decoded>) {
     }
 }
 
+/// The same for a token in base64, as HTTP's `Negotiate` and `NTLM` carry it. RFC 4559 §4, RFC 4648 §4.
+pub fn decode_base64(text: &[u8], carriage: Carriage, out: &mut Vec<Decoded>) {
+    match from_base64(text) {
+        Some(token) => decode(&token, carriage, out),
+        None => out.push(unknown(carriage, text, "a token that is not base64")),
+    }
+}
+
+/// The bytes of padded base64. `None`: it is none.
+fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let padding = text.iter().rev().take(2).take_while(|&&byte| byte == b'=').count();
+    let digits = text.get(..text.len().checked_sub(padding)?)?;
+    if !text.len().is_multiple_of(4) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    for quantum in digits.chunks(4) {
+        let mut bits = 0_u32;
+        for &digit in quantum {
+            let value = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            bits = (bits << 6) | u32::from(value);
+        }
+        let [_, high, middle, low] = (bits << (6 * (4 - quantum.len()))).to_be_bytes();
+        // Two digits hold one byte, three hold two.
+        bytes.extend([high, middle, low].into_iter().take(quantum.len() - 1));
+    }
+    Some(bytes)
+}
+
 /// What a token looks like from outside.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -224,8 +260,8 @@ const NEGOEX: &[u8] = &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 2, 2, 30];
 mod tests {
     use proptest::prelude::*;
 
-    use super::{IAKERB, KERBEROS, NEGOEX, NTLM, SPNEGO, decode, is_token};
-    use crate::{Carriage, Carrier, Message};
+    use super::{IAKERB, KERBEROS, NEGOEX, NTLM, SPNEGO, decode, decode_base64, from_base64, is_token};
+    use crate::{Carriage, Carrier, Message, ntlm};
 
     /// KRB-ERROR 25 from krbtgt/CORP, as far as it must have fields.
     const KRB_ERROR: [u8; 49] = [
@@ -315,6 +351,25 @@ mod tests {
             assert!(told(token).is_empty(), "{token:02x?}");
         }
         assert!(is_token(&hint) && !is_token(&[]) && !is_token(b"nonce=") && !is_token(&[1, 0, 0, 0]));
+    }
+
+    #[test]
+    fn tokens_in_base64_are_the_same() {
+        let told = |text: &[u8]| {
+            let mut out = Vec::new();
+            decode_base64(text, Carriage::from(Carrier::Http), &mut out);
+            out.into_iter().map(|decoded| decoded.message).collect::<Vec<_>>()
+        };
+        let found = told(b"TlRMTVNTUAABAAAAAgAAAA==");
+        assert!(matches!(&found[..], [Message::Ntlm(message)] if message.kind == ntlm::Kind::Negotiate), "{found:?}");
+        for text in ["T", "TlR", "TlR.", "T===", "====", "Tl=S"] {
+            assert!(matches!(told(text.as_bytes())[..], [Message::Gap(_)]), "{text}");
+        }
+        assert!(told(b"").is_empty());
+        for (text, bytes) in [("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("+/+/", "\u{fb}\u{ff}\u{bf}")] {
+            let bytes: Vec<u8> = bytes.chars().map(|character| character as u8).collect();
+            assert_eq!(from_base64(text.as_bytes()), Some(bytes), "{text}");
+        }
     }
 
     #[test]

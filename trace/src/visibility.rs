@@ -80,23 +80,19 @@ impl Visibility {
         self.conversations > 0 && self.one_sided * 100 >= self.conversations * Self::ONE_SIDED_PERCENT
     }
 
-    /// Whether packets are missing from the capture where a sign-in could have been. A connection to the directory, to a
-    /// file server or to RPC, or with TLS or HTTP in it, that the capture joins in its middle is no loss.
+    /// Whether packets are missing from the capture where a sign-in could have been. A connection to the directory that
+    /// the capture joins in its middle is no loss.
     pub fn is_lossy(&self) -> bool {
-        let elsewhere = |protocol: Protocol| {
-            matches!(
-                protocol,
-                Protocol::Ldap
-                    | Protocol::Cldap
-                    | Protocol::Smb
-                    | Protocol::Smb2
-                    | Protocol::Dcerpc
-                    | Protocol::Tls
-                    | Protocol::Http
-            )
-        };
+        let elsewhere = |protocol: Protocol| matches!(protocol, Protocol::Ldap | Protocol::Cldap) || is_bulk(protocol);
         let missing = |(protocol, kind): &(Protocol, GapKind)| *kind == GapKind::Missing && !elsewhere(*protocol);
         self.has_drops() || self.gaps.keys().any(missing)
+    }
+
+    /// How many parts of conversations are missing from the capture. Those of protocols that move files do not count: a
+    /// capture nearly always joins some in the middle of a transfer.
+    pub fn missing_parts(&self) -> u64 {
+        let counts = |(protocol, kind): &(Protocol, GapKind)| *kind == GapKind::Missing && !is_bulk(*protocol);
+        self.gaps.iter().filter(|(key, _)| counts(key)).map(|(_, count)| count).sum()
     }
 
     /// Whether packets that nothing else tells of may be missing: dropped by the recorder, or skipped with damage.
@@ -114,5 +110,27 @@ impl Visibility {
     /// Seconds of capture time from `since` to the latest packet.
     pub fn seconds_since(&self, since: CaptureTime) -> i64 {
         self.last.map_or(0, |last| last.since(since) / CaptureTime::SECOND)
+    }
+}
+
+/// Whether sessions of this protocol mostly move data that is passed over.
+fn is_bulk(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Smb | Protocol::Smb2 | Protocol::Dcerpc | Protocol::Tls | Protocol::Http)
+}
+
+#[cfg(test)]
+mod tests {
+    use decode::{GapKind, Protocol};
+
+    use super::Visibility;
+
+    #[test]
+    fn what_is_missing_of_a_file_transfer_is_no_loss() {
+        let mut visibility = Visibility::default();
+        visibility.gaps.insert((Protocol::Smb2, GapKind::Missing), 3);
+        assert_eq!((visibility.missing_parts(), visibility.is_lossy()), (0, false));
+        visibility.gaps.insert((Protocol::Kerberos, GapKind::Missing), 2);
+        visibility.gaps.insert((Protocol::Kerberos, GapKind::Undecodable), 5);
+        assert_eq!((visibility.missing_parts(), visibility.is_lossy()), (2, true));
     }
 }

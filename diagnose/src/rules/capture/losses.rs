@@ -1,6 +1,5 @@
 //! CAP-02.
 
-use decode::GapKind;
 use trace::Facts;
 
 use crate::{Confidence, Found, Scope, Severity, Subject, Verdict, rule::rule};
@@ -49,8 +48,7 @@ fn check(facts: &Facts) -> Verdict {
     if dropped > 0 {
         said.push(format!("the recorder dropped {}", counted(dropped, "packet")));
     }
-    let missing: u64 =
-        visibility.gaps.iter().filter(|((_, kind), _)| *kind == GapKind::Missing).map(|(_, count)| count).sum();
+    let missing = visibility.missing_parts();
     if missing > 0 {
         said.push(format!(
             "{} that a peer received {} not there",
