@@ -15,6 +15,12 @@ pub enum Carrier {
     Smb2,
     /// SPNEGO. RFC 4178, MS-SPNG.
     Spnego,
+    /// IAKERB, in which a server passes on what its client asks a KDC. draft-ietf-kitten-iakerb.
+    Iakerb,
+    /// DCE/RPC, in its binds. MS-RPCE 2.2.2.11.
+    Dcerpc,
+    /// DNS, in the key exchange of TKEY. RFC 3645.
+    Dns,
     /// HTTP: a Negotiate header, or the tunnel behind CONNECT. RFC 4559, RFC 9110 §9.3.6.
     Http,
 }
@@ -28,6 +34,9 @@ impl Carrier {
             Self::Smb => "smb",
             Self::Smb2 => "smb2",
             Self::Spnego => "spnego",
+            Self::Iakerb => "iakerb",
+            Self::Dcerpc => "dcerpc",
+            Self::Dns => "dns",
             Self::Http => "http",
         }
     }

@@ -16,9 +16,9 @@ use crate::{
     wire::Segment,
 };
 
-/// Server ports whose connections are told of: DNS, HTTP (CRL, OCSP), Kerberos, LDAP, HTTPS (Entra ID), SMB, password
-/// change, LDAP over TLS, and the global catalogue without and with TLS. Sorted.
-pub const MATTERING_PORTS: [u16; 10] = [53, 80, 88, 389, 443, 445, 464, 636, 3268, 3269];
+/// Server ports whose connections are told of: DNS, HTTP (CRL, OCSP), Kerberos, the endpoint mapper of RPC, LDAP, HTTPS
+/// (Entra ID), SMB, password change, LDAP over TLS, and the global catalogue without and with TLS. Sorted.
+pub const MATTERING_PORTS: [u16; 11] = [53, 80, 88, 135, 389, 443, 445, 464, 636, 3268, 3269];
 
 /// Whether connections to this server port are told of.
 pub fn matters(port: u16) -> bool {

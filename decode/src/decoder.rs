@@ -8,8 +8,12 @@
 //! in.
 
 use crate::{
-    Decoded, Gap, GapKind, Message, Protocol, dns, kerberos,
+    Carrier, Decoded, Gap, GapKind, Message, Protocol,
+    dcerpc::DcerpcStream,
+    dns, kerberos,
     ldap::{self, LdapStream},
+    smb::SmbStream,
+    spnego,
     wire::Datagram,
 };
 
@@ -21,7 +25,7 @@ pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
 /// Bytes within which a decoder must recognise the beginning of a message.
 ///
 /// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14, LDAP 38 (three tags, three lengths of nine
-/// octets, a number of eight).
+/// octets, a number of eight), SMB 18, DCE/RPC 16.
 pub const MAX_HEADER: usize = 64;
 
 /// Port of Kerberos, UDP and TCP.
@@ -35,6 +39,13 @@ pub const LDAP_PORT: u16 = 389;
 
 /// Port of the global catalogue: LDAP over TCP.
 pub const GLOBAL_CATALOGUE_PORT: u16 = 3268;
+
+/// Port of DCE/RPC's endpoint mapper, where Windows activates remote objects, too. Services behind it have ports of their
+/// own, which are not known here.
+pub const ENDPOINT_MAPPER_PORT: u16 = 135;
+
+/// Port of SMB over TCP.
+pub const SMB_PORT: u16 = 445;
 
 /// Who of the two sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +84,12 @@ pub enum Framing {
         /// Bytes to pass over, framing included.
         total: u64,
     },
+    /// A message that is not decoded, and is not told either: nothing of it is kept, and it does not matter whether it is
+    /// there.
+    Pass {
+        /// Bytes to pass over, framing included.
+        total: u64,
+    },
     /// No message begins here: the stream is out of step.
     Lost,
 }
@@ -100,6 +117,14 @@ pub trait Decoder: Send {
     ///
     /// It should be hard to satisfy by accident: what it takes for a header decides how much is read as one message.
     fn begins(&self, from: Side, bytes: &[u8]) -> Begins;
+
+    /// How many bytes at the start of `bytes` cannot begin a message: those that [`Decoder::begins`] need not be asked about.
+    ///
+    /// For decoders whose streams are large and mostly passed over.
+    fn barren(&self, bytes: &[u8]) -> usize {
+        let _ = bytes;
+        0
+    }
 
     /// What to call a message of which only the beginning is there, framing included: `AS-REQ`.
     fn name(&self, from: Side, bytes: &[u8]) -> &'static str;
@@ -147,6 +172,8 @@ impl Decoders {
             KERBEROS_PORT => Some(Box::new(KerberosStream { decode: self.kerberos })),
             DNS_PORT => Some(Box::new(DnsStream { decode: self.dns })),
             LDAP_PORT | GLOBAL_CATALOGUE_PORT => Some(Box::new(LdapStream::default())),
+            SMB_PORT => Some(Box::new(SmbStream)),
+            ENDPOINT_MAPPER_PORT => Some(Box::new(DcerpcStream)),
             _ => None,
         }
     }
@@ -169,7 +196,7 @@ impl Decoders {
             return match protocol {
                 Protocol::Kerberos => out.push(decoded(protocol, bytes, self.kerberos).into()),
                 Protocol::Cldap => cldap(bytes, out),
-                _ => out.push(decoded(protocol, bytes, self.dns).into()),
+                _ => dns_message(bytes, self.dns, out),
             };
         }
         let name = match protocol {
@@ -188,6 +215,16 @@ fn decoded(protocol: Protocol, bytes: &[u8], decode: Decode) -> Message {
     decode(bytes).unwrap_or_else(|detail| {
         Message::Gap(Box::new(Gap { kind: GapKind::Undecodable, protocol, bytes: length(bytes), detail }))
     })
+}
+
+/// A DNS message, and what its key exchange carries.
+fn dns_message(bytes: &[u8], decode: Decode, out: &mut Vec<Decoded>) {
+    let message = decoded(Protocol::Dns, bytes, decode);
+    let token = if let Message::Dns(message) = &message { dns::key_exchange(bytes, message) } else { None };
+    out.push(message.into());
+    if let Some(token) = token {
+        spnego::decode(token, Carrier::Dns.into(), out);
+    }
 }
 
 /// A CLDAP datagram: an object found and the end of the search come together. MS-ADTS 3.1.1.3.1.7.
@@ -328,7 +365,7 @@ impl Decoder for DnsStream {
     }
 
     fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
-        out.push(decoded(Protocol::Dns, bytes, self.decode).into());
+        dns_message(bytes, self.decode, out);
     }
 }
 

@@ -194,6 +194,39 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
     }
 }
 
+/// The token of a key exchange, RFC 3645 §3.1: what `bytes`, from which `message` was read, negotiate by GSS-API.
+///
+/// ```text
+/// TKEY: algorithm (a name), inception, expiration (32 bits each), mode, error, key size (16 bits each), key, …
+/// ```
+/// RFC 2930 §2.
+pub fn key_exchange<'a>(bytes: &'a [u8], message: &Message) -> Option<&'a [u8]> {
+    const GSS_API: u16 = 3;
+    // The question says that it is one, so other messages need no second reading.
+    if message.questions.first()?.kind != kind::TKEY {
+        return None;
+    }
+    let [questions, answers, authorities, additionals] = words(bytes, 4).ok()?;
+    let mut offset = HEADER;
+    for _ in 0..questions {
+        offset = name::skip(bytes, offset).ok()?.saturating_add(4);
+    }
+    for _ in 0..[answers, authorities, additionals].map(usize::from).into_iter().sum::<usize>() {
+        let fields = name::skip(bytes, offset).ok()?;
+        let [kind, _, _, _, length] = words(bytes, fields).ok()?;
+        let start = fields.saturating_add(10);
+        offset = start.saturating_add(usize::from(length));
+        if kind == kind::TKEY {
+            let sizes = name::skip(bytes, start).ok()?.saturating_add(8);
+            let [mode, _, size] = words(bytes, sizes).ok()?;
+            let key = sizes.saturating_add(6);
+            let token = bytes.get(key..key.saturating_add(usize::from(size)))?;
+            return (mode == GSS_API && key.saturating_add(token.len()) <= offset).then_some(token);
+        }
+    }
+    None
+}
+
 /// Reads on through a message.
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -285,6 +318,7 @@ mod kind {
     pub(super) const A: u16 = 1;
     pub(super) const AAAA: u16 = 28;
     pub(super) const SRV: u16 = 33;
+    pub(super) const TKEY: u16 = 249;
 }
 
 /// Class IN.

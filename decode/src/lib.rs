@@ -7,6 +7,7 @@
 pub mod carriage;
 pub mod cms;
 pub mod connection;
+pub mod dcerpc;
 pub mod decoder;
 pub mod der;
 pub mod dns;
@@ -15,7 +16,10 @@ pub mod flow;
 pub mod kerberos;
 pub mod ldap;
 pub mod message;
+pub mod ntlm;
 pub mod shard;
+pub mod smb;
+pub mod spnego;
 pub mod stream;
 pub mod text;
 pub mod wire;

@@ -3,7 +3,7 @@
 use capture::Damage;
 use serde::Serialize;
 
-use crate::{Path, dns, kerberos, ldap};
+use crate::{Path, dns, kerberos, ldap, ntlm, smb};
 
 /// A decoded message, or a gap in its place.
 #[derive(Clone, Debug)]
@@ -16,6 +16,10 @@ pub enum Message {
     Ldap(Box<ldap::Message>),
     /// RFC 4511 over UDP, MS-ADTS 3.1.1.3.1.7.
     Cldap(Box<ldap::Message>),
+    /// MS-NLMP. Another protocol always carries it.
+    Ntlm(Box<ntlm::Message>),
+    /// MS-SMB2, MS-SMB: the answer to a session set-up.
+    Smb(Box<smb::SessionSetup>),
     /// What became of a TCP connection to a port that matters. One a connection.
     Connection(Box<Connection>),
     /// ICMP or ICMPv6 destination unreachable.
@@ -38,6 +42,16 @@ pub enum Protocol {
     Ldap,
     /// LDAP over UDP.
     Cldap,
+    /// NTLM.
+    Ntlm,
+    /// SMB 1.
+    Smb,
+    /// SMB 2 and 3.
+    Smb2,
+    /// DCE/RPC, of which only gaps are told.
+    Dcerpc,
+    /// SPNEGO, of which only gaps are told: what it negotiates is told by the messages it carries.
+    Spnego,
     /// TCP itself: connections and their streams.
     Tcp,
     /// UDP and IP fragments.
@@ -58,6 +72,11 @@ impl Protocol {
             Self::Dns => "dns",
             Self::Ldap => "ldap",
             Self::Cldap => "cldap",
+            Self::Ntlm => "ntlm",
+            Self::Smb => "smb",
+            Self::Smb2 => "smb2",
+            Self::Dcerpc => "dcerpc",
+            Self::Spnego => "spnego",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Ip => "ip",
@@ -75,6 +94,8 @@ impl Message {
             Self::Dns(_) => Protocol::Dns,
             Self::Ldap(_) => Protocol::Ldap,
             Self::Cldap(_) => Protocol::Cldap,
+            Self::Ntlm(_) => Protocol::Ntlm,
+            Self::Smb(message) => message.protocol(),
             Self::Connection(_) => Protocol::Tcp,
             Self::Unreachable(_) => Protocol::Icmp,
             Self::Gap(gap) => gap.protocol,

@@ -4,7 +4,9 @@
 
 use decode::{
     WireText,
-    dns::{Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, decode},
+    dns::{
+        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, decode, key_exchange as key_exchange_of,
+    },
 };
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, proptest};
 
@@ -126,6 +128,43 @@ fn an_update_is_not_a_search() {
     let message = b"\0\x01\x28\0\0\x01\0\x01\0\0\0\0\x04corp\x07example\0\0\x06\0\x01\xc0\x0c\0\x01\0\xfe\0\0\0\0\0\0";
     let message = decode(message).unwrap();
     assert_eq!((message.opcode, message.addresses.len(), message.locator()), (5, 0, None));
+}
+
+/// A message with a question of type TKEY and, in its third section, the record with `key`.
+fn key_exchange(mode: u16, size: u16, key: &[u8]) -> Vec<u8> {
+    let algorithm = b"\x08gss-tsig\0";
+    let mut bytes = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    bytes.extend(b"\x03key\x04corp\0\0\xf9\0\xff\xc0\x0c\0\xf9\0\xff\0\0\0\0");
+    bytes.extend(u16::try_from(algorithm.len() + 14 + key.len() + 2).expect("small").to_be_bytes());
+    bytes.extend(algorithm);
+    bytes.extend([0; 8]);
+    bytes.extend(mode.to_be_bytes());
+    bytes.extend([0, 0]);
+    bytes.extend(size.to_be_bytes());
+    bytes.extend(key);
+    bytes.extend([0, 0]);
+    bytes
+}
+
+#[test]
+fn a_key_exchange_carries_a_token() {
+    let token = b"NTLMSSP\0\x01\0\0\0\x02\0\0\0";
+    let carried = |bytes: &[u8]| {
+        let message = decode(bytes).expect("a message");
+        key_exchange_of(bytes, &message).map(<[u8]>::to_vec)
+    };
+    assert_eq!(carried(&key_exchange(3, 16, token)), Some(token.to_vec()));
+    // Another mode, a key longer than its record, no key exchange at all.
+    assert_eq!(carried(&key_exchange(2, 16, token)), None);
+    assert_eq!(carried(&key_exchange(3, 200, token)), None);
+    assert_eq!(carried(query()), None);
+    let whole = key_exchange(3, 16, token);
+    for end in 12..whole.len() - 2 {
+        if let Ok(message) = decode(&whole[..end]) {
+            let found = key_exchange_of(&whole[..end], &message);
+            assert!(found.is_none_or(|found| found == token), "{end}");
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 #[path = "stream_support/net.rs"]
 mod net;
 
-use decode::{Carrier, Event, Message, shard::Config};
+use decode::{Carrier, Event, Message, decoder::Side, shard::Config};
 use net::{CLIENT, Net, SERVER, seg};
 use proptest::prelude::*;
 
@@ -42,6 +42,8 @@ fn line(event: &Event) -> Option<String> {
         Message::Ldap(message) if message.is_sealed() => Some(format!("{} sealed", message.name())),
         Message::Ldap(message) if event.carriage == Carrier::Sasl.into() => Some(format!("in sasl {}", message.name())),
         Message::Ldap(message) => Some(message.name().to_owned()),
+        Message::Kerberos(message) => Some(format!("{:?} {}", event.carriage, message.name())),
+        Message::Ntlm(message) => Some(format!("{:?} {}", event.carriage, message.kind.name())),
         Message::Gap(gap) => Some(format!("{} {}", gap.kind.name(), gap.bytes)),
         _ => None,
     }
@@ -100,8 +102,66 @@ fn sealed_buffers_are_told_one_by_one() {
         net.data(SERVER, 0, GSSAPI.1, step);
         let told = told(&mut net);
         let sealed = "sasl sealed";
-        assert_eq!(told[..5], ["bindRequest", "bindRequest", "bindRequest", sealed, sealed]);
-        assert_eq!(told[5..], ["bindResponse", "bindResponse", "bindResponse", sealed]);
+        let (request, reply) = ("[\"ldap\"] ap-req", "[\"ldap\"] ap-rep");
+        assert_eq!(told[..6], ["bindRequest", request, "bindRequest", "bindRequest", sealed, sealed]);
+        assert_eq!(told[6..], ["bindResponse", reply, "bindResponse", "bindResponse", sealed]);
+    }
+}
+
+/// The messages of one side, with what they carry.
+fn carried(side: Side, bytes: &[u8]) -> Vec<Event> {
+    let mut net = opened();
+    net.data(side, 0, bytes, 1460);
+    let is_carried = |event: &Event| !matches!(event.message, Message::Ldap(_));
+    std::mem::take(&mut net.out).into_iter().filter(is_carried).collect()
+}
+
+#[test]
+fn the_ticket_of_a_bind_is_told_and_its_cipher_text_is_not() {
+    let events = carried(CLIENT, GSSAPI.0);
+    let Some(Message::Kerberos(message)) = events.first().map(|event| &event.message) else { panic!("{events:?}") };
+    let shown = serde_json::to_value(message).expect("plain data");
+    assert_eq!(shown["ticket"]["realm"], "CORP.EXAMPLE");
+    assert_eq!(shown["ticket"]["sname"], "ldap/dc1.corp.example");
+    assert!(shown["ticket"]["id"].is_string());
+    let told = format!("{shown}{events:?}").len();
+    assert!(told < 1000, "{told} characters of a message of {} bytes", GSSAPI.0.len());
+}
+
+/// A message with number 1 and this operation. All lengths in four octets, as Active Directory writes them.
+fn message(operation: u8, fields: &[&[u8]]) -> Vec<u8> {
+    let operation = long(operation, &fields.concat());
+    long(0x30, &[&[2, 1, 1], operation.as_slice()].concat())
+}
+
+fn long(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(contents.len()).expect("small").to_be_bytes();
+    [&[tag, 0x84], length.as_slice(), contents].concat()
+}
+
+const NEGOTIATE: &[u8] = b"NTLMSSP\0\x01\0\0\0\x02\0\0\0";
+
+#[test]
+fn ntlm_is_found_in_sasl_and_sicily_binds_and_their_answers() {
+    let sasl = [long(4, b"GSS-SPNEGO"), long(4, NEGOTIATE)].concat();
+    let bind = |choice: u8, token: &[u8]| message(0x60, &[&[2, 1, 3, 4, 0], &long(choice, token)]);
+    let challenge: &[u8] = &[b"NTLMSSP\0\x02\0\0\0".as_slice(), &[0; 36]].concat();
+    let asked =
+        [bind(0xa3, &sasl), bind(0x8a, NEGOTIATE), bind(0xa3, &[long(4, b"DIGEST-MD5"), long(4, b"nonce=1")].concat())];
+    // A simple bind whose password looks like a token is none.
+    let simple = bind(0x80, NEGOTIATE);
+    for step in [1, 7, 1460] {
+        let mut net = opened();
+        net.data(CLIENT, 0, &[asked.concat(), simple.clone()].concat(), step);
+        let sasl = message(0x61, &[&[10, 1, 14, 4, 0, 4, 0], &long(0x87, challenge)]);
+        let sicily = message(0x61, &[&[10, 1, 0], &long(4, challenge), &[4, 0]]);
+        let refused = message(0x61, &[&[10, 1, 49], &long(4, b"dc=corp"), &[4, 0]]);
+        net.data(SERVER, 0, &[sasl, sicily, refused].concat(), step);
+        let (request, response) = ("bindRequest", "bindResponse");
+        let (negotiate, challenge) = ("[\"ldap\"] negotiate", "[\"ldap\"] challenge");
+        let told = told(&mut net);
+        assert_eq!(told[..6], [request, negotiate, request, negotiate, request, request], "in steps of {step}");
+        assert_eq!(told[6..], [response, challenge, response, challenge, response], "in steps of {step}");
     }
 }
 

@@ -58,6 +58,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::time::skew::CLOCK_SKEW,
     &rules::ticket::service_unknown::SERVICE_UNKNOWN,
     &rules::ticket::no_common_encryption::NO_COMMON_ENCRYPTION,
+    &rules::ticket::ntlm_instead::NTLM_INSTEAD,
     &rules::ticket::asked_again::ASKED_AGAIN,
 ];
 

@@ -51,7 +51,13 @@ fn line(step: &Step, logon: &Logon) -> String {
             let about = unreachable.about.map(|path| path.destination.to_string()).unwrap_or_default();
             format!("ICMP: {about} cannot be reached, code {}", unreachable.code)
         }
-        Message::Dns(_) | Message::Ldap(_) | Message::Cldap(_) | Message::Gap(_) | Message::Damage(_) => String::new(),
+        Message::Dns(_)
+        | Message::Ldap(_)
+        | Message::Cldap(_)
+        | Message::Ntlm(_)
+        | Message::Smb(_)
+        | Message::Gap(_)
+        | Message::Damage(_) => String::new(),
     }
 }
 
@@ -90,6 +96,7 @@ pub(crate) fn session_answer(answer: SessionAnswer) -> String {
     match answer {
         SessionAnswer::Accepted => "accepted".to_owned(),
         SessionAnswer::Refused(code) => format!("refused: {code}"),
+        SessionAnswer::Failed(status) => format!("refused: {status}"),
         SessionAnswer::TicketRefused(code) => format!("the ticket is refused: {code}"),
     }
 }

@@ -76,3 +76,5 @@ pub(crate) const DEAD_CLIENTS: usize = 3;
 pub(crate) const WRITTEN_SECONDS: i64 = 86_400;
 /// The ticket of a sign-in fails to be used this many times as often as before when something broke.
 pub(crate) const WORSE_BY: u64 = 3;
+/// A client that turns to NTLM because Kerberos failed does so within this many seconds.
+pub(crate) const NTLM_SECONDS: i64 = 60;

@@ -8,12 +8,12 @@ use std::{
 
 use capture::CaptureTime;
 use decode::{
-    Seen,
+    Path, Seen,
     kerberos::{ErrorCode, pkinit::KeyAgreement},
     x509::Certificate,
 };
 
-use crate::{Credentials, Locator, LogonId, Pings, Visibility};
+use crate::{Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
 
 /// Everything known beyond single logons.
 #[derive(Debug, Default)]
@@ -48,8 +48,24 @@ pub struct Facts {
     pub pings: Pings,
     /// Keys on their way into the directory.
     pub credentials: Credentials,
+    /// Accounts that signed in to services by NTLM, by client address and account in lower case, in order. At most
+    /// [`Facts::MAX_NTLM`] in all.
+    pub ntlm: BTreeMap<(IpAddr, String), Vec<NtlmUse>>,
+    /// Times at which each client showed a ticket to each server; at most one a second, and [`Facts::MAX_SHOWN`] in all.
+    pub tickets_shown: BTreeMap<(IpAddr, IpAddr), Vec<CaptureTime>>,
+    /// Entries of these two.
+    noted: (usize, usize),
     /// What the capture covers.
     pub visibility: Visibility,
+}
+
+/// An account that signs in to a service by NTLM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NtlmUse {
+    /// The client's last message, which names the account.
+    pub seen: Seen,
+    /// The server.
+    pub server: IpAddr,
 }
 
 /// A refused PKINIT request: the request, where it was captured, the reply, and the logon.
@@ -221,6 +237,49 @@ fn within<T>(
 }
 
 impl Facts {
+    /// Uses of NTLM kept. Rules look for those right after trouble with Kerberos.
+    pub const MAX_NTLM: usize = 100_000;
+    /// Times kept at which tickets were shown.
+    pub const MAX_SHOWN: usize = 500_000;
+
+    /// Notes that an account signs in by NTLM.
+    pub(crate) fn note_ntlm(&mut self, user: &str, path: Path, seen: Seen) {
+        if self.noted.0 < Self::MAX_NTLM {
+            self.noted.0 += 1;
+            let uses = self.ntlm.entry((path.source.address, account_in(user))).or_default();
+            uses.push(NtlmUse { seen, server: path.destination.address });
+        }
+    }
+
+    /// Notes that a client shows a ticket to a server.
+    pub(crate) fn note_ticket(&mut self, path: Path, at: CaptureTime) {
+        if self.noted.1 < Self::MAX_SHOWN {
+            let times = self.tickets_shown.entry((path.source.address, path.destination.address)).or_default();
+            if times.last().is_none_or(|last| last.seconds() != at.seconds()) {
+                times.push(at);
+                self.noted.1 += 1;
+            }
+        }
+    }
+
+    /// When this client signed in with this account by NTLM in the `seconds` after `at`, in order.
+    pub fn ntlm_after(
+        &self,
+        client: IpAddr,
+        account: &str,
+        at: CaptureTime,
+        seconds: i64,
+    ) -> impl Iterator<Item = NtlmUse> {
+        let uses = self.ntlm.get(&(client, account_in(account))).map(Vec::as_slice).unwrap_or_default();
+        within(uses, |used| used.seen.at, at, 0, seconds).copied()
+    }
+
+    /// Whether a client showed a server (`between`, in this order) a ticket from `before` seconds before `at` to `after` seconds after it.
+    pub fn showed_ticket(&self, between: (IpAddr, IpAddr), at: CaptureTime, (before, after): (i64, i64)) -> bool {
+        let times = self.tickets_shown.get(&between).map(Vec::as_slice).unwrap_or_default();
+        within(times, |time| *time, at, before, after).next().is_some()
+    }
+
     /// The name of a machine: from DNS, else the NetBIOS name it gives for itself. Not safe for a screen.
     pub fn name_of(&self, address: IpAddr) -> Option<&str> {
         let located = || self.domain_controllers.get(&address)?.located.as_ref();

@@ -16,9 +16,11 @@ use capture::CaptureTime;
 use decode::{
     Connection, Endpoint, Event, FlowKey, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unreachable,
     kerberos::{
-        self, ApRequest, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KrbError, PaType, Stage, TicketId,
+        self, ApRequest, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KrbError, NtStatus, PaType, Stage,
+        TicketId,
     },
     ldap::{self, Operation, ResultCode},
+    ntlm, smb,
     x509::Certificate,
 };
 
@@ -35,6 +37,11 @@ use crate::{
 
 /// NetBIOS, as address type of a HostAddress (RFC 4120 §7.5.3).
 const NETBIOS: i32 = 20;
+
+/// STATUS_PENDING: the answer to an SMB request follows. MS-ERREF 2.3.1.
+const PENDING: u32 = 0x103;
+/// STATUS_MORE_PROCESSING_REQUIRED: a session set-up has another step. MS-ERREF 2.3.1.
+const MORE_PROCESSING_REQUIRED: u32 = 0xc000_0016;
 
 /// LDAP over UDP, for netlogon pings.
 const LDAP_PORT: u16 = 389;
@@ -93,20 +100,18 @@ impl Grouper {
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
         // There are many, and what they say is taken out of them at once: none is kept.
-        match &event.message {
-            Message::Ldap(message) => {
-                if let Some(path) = event.path {
-                    self.ldap(message, path, event.seen);
+        if let Some(path) = event.path {
+            match &event.message {
+                Message::Ldap(message) => return self.ldap(message, path, event.seen),
+                Message::Cldap(message) => return self.cldap(message, path, event.seen),
+                Message::Smb(setup) => return self.smb(setup, path, event.seen),
+                Message::Ntlm(message) => return self.ntlm(message, path, event.seen),
+                // What a service's protocol carries answers no request to a KDC, and none of its errors is one of a KDC.
+                Message::Kerberos(message) if !event.carriage.is_direct() => {
+                    return self.service(message, path, event.seen);
                 }
-                return;
+                _ => {}
             }
-            Message::Cldap(message) => {
-                if let Some(path) = event.path {
-                    self.cldap(message, path, event.seen);
-                }
-                return;
-            }
-            _ => {}
         }
         let event = Arc::new(event);
         if let Some(early) = self.early.take() {
@@ -178,7 +183,7 @@ impl Grouper {
                     self.hole(path);
                 }
             }
-            Message::Ldap(_) | Message::Cldap(_) | Message::Damage(_) => {}
+            Message::Ldap(_) | Message::Cldap(_) | Message::Ntlm(_) | Message::Smb(_) | Message::Damage(_) => {}
         }
     }
 
@@ -223,34 +228,53 @@ impl Grouper {
     }
 
     fn kerberos(&mut self, event: &Arc<Event>, message: &kerberos::Message, path: Path) {
-        // What a service's protocol carries answers no request to a KDC, and none of its errors is one of a KDC.
-        let of_a_kdc = event.carriage.is_direct();
         match message {
-            kerberos::Message::KdcRequest(request) if of_a_kdc => self.request(event, request, path),
-            kerberos::Message::KdcReply(reply) if of_a_kdc => self.reply(event, reply, path),
-            kerberos::Message::Error(error) if of_a_kdc && path.source.port == KDC_PORT => {
-                self.error(event, error, path);
-            }
-            kerberos::Message::ApRequest(request) => self.shown(request, path, event.seen),
+            kerberos::Message::KdcRequest(request) => self.request(event, request, path),
+            kerberos::Message::KdcReply(reply) => self.reply(event, reply, path),
+            kerberos::Message::Error(error) if path.source.port == KDC_PORT => self.error(event, error, path),
+            _ => self.service(message, path, event.seen),
+        }
+    }
+
+    /// A message between a client and a service.
+    fn service(&mut self, message: &kerberos::Message, path: Path, seen: Seen) {
+        match message {
+            kerberos::Message::ApRequest(request) => self.shown(request, path, seen),
             kerberos::Message::Error(error) => {
-                self.session_answered(SessionAnswer::TicketRefused(error.code), path, event.seen);
+                self.session_answered(SessionAnswer::TicketRefused(error.code), path, seen);
             }
             // Over LDAP the result of the bind tells it.
             kerberos::Message::ApReply(_) if matches!(path.source.port, 389 | 3268) => {}
-            kerberos::Message::ApReply(_) => self.session_answered(SessionAnswer::Accepted, path, event.seen),
-            // The rest belongs to services; it says nothing about how the subject got in.
-            kerberos::Message::KdcRequest(_)
-            | kerberos::Message::KdcReply(_)
-            | kerberos::Message::Safe { .. }
-            | kerberos::Message::Private(_)
-            | kerberos::Message::Credential { .. } => {}
+            kerberos::Message::ApReply(_) => self.session_answered(SessionAnswer::Accepted, path, seen),
+            // The rest says nothing about how the subject got in.
+            _ => {}
         }
+    }
+
+    /// The answer to an SMB session set-up.
+    fn smb(&mut self, setup: &smb::SessionSetup, path: Path, seen: Seen) {
+        let answer = match setup.status {
+            None | Some(NtStatus(PENDING | MORE_PROCESSING_REQUIRED)) => return,
+            Some(NtStatus(0)) => SessionAnswer::Accepted,
+            Some(status) => SessionAnswer::Failed(status),
+        };
+        self.hear(path.source.address);
+        self.session_answered(answer, path, seen);
+    }
+
+    fn ntlm(&mut self, message: &ntlm::Message, path: Path, seen: Seen) {
+        let user = message.user.as_ref().filter(|user| !user.is_empty());
+        let Some(user) = user.filter(|_| message.kind == ntlm::Kind::Authenticate) else { return };
+        let user = user.to_unicode();
+        self.sessions.ntlm(&user, path, seen);
+        self.facts.note_ntlm(&user, path, seen);
     }
 
     /// A ticket was shown to a service.
     fn shown(&mut self, request: &ApRequest, path: Path, seen: Seen) {
         let ticket = request.ticket.as_ref().and_then(|ticket| ticket.id);
         self.used(ticket, seen);
+        self.facts.note_ticket(path, seen.at);
         self.sessions.ticket(ticket, path, seen);
     }
 

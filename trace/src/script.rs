@@ -34,6 +34,7 @@
 //!   [id N]` answers it; `pong nothing` ends the search with nothing found.
 //! * `bind [simple NAME|sasl NAME|anonymous]` and `bind-result CODE`: of LDAP. `ap-req ticket T [port N]`, `ap-rep [port N]`
 //!   and `krb-error CODE port N`: to and from a service, by default SMB on port 445.
+//! * `ntlm NAME [port N]`: the last message of a sign-in by NTLM, by default to SMB; `smb-result HEX` answers it.
 //! * `modify DN [attribute A] [id N]` and `modify-result CODE [id N]`; the attribute is msDS-KeyCredentialLink unless told
 //!   otherwise.
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME ADDRESS`.
@@ -58,7 +59,7 @@ use decode::{
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
-    ldap,
+    ldap, ntlm, smb,
     x509::{AlternativeNames, Certificate, PublicKey},
 };
 use jiff::Timestamp;
@@ -161,12 +162,14 @@ struct Line<'t> {
 impl Line<'_> {
     fn event(&self, last_udp: &mut HashMap<(IpAddr, IpAddr), Path>) -> Event {
         let kind = self.words.first().copied().unwrap_or_default();
-        let to_server =
-            matches!(kind, "as-req" | "tgs-req" | "connect" | "srv" | "cut" | "ping" | "bind" | "modify" | "ap-req");
+        let to_server = matches!(
+            kind,
+            "as-req" | "tgs-req" | "connect" | "srv" | "cut" | "ping" | "bind" | "modify" | "ap-req" | "ntlm"
+        );
         let port = match kind {
             "srv" | "srv-answer" | "a-answer" | "dns-cut" => 53,
             "ping" | "pong" | "pong-cut" | "bind" | "bind-result" | "modify" | "modify-result" => 389,
-            "ap-req" | "ap-rep" => 445,
+            "ap-req" | "ap-rep" | "ntlm" | "smb-result" => 445,
             _ => 88,
         };
         let port = self.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(port);
@@ -199,6 +202,8 @@ impl Line<'_> {
             "bind" | "bind-result" | "modify" | "modify-result" => {
                 (Some(path), Message::Ldap(Box::new(self.ldap(kind))))
             }
+            "ntlm" => (Some(path), Message::Ntlm(Box::new(self.ntlm()))),
+            "smb-result" => (Some(path), Message::Smb(Box::new(self.smb()))),
             "ap-req" => kerberos(kerberos::Message::ApRequest(self.ap_request())),
             "ap-rep" => kerberos(kerberos::Message::ApReply(kerberos::Sealed { enc_part: None, stopped: None })),
             _ => panic!("unknown message in: {}", self.text),
@@ -492,6 +497,24 @@ impl Line<'_> {
     fn ap_request(&self) -> ApRequest {
         let ticket = ticket(self.value("ticket").unwrap_or("T1"), "cifs/dc1.corp.example");
         ApRequest { ap_options: Some(0), ticket: Some(ticket), authenticator: None, stopped: None }
+    }
+
+    fn ntlm(&self) -> ntlm::Message {
+        ntlm::Message {
+            kind: ntlm::Kind::Authenticate,
+            domain: Some(WireText::from("CORP")),
+            user: self.words.get(1).copied().map(WireText::from),
+            workstation: None,
+            target_name: None,
+            server: ntlm::Server::default(),
+            stopped: None,
+        }
+    }
+
+    fn smb(&self) -> smb::SessionSetup {
+        let digits = self.words.get(1).copied().unwrap_or("0").trim_start_matches("0x");
+        let status = u32::from_str_radix(digits, 16).ok().map(NtStatus);
+        smb::SessionSetup { version: smb::Version::Smb2, status, session_id: None }
     }
 
     fn ldap(&self, kind: &str) -> ldap::Message {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use capture::CaptureTime;
 use decode::{
     Endpoint, FlowKey, Path, Seen,
-    kerberos::{ErrorCode, TicketId},
+    kerberos::{ErrorCode, NtStatus, TicketId},
     ldap::{Authentication, BindRequest, ResultCode},
 };
 
@@ -62,6 +62,8 @@ pub enum SessionAnswer {
     Accepted,
     /// It refuses a bind.
     Refused(ResultCode),
+    /// It refuses an SMB session set-up.
+    Failed(NtStatus),
     /// It refuses the ticket.
     TicketRefused(ErrorCode),
 }
@@ -155,6 +157,15 @@ impl Sessions {
         opened.ticket = opened.ticket.or(ticket);
     }
 
+    /// An account that signs in by NTLM.
+    pub(crate) fn ntlm(&mut self, user: &str, path: Path, seen: Seen) {
+        let Some(opened) = self.opening(path, seen) else { return };
+        opened.session.proof = SessionProof::Ntlm;
+        if user.len() <= Self::MAX_ACCOUNT {
+            opened.account = Some(account_in(user));
+        }
+    }
+
     /// The server's answer. What is told by it comes back.
     pub(crate) fn answer(&mut self, answer: SessionAnswer, path: Path, seen: Seen) -> Option<Box<Opened>> {
         if self.open.is_empty() {
@@ -223,8 +234,8 @@ impl Sessions {
     }
 }
 
-/// The name of the account in the forms that Active Directory takes for a bind, MS-ADTS 5.1.1.1.1.
-fn account_in(name: &str) -> String {
+/// The name of the account, in lower case, in the forms that Active Directory takes for a bind. MS-ADTS 5.1.1.1.1.
+pub(crate) fn account_in(name: &str) -> String {
     let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);
     let name = match name.split_once('=') {
         Some((_, rest)) => rest.split(',').next().unwrap_or_default(),

@@ -80,10 +80,12 @@ impl Visibility {
         self.conversations > 0 && self.one_sided * 100 >= self.conversations * Self::ONE_SIDED_PERCENT
     }
 
-    /// Whether packets are missing from the capture where a sign-in could have been. A connection to the directory that the
-    /// capture joins in its middle is no loss.
+    /// Whether packets are missing from the capture where a sign-in could have been. A connection to the directory, to a
+    /// file server or to RPC that the capture joins in its middle is no loss.
     pub fn is_lossy(&self) -> bool {
-        let elsewhere = |protocol: Protocol| matches!(protocol, Protocol::Ldap | Protocol::Cldap);
+        let elsewhere = |protocol: Protocol| {
+            matches!(protocol, Protocol::Ldap | Protocol::Cldap | Protocol::Smb | Protocol::Smb2 | Protocol::Dcerpc)
+        };
         let missing = |(protocol, kind): &(Protocol, GapKind)| *kind == GapKind::Missing && !elsewhere(*protocol);
         self.has_drops() || self.gaps.keys().any(missing)
     }

@@ -613,6 +613,19 @@ fn a_ticket_shown_to_ldap_or_smb_joins_for_certain() {
 }
 
 #[test]
+fn a_session_by_ntlm_is_inferred_and_has_the_status_of_its_server() {
+    let script = "
+        0.100 pc > dc  ntlm Alice
+        0.101 dc > pc  smb-result c0000016
+        0.102 dc > pc  smb-result c000006d
+        0.200 pc > dc2 ntlm bob
+        0.201 dc2 > pc smb-result 0
+    ";
+    let logon = only(&format!("{SIGNED_IN}{script}"));
+    assert_eq!(sessions(&logon), [(Service::Smb, SessionProof::Ntlm, Some(false), false)]);
+}
+
+#[test]
 fn a_refused_ticket_is_the_answer_of_its_session() {
     let logon = only(&format!(
         "{SIGNED_IN}

@@ -34,6 +34,8 @@ pub(crate) fn fields(event: &Event) -> Vec<Field> {
         Message::Kerberos(message) => as_json(message, &mut fields),
         Message::Dns(message) => as_json(message, &mut fields),
         Message::Ldap(message) | Message::Cldap(message) => as_json(message, &mut fields),
+        Message::Ntlm(message) => as_json(message, &mut fields),
+        Message::Smb(message) => as_json(message, &mut fields),
         Message::Connection(connection) => fields.extend(connection_fields(connection)),
         Message::Unreachable(unreachable) => fields.extend(unreachable_fields(unreachable)),
         // They stand for what was not decoded, and are no step of a sign-in.

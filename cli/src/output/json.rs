@@ -135,6 +135,8 @@ impl<'e> Line<'e> {
             Message::Ldap(message) | Message::Cldap(message) => {
                 (message.name(), message.is_sealed().then(|| GapKind::Encrypted.name()))
             }
+            Message::Ntlm(message) => (message.kind.name(), None),
+            Message::Smb(_) => ("session_setup", None),
             Message::Connection(_) => ("connection", None),
             Message::Unreachable(_) => ("unreachable", None),
             Message::Gap(gap) => ("gap", Some(gap.kind.name())),
@@ -165,6 +167,8 @@ impl Serialize for Fields<'_> {
             Message::Kerberos(message) => message.serialize(serializer),
             Message::Dns(message) => message.serialize(serializer),
             Message::Ldap(message) | Message::Cldap(message) => message.serialize(serializer),
+            Message::Ntlm(message) => message.serialize(serializer),
+            Message::Smb(message) => message.serialize(serializer),
             Message::Connection(connection) => ConnectionFields::new(connection).serialize(serializer),
             Message::Unreachable(unreachable) => UnreachableFields::new(unreachable).serialize(serializer),
             Message::Gap(gap) => {

@@ -127,7 +127,8 @@ fn logon(
         (Some(only), _) => format!(" (packet {})", only.packet),
         _ => String::new(),
     };
-    writeln!(output, "{indent}{} UTC, {}: {}{packets}", milliseconds(&logon.started), took(logon), logon.reached)?;
+    let what = format!("{} UTC, {}: {}{packets}", milliseconds(&logon.started), took(logon), logon.reached);
+    paragraph(&indent, &indent, &what, output)?;
     for finding in findings.get(&logon.id).into_iter().flatten() {
         if let Some(first) = told.get(&(finding.code, finding.subject.clone())) {
             let text = format!("{} {}: see sign-in {first}", finding.code, finding.severity.name());

@@ -27,7 +27,10 @@ fn a_closed_pipe_ends_quietly() {
         // `true` reads nothing; the pause gives it time to be gone.
         let script = format!("{{ sleep 0.2; \"$1\" {command} '{capture}'; echo \"status $?\" >&2; }} | true");
         let output = shell(&script, [""; 0]);
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), "status 0\n", "{command}");
+        // One of the samples has its packets cut short, which is said.
+        let told = String::from_utf8(output.stderr).unwrap();
+        let told: Vec<&str> = told.lines().filter(|line| !line.contains("packets are cut at 200 bytes")).collect();
+        assert_eq!(told, ["status 0"], "{command}");
     }
     for command in ["rules", "explain dcc-01", "--help"] {
         let output = shell(&format!("{{ sleep 0.2; \"$1\" {command}; echo \"status $?\" >&2; }} | true"), [""; 0]);

@@ -217,13 +217,15 @@ fn events_end_with_0_when_no_damage_was_met() {
 fn events_come_in_the_order_of_their_packets_and_the_summary_comes_last() {
     for sample in samples() {
         let run = run(["events".into(), sample.clone()]);
-        assert_eq!(run.stderr, "");
         let lines = run.lines();
         let (summary, events) = lines.split_last().unwrap();
         assert_eq!((&summary["protocol"], &summary["message"]), (&"capture".into(), &"summary".into()));
         assert!(events.iter().all(|event| event["message"] != "summary"));
-        let packets: Vec<u64> = events.iter().map(|event| event["packet"].as_u64().unwrap()).collect();
-        assert!(packets.is_sorted(), "{}: {packets:?}", sample.display());
+        // What became of a connection, or of the end of its stream, may be known long after its last packet.
+        let messages = events.iter().filter(|event| event["protocol"] != "tcp" && event["gap"].is_null());
+        let packets: Vec<u64> = messages.map(|event| event["packet"].as_u64().unwrap()).collect();
+        let late = packets.windows(2).find(|pair| pair[0] > pair[1]);
+        assert_eq!(late, None, "{}", sample.display());
         assert!(packets.last() <= summary["packets"].as_u64().as_ref());
     }
 }

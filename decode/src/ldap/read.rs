@@ -252,6 +252,47 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What a message carries of an authentication: the credentials of a SASL or Sicily bind, or the server's in answer.
+///
+/// ```text
+/// BindResponse ::= [APPLICATION 1] SEQUENCE { COMPONENTS OF LDAPResult, serverSaslCreds [7] OCTET STRING OPTIONAL }
+/// ```
+/// The answer to a Sicily bind has them in place of `matchedDN`. MS-ADTS 5.1.1.1.3.
+pub(super) fn credentials(bytes: &[u8]) -> Option<&[u8]> {
+    let mut inside = Reader::new(bytes).expect(Tag::SEQUENCE).ok()?.reader();
+    inside.expect(Tag::INTEGER).ok()?;
+    let operation = inside.lax_element().ok()?;
+    let mut fields = operation.reader();
+    match operation.tag.0 {
+        0x60 => {
+            fields.expect(Tag::INTEGER).ok()?;
+            fields.expect(Tag::OCTET_STRING).ok()?;
+            let choice = fields.lax_element().ok()?;
+            match choice.tag.0 {
+                0xa3 => {
+                    let mut sasl = choice.reader();
+                    sasl.expect(Tag::OCTET_STRING).ok()?;
+                    let credentials = sasl.lax_element().ok()?;
+                    (credentials.tag == Tag::OCTET_STRING).then_some(credentials.contents)
+                }
+                0x8a | 0x8b | 0xaa | 0xab => Some(choice.contents),
+                _ => None,
+            }
+        }
+        0x61 => {
+            fields.expect(ENUMERATED).ok()?;
+            let matched = fields.expect(Tag::OCTET_STRING).ok()?;
+            while let Ok(field) = fields.lax_element() {
+                if field.tag == SERVER_CREDENTIALS {
+                    return Some(field.contents);
+                }
+            }
+            Some(matched.contents)
+        }
+        _ => None,
+    }
+}
+
 /// What `fill` puts in, however it ends.
 fn kept<T: Default>(ending: &mut Result<(), DerError>, fill: impl FnOnce(&mut T) -> Result<(), DerError>) -> T {
     let mut fields = T::default();
@@ -323,6 +364,8 @@ pub(super) fn lengths(bytes: &[u8], tag: u8) -> Result<Option<(Lengths, &[u8])>,
     Ok(Some((Lengths { header: octets.saturating_add(2), contents }, after)))
 }
 
+/// `serverSaslCreds` of a bind response.
+const SERVER_CREDENTIALS: Tag = Tag::context_primitive(7);
 /// ENUMERATED.
 const ENUMERATED: Tag = Tag(0x0a);
 /// `requestName`, and `responseName` of an intermediate response.

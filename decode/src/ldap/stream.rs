@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Carrier, Decoded, Gap, GapKind, Message as Event, Protocol,
     decoder::{Begins, Decoder, Framing, Side, length},
+    spnego,
 };
 
 /// Decodes a connection to the LDAP port, or to that of the global catalogue.
@@ -72,10 +73,16 @@ impl LdapStream {
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) {
         match read::decode(bytes) {
             Ok(message) => {
+                let mut carries = matches!(message.operation, Operation::BindResponse(_));
                 if let Operation::BindRequest(bind) = &message.operation {
-                    self.layered |= !matches!(bind.authentication, None | Some(Authentication::Simple { .. }));
+                    carries = !matches!(bind.authentication, None | Some(Authentication::Simple { .. }));
+                    self.layered |= carries;
                 }
                 out.push(Event::Ldap(Box::new(message)).into());
+                // Other mechanisms' credentials, and the names in the same place of an answer, are none of these tokens.
+                if carries && let Some(token) = read::credentials(bytes).filter(|token| spnego::is_token(token)) {
+                    spnego::decode(token, Carrier::Ldap.into(), out);
+                }
             }
             Err(error) => out.push(gap(GapKind::Undecodable, length(bytes), error.to_string())),
         }

@@ -94,6 +94,8 @@ enum State {
     Within { header: usize, total: usize, began: PacketId },
     /// In step: this many bytes belong to a message that cannot be decoded.
     Skipping { left: u64 },
+    /// In step: this many bytes belong to a message that is of no interest.
+    Passing { left: u64 },
     /// Out of step: looking for the beginning of a message.
     Seeking,
 }
@@ -133,6 +135,7 @@ impl Messages {
                 State::Between => self.frame(rest, from, sink),
                 State::Within { header, total, began } => self.fill(rest, header, total, began, sink),
                 State::Skipping { left } => self.skip(rest, left, sink),
+                State::Passing { left } => self.pass(rest, left),
                 State::Seeking => self.seek(rest, from, sink),
             };
         }
@@ -143,17 +146,23 @@ impl Messages {
         if bytes == 0 {
             return;
         }
-        let left = match self.state {
+        let (bytes, left) = match self.state {
+            State::Passing { left } if bytes <= left => {
+                self.passed(left.saturating_sub(bytes));
+                return;
+            }
+            // What was of no interest is not missed.
+            State::Passing { left } => (bytes.saturating_sub(left), 0),
             State::Within { total, .. } => {
                 let left = total.saturating_sub(self.pending.len());
                 self.break_off(sink);
-                left as u64
+                (bytes, left as u64)
             }
-            State::Skipping { left } => left,
+            State::Skipping { left } => (bytes, left),
             State::Between | State::Seeking => {
                 self.drop_head(sink);
                 self.state = State::Seeking;
-                0
+                (bytes, 0)
             }
         };
         let loss = self.loss(sink.packet);
@@ -211,6 +220,7 @@ impl Messages {
                     after
                 }
                 Framed::TooLong { total } => self.too_long(rest, total, from, sink),
+                Framed::Pass { total } => self.pass(rest, total),
                 Framed::More if rest.len() < MAX_HEADER => self.keep(rest, from),
                 Framed::More | Framed::Lost => self.lose_step(rest),
             };
@@ -223,8 +233,13 @@ impl Messages {
                 self.state = State::Within { header, total, began };
                 rest
             }
+            Framed::Pass { total } if total > self.head.len() as u64 => {
+                let left = total.saturating_sub(self.head.len() as u64);
+                self.head.clear();
+                self.pass(rest, left)
+            }
             // A header is recognised as soon as it is whole, so no message ends before `rest` begins.
-            Framed::Message { .. } => {
+            Framed::Message { .. } | Framed::Pass { .. } => {
                 self.drop_head(sink);
                 self.lose_step(rest)
             }
@@ -273,6 +288,19 @@ impl Messages {
         after
     }
 
+    /// In step, inside a message of no interest.
+    fn pass<'r>(&mut self, rest: &'r [u8], left: u64) -> &'r [u8] {
+        let size = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+        let (passed, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+        self.passed(left.saturating_sub(length(passed)));
+        after
+    }
+
+    /// `left` more bytes belong to a message of no interest.
+    fn passed(&mut self, left: u64) {
+        self.state = if left > 0 { State::Passing { left } } else { State::Between };
+    }
+
     /// Out of step.
     fn seek<'r>(&mut self, rest: &'r [u8], from: PacketId, sink: &mut Sink<'_>) -> &'r [u8] {
         if !self.head.is_empty() {
@@ -281,6 +309,11 @@ impl Messages {
         let mut at = 0;
         let mut found = false;
         while let Some(tail) = rest.get(at..).filter(|tail| !tail.is_empty()) {
+            let barren = sink.decoder.barren(tail);
+            if barren > 0 {
+                at = at.saturating_add(barren).min(rest.len());
+                continue;
+            }
             match begins(sink, tail) {
                 Begins::Yes => {
                     found = true;
@@ -415,6 +448,7 @@ enum Framed {
     More,
     Message { header: usize, total: usize },
     TooLong { total: u64 },
+    Pass { total: u64 },
     Lost,
 }
 
@@ -426,15 +460,16 @@ fn framed(sink: &Sink<'_>, bytes: &[u8]) -> Framed {
             None | Some(0) => Framed::Lost,
             Some(total) => Framed::Message { header, total },
         },
-        Framing::TooLong { total: 0 } | Framing::Lost => Framed::Lost,
+        Framing::TooLong { total: 0 } | Framing::Pass { total: 0 } | Framing::Lost => Framed::Lost,
         Framing::TooLong { total } => Framed::TooLong { total },
+        Framing::Pass { total } => Framed::Pass { total },
     }
 }
 
 /// Whether a message begins here that can then be framed; else seeking and framing could disagree for ever.
 fn begins(sink: &Sink<'_>, bytes: &[u8]) -> Begins {
     match sink.decoder.begins(sink.side, bytes) {
-        Begins::Yes if !matches!(framed(sink, bytes), Framed::Message { .. } | Framed::TooLong { .. }) => Begins::No,
+        Begins::Yes if matches!(framed(sink, bytes), Framed::More | Framed::Lost) => Begins::No,
         answer => answer,
     }
 }

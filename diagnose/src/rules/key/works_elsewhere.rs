@@ -14,8 +14,9 @@ use crate::{
     windows::KEY_WORKS_SECONDS,
 };
 
-/// Refusals of a key that the directory does not have, or not with this account.
-const REFUSED: [ErrorCode; 2] = [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::CLIENT_NAME_MISMATCH];
+/// Refusals of a key that the directory does not have, or not with this account. An MIT KDC says 71.
+const REFUSED: [ErrorCode; 3] =
+    [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::CLIENT_NAME_MISMATCH, ErrorCode::INVALID_CERTIFICATE];
 
 rule! {
     /// ## What happened
@@ -27,8 +28,8 @@ rule! {
     /// ## How we know
     ///
     /// The same key (by its identifier) for the same account was accepted by one domain controller, and was
-    /// refused by another with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED) or 75 (KDC_ERR_CLIENT_NAME_MISMATCH) up to
-    /// 24 hours later. There is no finding if the second one ever accepted the key in this capture, as then it
+    /// refused by another with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED), 71 (KDC_ERR_INVALID_CERTIFICATE) or 75
+    /// (KDC_ERR_CLIENT_NAME_MISMATCH) up to 24 hours later. There is no finding if the second one ever accepted the key in this capture, as then it
     /// only came late; if the first one refused it afterwards, as then the key was removed everywhere; and if
     /// both addresses have the same name. A refusal before the key was first accepted says nothing by itself:
     /// the key may have arrived in between. It would be wrong if the key was removed from the whole directory
@@ -49,14 +50,14 @@ rule! {
     /// ## Sources
     ///
     /// Microsoft: Windows Hello for Business known deployment issues; MS-PKCA 3.1.5.2.1.4; RFC 4556 §3.2.2.
-    /// Not yet seen in a capture.
+    /// Seen with MIT KDCs, in the sample `key-at-one-dc-only`.
     pub static WORKS_ELSEWHERE = {
         code: "KEY-05",
         title: "one domain controller accepts the key and another refuses it",
         severity: Severity::Critical,
         since: "0.1.0",
         supersedes: ["KEY-01", "KEY-02", "SYN-02"],
-        errors: [62, 75],
+        errors: [62, 71, 75],
         statuses: [],
         events: ["Directory Service 1311", "Directory Service 2087", "HelloForBusiness 7001"],
         check: Scope::Logon(check),

@@ -41,7 +41,8 @@ rule! {
     /// ## Sources
     ///
     /// Microsoft's page on the registry values of Kerberos and the KDC (KdcWaitTime); RFC 4120 §7.2.2; text of
-    /// Kerberos client event 302. Not seen in a capture.
+    /// Kerberos client event 302. Seen with an MIT KDC that hangs: the
+    /// sample `dc-takes-requests-and-stays-silent`.
     pub static NO_REPLY = {
         code: "NET-03",
         title: "the domain controller takes the connection and never replies to the request",

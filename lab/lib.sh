@@ -1,0 +1,276 @@
+# Common parts of the samples' record.sh: hosts as network namespaces, an MIT realm with PKINIT, DNS, a recorder.
+#
+# Needs root and: iproute2 ethtool iptables tcpdump dnsmasq-base krb5-kdc krb5-user krb5-admin-server openssl
+# python3-cryptography, and Heimdal's kinit. Debian does not install the two suites side by side, so that one is unpacked
+# (`apt-get download heimdal-clients; dpkg -x heimdal-clients*.deb $HEIMDAL`) beside its installed libraries.
+# Everything lives in $LAB, a temporary folder, and goes with the script: namespaces, servers, files.
+#
+#   . ../../lab/lib.sh
+#   lab_up                      hub, client, dc1, dc2, each with IPv4 and IPv6
+#   lab_realm dc1 alice         a KDC on dc1 that knows alice's key (each further name: one key more)
+#   lab_dns "srv-host=…" …      dnsmasq on dc1, with these lines
+#   record_start / record_stop  tcpdump on the bridge, to $CAPTURE (capture.pcap beside the script)
+#   client CMD…                 runs on the client, in its own krb5.conf
+
+set -euo pipefail
+export LC_ALL=C
+REALM=CORP.EXAMPLE
+DOMAIN=corp.example
+LAB=$(mktemp -d)
+HEIMDAL=${HEIMDAL:-/opt/heimdal}
+CAPTURE=${CAPTURE:-$(cd "$(dirname "$0")" && pwd)/capture.pcap}
+# Identifiers in the form that Windows Hello gives them (SID, GUID, authority, tenant); none belongs to anyone.
+HELLO=S-1-5-21-1000000001-1000000002-1000000003-%d/5e9d1a3c-0b1f-4c52-9a53-7f0e2d6c8b11/login.windows.net/72f988bf-0000-4000-8000-2d7cd011db47/%s@$DOMAIN
+
+lab_down() {
+    for pid in "$LAB"/*.pid; do [ -e "$pid" ] && kill "$(cat "$pid")" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    for host in hub client dc1 dc2; do ip netns del "ht-$host" 2>/dev/null || true; done
+    if [ -n "${KEEP:-}" ]; then echo "kept: $LAB"; else rm -rf "$LAB"; fi
+}
+
+# Hosts as network namespaces, each with one interface on the bridge.
+lab_host() { # name, last octet
+    ip netns add "ht-$1"
+    ip link add "ht-$1" netns ht-hub type veth peer name eth0 netns "ht-$1"
+    ip -n ht-hub link set "ht-$1" master br0 up
+    # Offloads off, or the capture holds checksums and sizes that no wire has.
+    ip netns exec "ht-$1" ethtool -K eth0 tx off rx off tso off gso off gro off >/dev/null
+    ip netns exec ht-hub ethtool -K "ht-$1" tx off rx off tso off gso off gro off >/dev/null
+    ip -n "ht-$1" link set lo up
+    ip -n "ht-$1" addr add "10.99.0.$2/24" dev eth0
+    ip -n "ht-$1" addr add "2001:db8::$2/64" dev eth0 nodad
+    ip -n "ht-$1" link set eth0 up
+}
+
+lab_up() {
+    trap lab_down EXIT
+    ip netns add ht-hub
+    ip -n ht-hub link add br0 type bridge mcast_snooping 0
+    ip netns exec ht-hub sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+    ip -n ht-hub link set br0 up
+    lab_host client 101
+    lab_host dc1 10
+    lab_host dc2 11
+    lab_pki
+    lab_moduli
+}
+
+# A certificate for NAME.csr, by the CA; further words go to `openssl ca`.
+lab_issue() { # name, file with extensions, section, words …
+    local name=$1 extensions=$2 section=$3
+    shift 3
+    mkdir -p issued
+    touch issued/index.txt
+    [ -e issued/serial ] || echo 1000 >issued/serial
+    [ -e issued/number ] || echo 01 >issued/number
+    printf '%s\n' '[ca]' 'default_ca = d' '[d]' 'dir = issued' 'database = issued/index.txt' 'serial = issued/serial' \
+        'crlnumber = issued/number' 'new_certs_dir = issued' 'default_md = sha256' 'policy = p' \
+        'default_crl_days = 30' '[p]' 'commonName = supplied' >issued/ca.cnf
+    openssl ca -batch -config issued/ca.cnf -cert ca.pem -keyfile ca.key -in "$name.csr" -out "$name.pem" -days 365 \
+        -extfile "$extensions" -extensions "$section" -notext "$@" 2>/dev/null
+}
+
+lab_pki() {
+    (
+        cd "$LAB"
+        export LAB_KDC_KEY=${LAB_KDC_KEY:-rsa:2048} LAB_KDC_DIGEST=${LAB_KDC_DIGEST:-sha256}
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650 -sha256 \
+            -subj "/DC=example/DC=corp/CN=Lab Root CA" \
+            -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+        for dc in dc1 dc2; do
+            cat >"$dc.cnf" <<EOF
+[kdc]
+keyUsage = critical, digitalSignature, keyEncipherment
+extendedKeyUsage = 1.3.6.1.5.2.3.5, serverAuth, clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = DNS:$dc.$DOMAIN, DNS:$DOMAIN, otherName:1.3.6.1.5.2.2;SEQUENCE:name
+[name]
+realm = EXPLICIT:0, GeneralString:$REALM
+principal = EXPLICIT:1, SEQUENCE:principal
+[principal]
+type = EXPLICIT:0, INTEGER:2
+name = EXPLICIT:1, SEQUENCE:components
+[components]
+first = GeneralString:krbtgt
+second = GeneralString:$REALM
+EOF
+            openssl req -newkey "$LAB_KDC_KEY" -nodes -keyout "$dc.key" -out "$dc.csr" -subj "/CN=$dc.$DOMAIN" 2>/dev/null
+            lab_issue "$dc" "$dc.cnf" kdc -md "$LAB_KDC_DIGEST" \
+                ${LAB_KDC_FROM:+-startdate "$LAB_KDC_FROM" -enddate 20351001000000Z}
+        done
+    )
+}
+
+# A key and a self-signed certificate over it, as Windows Hello makes them: the long common name, the smart card usage.
+lab_key() { # user, relative id
+    python3 - "$LAB/$1" "$(printf "$HELLO" "$2" "$1")" <<'EOF'
+import datetime, sys, warnings
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+path, name = sys.argv[1:]
+# The common name is longer than X.520 allows.
+warnings.simplefilter("ignore")
+key = rsa.generate_private_key(65537, 2048)
+who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False)])
+now = datetime.datetime.now(datetime.timezone.utc)
+certificate = (
+    x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
+    .serial_number(x509.random_serial_number())
+    .not_valid_before(now - datetime.timedelta(minutes=10)).not_valid_after(now + datetime.timedelta(days=30 * 365))
+    .add_extension(x509.BasicConstraints(False, None), True)
+    # Not in Windows Hello's; Heimdal signs with no certificate that does not allow it.
+    .add_extension(x509.KeyUsage(True, False, False, False, False, False, False, False, False), True)
+    .add_extension(x509.ExtendedKeyUsage([ObjectIdentifier("1.3.6.1.4.1.311.20.2.2")]), False)
+    .sign(key, hashes.SHA256())
+)
+with open(path + ".pem", "wb") as file:
+    file.write(certificate.public_bytes(serialization.Encoding.PEM))
+with open(path + ".key", "wb") as file:
+    form = serialization.PrivateFormat.TraditionalOpenSSL
+    file.write(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+EOF
+}
+
+# A key and a certificate over it by the CA, as smart cards have them.
+lab_card() { # user, extended key usage
+    (
+        cd "$LAB"
+        cat >"$1.cnf" <<EOF
+[user]
+keyUsage = critical, digitalSignature
+extendedKeyUsage = $2
+subjectAltName = otherName:1.3.6.1.4.1.311.20.2.3;UTF8:$1@$DOMAIN
+EOF
+        openssl req -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1@$DOMAIN" 2>/dev/null
+        lab_issue "$1" "$1.cnf" user
+    )
+}
+
+# A KDC that takes the keys of these users: their certificates are its anchors, as a directory would hold their keys.
+lab_realm() { # dc, users whose key it knows …
+    local dc=$1
+    shift
+    mkdir -p "$LAB/$dc"
+    cat "$LAB/ca.pem" >"$LAB/$dc/anchors.pem"
+    for user in "$@"; do cat "$LAB/$user.pem" >>"$LAB/$dc/anchors.pem"; done
+    cat >"$LAB/$dc/kdc.conf" <<EOF
+[kdcdefaults]
+ kdc_ports = 88
+ kdc_tcp_ports = 88
+[realms]
+ $REALM = {
+  database_name = $LAB/$dc/principal
+  key_stash_file = $LAB/$dc/stash
+  supported_enctypes = aes256-cts:normal
+  pkinit_identity = FILE:$LAB/$dc.pem,$LAB/$dc.key
+  pkinit_anchors = FILE:$LAB/$dc/anchors.pem
+  pkinit_eku_checking = scLogin
+  ${LAB_KDC_CONF:-}
+ }
+[logging]
+ kdc = FILE:$LAB/$dc/kdc.log
+EOF
+    printf '[libdefaults]\n default_realm = %s\n dns_lookup_kdc = false\n' "$REALM" >"$LAB/$dc/krb5.conf"
+    (
+        export KRB5_KDC_PROFILE="$LAB/$dc/kdc.conf" KRB5_CONFIG="$LAB/$dc/krb5.conf"
+        kdb5_util create -s -r "$REALM" -P lab-only >/dev/null 2>&1
+        for key in "$LAB"/*.pem; do
+            user=$(basename "$key" .pem)
+            case $user in ca | dc1 | dc2) continue ;; esac
+            kadmin.local -q "addprinc -pw lab-only +requires_preauth $user" >/dev/null 2>&1
+            # A directory holds the key itself; here the name in the certificate does.
+            kadmin.local -q "setstr $user pkinit_cert_match <SUBJECT>$user@$DOMAIN" >/dev/null 2>&1
+        done
+        kadmin.local -q "addprinc -randkey host/files.$DOMAIN" >/dev/null 2>&1
+        ip netns exec "ht-$dc" krb5kdc -n >/dev/null 2>&1 &
+        echo $! >"$LAB/kdc-$dc.pid"
+    )
+    sleep 1
+}
+
+lab_dns() { # lines of dnsmasq.conf …
+    {
+        printf 'no-resolv\nno-hosts\nport=53\nbind-interfaces\nno-daemon\nlog-facility=/dev/null\n'
+        printf 'local=/%s/\nlocal=/in-addr.arpa/\nlocal=/ip6.arpa/\n' "$DOMAIN"
+        printf '%s\n' "$@"
+    } >"$LAB/dnsmasq.conf"
+    ip netns exec ht-dc1 dnsmasq --conf-file="$LAB/dnsmasq.conf" --pid-file= >/dev/null 2>&1 &
+    echo $! >"$LAB/dnsmasq.pid"
+    sleep 1
+}
+
+record_start() { # a filter for tcpdump, or its other words
+    # Name resolution of IPv6 neighbours and ARP before, so that a capture begins with the case.
+    ip netns exec ht-hub tcpdump -q -s0 -U --immediate-mode -w "$LAB/recording.pcap" -i br0 \
+        "${@:-ip or (ip6 and not icmp6)}" >/dev/null 2>&1 &
+    echo $! >"$LAB/tcpdump.pid"
+    sleep 1
+}
+
+record_stop() {
+    sleep 2
+    kill -INT "$(cat "$LAB/tcpdump.pid")"
+    sleep 1
+    rm "$LAB/tcpdump.pid"
+    cp "$LAB/recording.pcap" "$CAPTURE"
+    sha256sum "$CAPTURE"
+}
+
+# Heimdal's client offers 1024 bits unless it has a file with larger groups: RFC 3526's of 2048 bits, as OpenSSL has it.
+lab_moduli() {
+    openssl genpkey -genparam -algorithm DH -pkeyopt group:modp_2048 2>/dev/null | openssl asn1parse |
+        python3 -c '
+import sys
+prime = max(int(line.rsplit(":", 1)[1], 16) for line in sys.stdin if "INTEGER" in line)
+print("rfc3526-MODP-group14 2048 %X 2 %X" % (prime, (prime - 1) // 2))' >"$LAB/moduli"
+}
+
+# krb5.conf of the client: KDCs from DNS unless lines for [realms] are given.
+client_conf() { # name server, lines …
+    printf 'nameserver %s\noptions timeout:2 attempts:2\n' "$1" >"$LAB/resolv.conf"
+    shift
+    {
+        printf '[libdefaults]\n default_realm = %s\n dns_lookup_kdc = true\n rdns = false\n' "$REALM"
+        printf ' dns_canonicalize_hostname = false\n dns_uri_lookup = false\n'
+        printf ' pkinit_dh_min_bits = 1536\n moduli = %s/moduli\n' "$LAB"
+        printf '[realms]\n %s = {\n  pkinit_anchors = FILE:%s/ca.pem\n' "$REALM" "$LAB"
+        printf '  pkinit_kdc_hostname = dc1.%s\n  pkinit_kdc_hostname = dc2.%s\n' "$DOMAIN" "$DOMAIN"
+        for line in "$@"; do printf '  %s\n' "$line"; done
+        printf ' }\n[domain_realm]\n .%s = %s\n' "$DOMAIN" "$REALM"
+    } >"$LAB/krb5.conf"
+}
+
+client() {
+    ip netns exec ht-client unshare --mount sh -c '
+        mount --bind "$1/resolv.conf" /etc/resolv.conf
+        shift
+        exec "$@"' sh "$LAB" env KRB5_CONFIG="$LAB/krb5.conf" KRB5CCNAME="FILE:$LAB/cc" "$@"
+}
+
+# A change to the users' database of a KDC.
+lab_kadmin() { # dc, query
+    KRB5_KDC_PROFILE="$LAB/$1/kdc.conf" KRB5_CONFIG="$LAB/$1/krb5.conf" kadmin.local -q "$2" >/dev/null 2>&1
+}
+
+# A sign-in with the password that every user of the lab has.
+sign_in_with_password() { # user, options of kinit …
+    local user=$1
+    shift
+    echo lab-only >"$LAB/password"
+    client "$HEIMDAL/usr/bin/kinit.heimdal" --password-file="$LAB/password" "$@" "$user"
+}
+
+# A service ticket for a host.
+service_ticket() { # host
+    client "$HEIMDAL/usr/bin/kgetcred" "host/$1.$DOMAIN"
+}
+
+# A sign-in with the user's key. Exit status of kinit.
+sign_in() { # user
+    client "$HEIMDAL/usr/bin/kinit.heimdal" -C "FILE:$LAB/$1.pem,$LAB/$1.key" "$1" </dev/null
+}

@@ -1,0 +1,14 @@
+#!/bin/bash
+# The KDC on dc1 hangs: the connection opens, the request is acknowledged, nothing comes back.
+. "$(dirname "$0")/../../lab/lib.sh"
+lab_up
+lab_key alice 1104
+lab_realm dc1 alice
+lab_dns "host-record=dc1.$DOMAIN,10.99.0.10" \
+    "srv-host=_kerberos._udp.$DOMAIN,dc1.$DOMAIN,88,0,100" "srv-host=_kerberos._tcp.$DOMAIN,dc1.$DOMAIN,88,0,100"
+client_conf 10.99.0.10
+record_start
+kill -STOP "$(cat "$LAB/kdc-dc1.pid")"
+sign_in alice || true
+record_stop
+kill -CONT "$(cat "$LAB/kdc-dc1.pid")"
