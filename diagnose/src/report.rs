@@ -255,11 +255,14 @@ impl Report {
         }
         let outcomes: BTreeMap<LogonId, Outcome> =
             logons.iter().map(|logon| (logon.id, outcome(logon, facts, doubted.contains(&logon.id)))).collect();
+        // The last time at which each client looked for a domain controller for the sake of a logon.
+        let mut located: BTreeMap<IpAddr, CaptureTime> = BTreeMap::new();
         let logon_reports = logons
             .iter()
             .map(|logon| {
                 let codes = codes.get(&logon.id).map(|codes| codes.iter().copied().collect()).unwrap_or_default();
-                writer.logon(logon, outcomes.get(&logon.id).copied().unwrap_or(Outcome::Undecided), codes)
+                let before = located.insert(logon.client, located_until(logon));
+                writer.logon(logon, outcomes.get(&logon.id).copied().unwrap_or(Outcome::Undecided), codes, before)
             })
             .collect();
         Self {
@@ -334,7 +337,13 @@ impl Writer<'_> {
         }
     }
 
-    fn logon(&self, logon: &Logon, outcome: Outcome, findings: Vec<&'static str>) -> LogonReport {
+    fn logon(
+        &self,
+        logon: &Logon,
+        outcome: Outcome,
+        findings: Vec<&'static str>,
+        before: Option<CaptureTime>,
+    ) -> LogonReport {
         let kdc = logon.kdc();
         LogonReport {
             id: logon.id.0,
@@ -349,7 +358,7 @@ impl Writer<'_> {
             kdc: kdc.map(|kdc| kdc.to_string()),
             kdc_name: kdc.map(|kdc| self.name(kdc)).unwrap_or_default(),
             key_id: logon.client_certificate().map(|certificate| certificate.key_id.clone()).unwrap_or_default(),
-            steps: self.steps(logon),
+            steps: self.steps(logon, before),
             exchanges_beyond: logon.exchanges_beyond,
             findings,
             began: logon.began.at,
@@ -358,13 +367,20 @@ impl Writer<'_> {
     }
 
     /// Everything that belongs to a logon, in the order of the wire.
-    fn steps(&self, logon: &Logon) -> Vec<StepReport> {
+    ///
+    /// What it takes to find a domain controller belongs to the client's next logon: `before` is how long the one before it
+    /// looked for one.
+    fn steps(&self, logon: &Logon, before: Option<CaptureTime>) -> Vec<StepReport> {
         let own = logon.steps();
         let mut steps: Vec<(Seen, StepReport)> = Vec::with_capacity(own.len());
-        for lookup in near(self.lookups.get(&logon.client), logon, |lookup| lookup.asked.first().map(|seen| seen.at)) {
+        let since = logon.began.at.plus_seconds(-LOOKED_UP_WITHIN);
+        let since = before.map_or(since, |before| since.max(CaptureTime(before.0.saturating_add(1))));
+        let located = (since, located_until(logon));
+        for lookup in near(self.lookups.get(&logon.client), located, |lookup| lookup.asked.first().map(|seen| seen.at))
+        {
             self.lookup(lookup, &mut steps);
         }
-        for ping in near(self.pings.get(&logon.client), logon, |ping| Some(ping.first.at)) {
+        for ping in near(self.pings.get(&logon.client), located, |ping| Some(ping.first.at)) {
             self.ping(ping, &mut steps);
         }
         steps.extend(own.iter().map(|step| (step.seen, self.step(step, logon))));
@@ -372,7 +388,10 @@ impl Writer<'_> {
             self.session(session, logon.client, &mut steps);
         }
         steps.sort_by_key(|(seen, _)| *seen);
-        steps.into_iter().map(|(_, step)| step).collect()
+        // Not collected in place: reports are kept, and the room for the places would stay with them.
+        let mut in_order = Vec::with_capacity(steps.len());
+        in_order.extend(steps.into_iter().map(|(_, step)| step));
+        in_order
     }
 
     /// A step of which no message is kept.
@@ -558,17 +577,23 @@ impl Writer<'_> {
     }
 }
 
-/// What a client asked shortly before a logon and until it had its ticket, of a list in the order of time: the last few.
-fn near<'r, T>(list: Option<&Vec<&'r T>>, logon: &Logon, asked: impl Fn(&T) -> Option<CaptureTime>) -> Vec<&'r T> {
+/// What a client asked in this time, of a list in the order of time: the last few.
+fn near<'r, T>(
+    list: Option<&Vec<&'r T>>,
+    (since, until): (CaptureTime, CaptureTime),
+    asked: impl Fn(&T) -> Option<CaptureTime>,
+) -> impl Iterator<Item = &'r T> {
     let list = list.map(Vec::as_slice).unwrap_or_default();
-    let issued = logon.issued().and_then(|(exchange, _)| exchange.reply.as_deref());
-    let until = issued.map_or(logon.ended.at, |reply| reply.seen.at);
-    let since = logon.began.at.plus_seconds(-LOOKED_UP_WITHIN);
     let end = list.partition_point(|item| asked(item) <= Some(until));
-    let before = list.iter().take(end).rev().take(MAX_LOOKUPS);
-    let mut near: Vec<&T> = before.take_while(|item| asked(item) >= Some(since)).copied().collect();
-    near.reverse();
-    near
+    let before = list.get(..end).unwrap_or_default();
+    let start = before.partition_point(|item| asked(item) < Some(since)).max(end.saturating_sub(MAX_LOOKUPS));
+    before.get(start..).unwrap_or_default().iter().copied()
+}
+
+/// When a client looks for a domain controller for a logon's sake, at the latest: until it has its ticket.
+fn located_until(logon: &Logon) -> CaptureTime {
+    let issued = logon.issued().and_then(|(exchange, _)| exchange.reply.as_deref());
+    issued.map_or(logon.ended.at, |reply| reply.seen.at)
 }
 
 /// How often something was asked, if more than once.

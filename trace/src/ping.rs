@@ -38,7 +38,7 @@ pub struct Ping {
     /// The answer.
     pub answer: Option<PingAnswer>,
     /// An ICMP message which says that the question did not arrive.
-    pub unreachable: Option<Seen>,
+    pub unreachable: Option<Box<Seen>>,
     /// Whether something came back that could not be read.
     pub hidden: bool,
 }
@@ -139,7 +139,7 @@ impl Pings {
     pub(crate) fn unreachable(&mut self, path: Path, seen: Seen) -> bool {
         let mut concerned = false;
         self.between(path.source, path.destination, |ping| {
-            ping.unreachable.get_or_insert(seen);
+            ping.unreachable.get_or_insert_with(|| Box::new(seen));
             concerned = true;
         });
         concerned

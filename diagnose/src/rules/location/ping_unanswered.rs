@@ -76,12 +76,12 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
                     last: ping.last,
                     times: run.times.saturating_add(ping.times),
                     hidden: run.hidden || ping.hidden,
-                    unreachable: run.unreachable.or(ping.unreachable),
+                    unreachable: run.unreachable.or(ping.unreachable.as_deref().copied()),
                     ..run
                 },
                 over => {
                     ended.extend(over);
-                    let (times, hidden, unreachable) = (ping.times, ping.hidden, ping.unreachable);
+                    let (times, hidden, unreachable) = (ping.times, ping.hidden, ping.unreachable.as_deref().copied());
                     Run { first: ping, last: ping.last, times, hidden, unreachable }
                 }
             };
