@@ -243,11 +243,11 @@ impl Facts {
     pub const MAX_SHOWN: usize = 500_000;
 
     /// Notes that an account signs in by NTLM.
-    pub(crate) fn note_ntlm(&mut self, user: &str, path: Path, seen: Seen) {
+    pub(crate) fn note_ntlm(&mut self, account: &str, path: Path, seen: Seen) {
         if self.noted.0 < Self::MAX_NTLM {
             self.noted.0 += 1;
-            let uses = self.ntlm.entry((path.source.address, account_in(user))).or_default();
-            uses.push(NtlmUse { seen, server: path.destination.address });
+            let known = self.ntlm.entry((path.source.address, account_in(account))).or_default();
+            known.push(NtlmUse { seen, server: path.destination.address });
         }
     }
 
