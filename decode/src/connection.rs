@@ -17,8 +17,9 @@ use crate::{
 };
 
 /// Server ports whose connections are told of: DNS, HTTP (CRL, OCSP), Kerberos, the endpoint mapper of RPC, LDAP, HTTPS
-/// (Entra ID), SMB, password change, LDAP over TLS, and the global catalogue without and with TLS. Sorted.
-pub const MATTERING_PORTS: [u16; 11] = [53, 80, 88, 135, 389, 443, 445, 464, 636, 3268, 3269];
+/// (Entra ID), SMB, password change, LDAP over TLS, HTTP proxies (3128, 8080), and the global catalogue without and with
+/// TLS. Sorted.
+pub const MATTERING_PORTS: [u16; 13] = [53, 80, 88, 135, 389, 443, 445, 464, 636, 3128, 3268, 3269, 8080];
 
 /// Whether connections to this server port are told of.
 pub fn matters(port: u16) -> bool {
@@ -126,8 +127,22 @@ impl Tracker {
                 _ => path,
             },
         };
+        matters(to_server.destination.port).then(|| Self::begin(to_server, segment))
+    }
+
+    /// Of a connection whose content matters, beginning with a segment of it that `sender` sent.
+    pub fn by_content(segment: &Segment<'_>, sender: Side) -> Self {
+        let path = segment.path;
+        let to_server = match sender {
+            Side::Client => path,
+            Side::Server => Path { source: path.destination, destination: path.source, ..path },
+        };
+        Self::begin(to_server, segment)
+    }
+
+    fn begin(to_server: Path, segment: &Segment<'_>) -> Self {
         let mark = Mark { packet: segment.packet, at: segment.at };
-        matters(to_server.destination.port).then(|| Self {
+        Self {
             path: to_server,
             upwards: to_server.flow().1,
             client: Half::default(),
@@ -140,7 +155,7 @@ impl Tracker {
             went_on: false,
             first_fin: None,
             told: Told::No,
-        })
+        }
     }
 
     /// Who sent what travels in this direction.

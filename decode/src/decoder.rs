@@ -2,13 +2,11 @@
 //!
 //! A [`Decoder`] is asked two things: where a message begins and ends ([`Decoder::frame`], [`Decoder::begins`]), and what
 //! a whole one says ([`Decoder::message`]). It never sees sequence numbers, holes or packets: [`crate::stream`] hands it
-//! whole messages and remembers where they were. Which decoder a connection gets is decided by its server port alone.
-//! Nothing is probed for: on other ports that would cost a look at every first segment, and neither Kerberos nor DNS
-//! nor LDAP is offered there by a domain controller. A protocol that is carried by others (TLS, SPNEGO) adds its own way
-//! in.
+//! whole messages and remembers where they were. Kerberos, DNS and LDAP are decoded by server port: nothing else offers
+//! them, and nothing is probed for. TLS and HTTP are at home anywhere and decoded by content: [`crate::content`].
 
 use crate::{
-    Carrier, Decoded, Gap, GapKind, Message, Protocol,
+    Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
     dcerpc::DcerpcStream,
     dns, kerberos,
     ldap::{self, LdapStream},
@@ -27,6 +25,10 @@ pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
 /// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14, LDAP 38 (three tags, three lengths of nine
 /// octets, a number of eight), SMB 18, DCE/RPC 16.
 pub const MAX_HEADER: usize = 64;
+
+/// Bytes within which a message that is [`Framing::Open`] must end: twice what servers take for the head of an HTTP request
+/// (16 KiB with IIS), which holds a ticket of the largest size in Base64.
+pub const MAX_OPEN: usize = 32 << 10;
 
 /// Port of Kerberos, UDP and TCP.
 pub const KERBEROS_PORT: u16 = 88;
@@ -79,17 +81,22 @@ pub enum Framing {
         /// Bytes of the message.
         length: usize,
     },
+    /// A message begins here, and only its end tells its length: what there is is kept, up to [`MAX_OPEN`], and
+    /// [`Decoder::reopen`] is asked when there is more.
+    Open,
     /// A message that is larger than our limit.
     TooLong {
         /// Bytes to pass over, framing included.
         total: u64,
     },
-    /// A message that is not decoded, and is not told either: nothing of it is kept, and it does not matter whether it is
-    /// there.
+    /// Bytes that are not decoded, such as a body or a message of no interest. They are not kept and not told, and it does
+    /// not matter whether they are there.
     Pass {
         /// Bytes to pass over, framing included.
         total: u64,
     },
+    /// Nothing of this direction is to be decoded any more, nor told of.
+    Done,
     /// No message begins here: the stream is out of step.
     Lost,
 }
@@ -132,9 +139,33 @@ pub trait Decoder: Send {
     /// Decodes one whole message, framing excluded, and appends what it says. What it cannot decode it appends as a gap.
     fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>);
 
-    /// Told when bytes of one direction were lost, for decoders that remember something from message to message.
-    fn interrupted(&mut self, from: Side) {
+    /// As [`Decoder::frame`], for a message that was [`Framing::Open`] when `seen` of these bytes were there.
+    fn reopen(&self, from: Side, bytes: &[u8], seen: usize) -> Framing {
+        let _ = seen;
+        self.frame(from, bytes)
+    }
+
+    /// Told when what [`Decoder::frame`] answered with [`Framing::Pass`] to these bytes is passed over.
+    fn passes(&mut self, from: Side, bytes: &[u8]) {
+        let _ = (from, bytes);
+    }
+
+    /// Told when bytes of one direction were lost, or when it has ended, for decoders that remember something from message
+    /// to message. What then cannot be completed is appended as it stands, or as a gap.
+    fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
+        let _ = (from, out);
+    }
+
+    /// Asked when nothing more of a connection is put together: whether TLS is in it that shows its alerts all the same, and
+    /// what carries it.
+    fn shows_alerts(&self) -> Option<Carriage> {
+        None
+    }
+
+    /// Bytes of memory kept of one direction's unfinished messages.
+    fn kept(&self, from: Side) -> usize {
         let _ = from;
+        0
     }
 }
 

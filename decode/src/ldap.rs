@@ -6,11 +6,13 @@
 //! have (Sicily binds, binary DNs, codes of their own); `rasn-ldap` reads filters, the one part that nests.
 //!
 //! What a directory or a client calls a secret is never kept: no password of a simple bind, no SASL credentials, no
-//! attribute values but those of a netlogon answer, and in filters no values of password attributes.
+//! attribute values but those of a netlogon answer and what key credentials say, and in filters no values of password
+//! attributes.
 
 #![deny(clippy::indexing_slicing)]
 
 mod filter;
+mod keys;
 mod netlogon;
 mod operation;
 mod output;
@@ -19,6 +21,7 @@ mod sasl;
 mod stream;
 
 pub use filter::{MAX_FILTER, MAX_FILTER_DEPTH, MAX_FILTER_TEXT};
+pub use keys::{ChangeKind, KeyValue, Keys, MAX_KEYS};
 pub use netlogon::{Guid, Netlogon};
 pub use operation::{
     Authentication, BindRequest, Change, Entry, Names, Operation, Outcome, Protection, ResultCode, SaslBuffer,

@@ -7,13 +7,16 @@
 pub mod carriage;
 pub mod cms;
 pub mod connection;
+pub mod content;
 pub mod dcerpc;
 pub mod decoder;
 pub mod der;
 pub mod dns;
 pub mod event;
 pub mod flow;
+pub mod http;
 pub mod kerberos;
+pub mod key_credential;
 pub mod ldap;
 pub mod message;
 pub mod ntlm;
@@ -22,6 +25,7 @@ pub mod smb;
 pub mod spnego;
 pub mod stream;
 pub mod text;
+pub mod tls;
 pub mod wire;
 pub mod x509;
 

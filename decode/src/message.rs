@@ -3,7 +3,7 @@
 use capture::Damage;
 use serde::Serialize;
 
-use crate::{Path, dns, kerberos, ldap, ntlm, smb};
+use crate::{Path, dns, http, kerberos, ldap, ntlm, smb, tls};
 
 /// A decoded message, or a gap in its place.
 #[derive(Clone, Debug)]
@@ -20,7 +20,11 @@ pub enum Message {
     Ntlm(Box<ntlm::Message>),
     /// MS-SMB2, MS-SMB: the answer to a session set-up.
     Smb(Box<smb::SessionSetup>),
-    /// What became of a TCP connection to a port that matters. One a connection.
+    /// RFC 8446, RFC 5246: what of TLS is not encrypted.
+    Tls(Box<tls::Message>),
+    /// RFC 9112.
+    Http(Box<http::Message>),
+    /// What became of a TCP connection to a port that matters, or with TLS or HTTP in it. One a connection.
     Connection(Box<Connection>),
     /// ICMP or ICMPv6 destination unreachable.
     Unreachable(Box<Unreachable>),
@@ -52,6 +56,10 @@ pub enum Protocol {
     Dcerpc,
     /// SPNEGO, of which only gaps are told: what it negotiates is told by the messages it carries.
     Spnego,
+    /// TLS over TCP.
+    Tls,
+    /// HTTP version 1.
+    Http,
     /// TCP itself: connections and their streams.
     Tcp,
     /// UDP and IP fragments.
@@ -77,6 +85,8 @@ impl Protocol {
             Self::Smb2 => "smb2",
             Self::Dcerpc => "dcerpc",
             Self::Spnego => "spnego",
+            Self::Tls => "tls",
+            Self::Http => "http",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Ip => "ip",
@@ -96,6 +106,8 @@ impl Message {
             Self::Cldap(_) => Protocol::Cldap,
             Self::Ntlm(_) => Protocol::Ntlm,
             Self::Smb(message) => message.protocol(),
+            Self::Tls(_) => Protocol::Tls,
+            Self::Http(_) => Protocol::Http,
             Self::Connection(_) => Protocol::Tcp,
             Self::Unreachable(_) => Protocol::Icmp,
             Self::Gap(gap) => gap.protocol,

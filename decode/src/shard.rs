@@ -23,10 +23,12 @@ use std::{
 use capture::CaptureTime;
 
 use crate::{
-    Decoded, Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
+    Carriage, Decoded, Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
     connection::{Fate, Mark, RST, Relation, SYN, Stage, Tracker, matters},
-    decoder::Decoders,
+    content::{self, ContentStream},
+    decoder::{Decoder, Decoders},
     stream::Duplex,
+    tls,
     wire::{Datagram, Segment, Unit},
 };
 
@@ -75,19 +77,14 @@ impl Config {
     }
 }
 
-/// Whether a shard would do anything with this unit. Most of a domain controller's traffic ends here, before anything is
-/// computed about its flow.
-pub fn wants(unit: &Unit<'_>) -> bool {
-    let path = match unit {
-        Unit::Segment(segment) => &segment.path,
-        Unit::Datagram(datagram) => &datagram.path,
-        Unit::Unreachable { .. } => return true,
-    };
-    matters(path.source.port) || matters(path.destination.port)
-}
-
 /// Which of `shards` shards a flow belongs to; the same for both of its directions, and in every run.
 pub fn shard_of(flow: &FlowKey, shards: usize) -> usize {
+    let shards = u64::try_from(shards).unwrap_or(u64::MAX);
+    usize::try_from(hash(flow).checked_rem(shards).unwrap_or(0)).unwrap_or(0)
+}
+
+/// A number that is the same for both directions of a flow, and in every run.
+pub(crate) fn hash(flow: &FlowKey) -> u64 {
     // SplitMix64's finisher over the words of the key. It needs to spread, not to withstand: whoever chooses addresses so
     // that all flows meet in one shard costs us speed and nothing else.
     let mix = |hash: u64, word: u64| {
@@ -105,9 +102,7 @@ pub fn shard_of(flow: &FlowKey, shards: usize) -> usize {
         };
         mix(hash, u64::from(end.port))
     });
-    let hash = mix(hash, hash >> 32);
-    let shards = u64::try_from(shards).unwrap_or(u64::MAX);
-    usize::try_from(hash.checked_rem(shards).unwrap_or(0)).unwrap_or(0)
+    mix(hash, hash >> 32)
 }
 
 /// Owns the flows of one shard.
@@ -202,11 +197,12 @@ impl Shard {
     }
 
     fn segment(&mut self, segment: &Segment<'_>, out: &mut Vec<Event>) {
-        // Most packets of a capture end here, so the ports come before everything else.
-        if !matters(segment.path.source.port) && !matters(segment.path.destination.port) {
+        let (key, direction) = segment.path.flow();
+        let at_home = matters(segment.path.source.port) || matters(segment.path.destination.port);
+        // Most packets of a capture are held back by the gate, and most others to other ports end here.
+        if !at_home && content::begins(&segment.payload).is_none() && !self.flows.contains_key(&key) {
             return;
         }
-        let (key, direction) = segment.path.flow();
         let mark = Mark { packet: segment.packet, at: segment.at };
         if self.flows.len() >= self.config.max_flows && !self.flows.contains_key(&key) {
             self.push_out(segment, out);
@@ -224,6 +220,8 @@ impl Shard {
                     flow.finish(Fate::Forgotten, Some(mark), out);
                     let alarm = flow.alarm;
                     *flow = Flow { alarm, ..Flow::new(segment) };
+                } else if flow.tracker.is_none() && content::begins(&segment.payload).is_some() {
+                    *flow = Flow { alarm: flow.alarm, ..Flow::new(segment) };
                 }
                 (flow, before)
             }
@@ -233,13 +231,25 @@ impl Shard {
         if let Some(tracker) = &mut flow.tracker {
             let side = tracker.side(direction);
             let fate = tracker.segment(segment, side);
-            if flow.streams.is_none() && carries(segment) {
-                let path = tracker.path();
-                let decoder = self.config.decoders.stream(path.destination.port);
-                flow.streams = decoder.map(|decoder| Box::new(Duplex::new(decoder, path)));
+            if flow.streams.is_none() && !flow.dropped && carries(segment) {
+                let decoder = decoder(self.config.decoders, tracker, segment);
+                flow.streams = decoder.map(|decoder| Box::new(Duplex::new(decoder, tracker.path())));
             }
+            let alerts = flow.streams.as_ref().map_or(flow.alerts, |streams| streams.alerts_of(side));
             if let Some(streams) = flow.streams.as_mut().filter(|_| segment.flags & RST == 0) {
                 streams.segment(segment, side, tracker.first_sequences(), out);
+                if streams.is_over() {
+                    flow.alerts = streams.alerts_of(side);
+                    flow.streams = None;
+                    flow.dropped = true;
+                }
+            }
+            if let Some(carriage) = alerts
+                && tls::is_encrypted_alert(&segment.payload)
+            {
+                let alert = tls::Message { body: tls::Body::Alert(tls::Alert::Encrypted), stopped: None };
+                let message = Message::Tls(Box::new(alert));
+                out.push(Event { seen: mark.into(), path: Some(segment.path), carriage, message });
             }
             if let Some(fate) = fate {
                 let missing = flow.streams.as_ref().map(|streams| streams.missing());
@@ -308,6 +318,23 @@ impl Shard {
     }
 }
 
+/// What decodes a connection that this segment is of: by its port, by what it begins with where that is seen, or by what
+/// the segment begins with.
+fn decoder(decoders: Decoders, tracker: &Tracker, segment: &Segment<'_>) -> Option<Box<dyn Decoder>> {
+    let port = tracker.path().destination.port;
+    decoders.stream(port).or_else(|| {
+        let carries = !segment.payload.is_empty() || segment.cut > 0;
+        let from_the_beginning = content::is_home(port) && tracker.first_sequences() != (None, None);
+        let begins = if content::is_home(port) {
+            content::begins_at_home(&segment.payload)
+        } else {
+            content::begins(&segment.payload).is_some()
+        };
+        let decoded = carries && (from_the_beginning || begins);
+        decoded.then(|| -> Box<dyn Decoder> { Box::new(ContentStream::new(port)) })
+    })
+}
+
 /// Whether a segment is one for a stream. A lone SYN is not, so that a flood of them costs no streams.
 fn carries(segment: &Segment<'_>) -> bool {
     segment.flags & RST == 0 && (segment.flags & SYN == 0 || !segment.payload.is_empty() || segment.cut > 0)
@@ -324,8 +351,12 @@ fn limit(mark: Mark, path: Path, detail: String) -> Event {
 struct Flow {
     /// `None`: a connection to a port that does not matter, from one that looks as if it did.
     tracker: Option<Tracker>,
-    /// Where its port is one that is decoded, and more than a SYN was seen.
+    /// Where it is one that is decoded, and more than a SYN was seen.
     streams: Option<Box<Duplex>>,
+    /// It is one of which nothing more is decoded.
+    dropped: bool,
+    /// Encrypted alerts can be told from data in it; what carries them.
+    alerts: Option<Carriage>,
     /// Second of the last packet, by the shard's clock.
     touched: u64,
     /// Second since which a stream waits for something.
@@ -336,7 +367,11 @@ struct Flow {
 
 impl Flow {
     fn new(segment: &Segment<'_>) -> Self {
-        Self { tracker: Tracker::new(segment), streams: None, touched: 0, waiting_since: None, alarm: u64::MAX }
+        let tracker = Tracker::new(segment).or_else(|| {
+            let sender = content::begins(&segment.payload)?;
+            Some(Tracker::by_content(segment, sender))
+        });
+        Self { tracker, streams: None, dropped: false, alerts: None, touched: 0, waiting_since: None, alarm: u64::MAX }
     }
 
     /// Ends it. `decided`: the packet of another flow or connection that ended it.

@@ -96,6 +96,8 @@ enum Phase {
     Running,
     /// The end was reached.
     Ended,
+    /// Nothing of it is decoded any more.
+    Retired,
 }
 
 #[derive(Debug)]
@@ -137,7 +139,7 @@ impl Stream {
 
     /// Takes a segment: `payload` from `sequence` on, and then `cut` bytes that the snap length cut off.
     pub fn segment(&mut self, sequence: u32, payload: &[u8], cut: u32, sink: &mut Sink<'_>) {
-        if payload.is_empty() && cut == 0 {
+        if (payload.is_empty() && cut == 0) || self.phase == Phase::Retired {
             return;
         }
         self.origin.get_or_insert(sequence);
@@ -165,7 +167,7 @@ impl Stream {
             let within = self.begin.saturating_sub(start).min(length(payload));
             self.stray(if self.phase == Phase::Ended { cut_end.saturating_sub(self.next) } else { within });
         }
-        if self.phase == Phase::Ended || cut_end <= self.next {
+        if self.is_over() || cut_end <= self.next {
             return;
         }
         if start > self.next {
@@ -213,7 +215,7 @@ impl Stream {
 
     /// Passes all holes.
     pub fn pass_holes(&mut self, why: Hole, sink: &mut Sink<'_>) {
-        while !self.held.is_empty() && self.phase != Phase::Ended {
+        while !self.held.is_empty() && !self.is_over() {
             self.pass_hole(why, u64::MAX, sink);
         }
         if self.waits_in_vain() {
@@ -224,7 +226,7 @@ impl Stream {
     /// Ends it: what is held is passed on, and what is unfinished or was out of place is told.
     pub fn finish(&mut self, sink: &mut Sink<'_>) {
         self.pass_holes(Hole::Missing, sink);
-        if self.phase != Phase::Ended {
+        if !matches!(self.phase, Phase::Ended | Phase::Retired) {
             self.end(End::Unseen, sink);
         }
         let Tally { stray, conflicting, .. } = self.tally;
@@ -243,6 +245,16 @@ impl Stream {
     pub fn shed(&mut self, sink: &mut Sink<'_>) {
         self.pass_holes(Hole::GivenUp, sink);
         self.messages.shed(sink);
+    }
+
+    /// Whether nothing can come of it any more: it has ended, or none of it is decoded from here on.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended | Phase::Retired)
+    }
+
+    /// Whether none of it is decoded from here on.
+    pub fn is_retired(&self) -> bool {
+        self.phase == Phase::Retired
     }
 
     /// Whether it waits for something.
@@ -358,7 +370,7 @@ impl Stream {
     /// Passes holes until another segment can be held.
     fn make_room(&mut self, size: usize, sink: &mut Sink<'_>) {
         while !self.held.is_empty()
-            && self.phase != Phase::Ended
+            && !self.is_over()
             && (self.held.len() >= MAX_HELD_SEGMENTS || self.held_bytes.saturating_add(size) > MAX_HELD_BYTES)
         {
             self.pass_hole(Hole::GivenUp, u64::MAX, sink);
@@ -384,6 +396,12 @@ impl Stream {
     }
 
     fn end_at_fin(&mut self, sink: &mut Sink<'_>) {
+        if self.messages.is_done() {
+            self.phase = Phase::Retired;
+            self.held = BTreeMap::new();
+            self.held_bytes = 0;
+            self.tally.stray = 0;
+        }
         if self.phase == Phase::Running && self.fin.is_some_and(|fin| self.next >= fin) {
             self.end(End::Fin, sink);
         }
@@ -421,7 +439,7 @@ impl Stream {
                 Some(1) => self.fin.is_some() || !self.held.is_empty(),
                 Some(_) => true,
             },
-            Phase::Ended => false,
+            Phase::Ended | Phase::Retired => false,
         }
     }
 }

@@ -21,8 +21,10 @@ mod extension;
 mod hello;
 pub(crate) mod key;
 pub(crate) mod name;
+mod roca;
 
 pub use hello::HelloName;
+pub use roca::is_roca_weak;
 
 /// A certificate's fields that matter here. Field names are those of machine output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -247,7 +249,7 @@ pub(crate) fn serial(bytes: &[u8]) -> String {
 
 /// Seconds since 1970 as a time; the last or first that can be written where they are beyond it. (Certificates without
 /// an end have 9999-12-31T23:59:59Z, a day more than that.)
-fn timestamp(seconds: i64) -> Timestamp {
+pub(crate) fn timestamp(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
@@ -260,7 +262,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn time<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+/// In RFC 3339 with nanoseconds.
+pub(crate) fn time<S: serde::Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.9}"))
 }
 

@@ -14,7 +14,9 @@ macro_rules! goldens {
 }
 
 // Those that hold messages only.
-goldens! { search_client search_server register_client register_server gssapi_client cldap_ping cldap_answer }
+goldens! {
+    search_client search_server register_client register_server found_server gssapi_client cldap_ping cldap_answer
+}
 
 fn golden(name: &str) -> &'static [u8] {
     GOLDENS.iter().find(|(golden, _)| *golden == name).expect("a golden of that name").1
@@ -71,20 +73,115 @@ fn a_search_and_what_it_finds() {
 fn a_key_credential_is_written() {
     let asked = all_shown("register_client");
     assert_eq!(asked[1].0, "modifyRequest");
+    let key = json!({
+        "dn": "CN=bob,CN=Users,DC=corp,DC=example",
+        "version": 0x200,
+        "key_id": "s1egTrd8UOVPNy/mfWLBnT7cFmRkIqzj6MGiM3p0aJw=",
+        "key_id_matches": true,
+        "key_hash_matches": true,
+        "material": {
+            "form": "spki",
+            "bytes": 294,
+            "key": {"algorithm": "rsa", "bits": 2048},
+            "bcrypt_key_id": "9zGgLR8URdMXsymf9hRNP8I6UXecMF5bU0XQ3BraGhA=",
+            "roca_weak": false,
+        },
+        "usage": 1,
+        "usage_name": "NGC",
+        "created": "2026-11-22T10:05:15.000000000Z",
+    });
+    let mut added = key.clone();
+    added["change"] = json!("add");
     assert_eq!(
         asked[1].1,
         json!({
             "message_id": 2,
             "dn": "CN=bob,CN=Users,DC=corp,DC=example",
             "modified": ["msDS-KeyCredentialLink"],
+            "keys": [added],
         })
     );
+    // Who asks afterwards is told the same.
+    let found = all_shown("found_server");
+    assert_eq!((found[1].0, &found[1].1["attributes"]), ("searchResEntry", &json!(["msDS-KeyCredentialLink"])));
+    assert_eq!(found[1].1["keys"], json!([key]));
     let answered = all_shown("register_server");
     assert_eq!(answered[1].0, "modifyResponse");
     assert_eq!(answered[1].1["diagnostic"], "00000000: Success");
     let Operation::ModifyRequest(change) = &messages("register_client")[1].operation else { panic!("a modification") };
     assert!(change.attributes.contains("MSDS-keycredentiallink"));
     assert!(!change.attributes.contains("msDS-KeyCredential"));
+}
+
+/// A SEQUENCE or whatever `tag` is, with a length of four bytes.
+fn wrap(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(contents.len()).expect("small").to_be_bytes();
+    [&[tag, 0x84], &length[..], contents].concat()
+}
+
+fn text(value: &[u8]) -> Vec<u8> {
+    wrap(4, value)
+}
+
+/// A PartialAttribute.
+fn attribute(name: &str, values: &[&[u8]]) -> Vec<u8> {
+    let values: Vec<u8> = values.iter().flat_map(|value| text(value)).collect();
+    wrap(0x30, &[text(name.as_bytes()), wrap(0x31, &values)].concat())
+}
+
+/// A message about CN=a with this operation.
+fn about(operation: u8, list: &[Vec<u8>]) -> Message {
+    let operation = wrap(operation, &[text(b"CN=a"), wrap(0x30, &list.concat())].concat());
+    decode(&wrap(0x30, &[vec![2, 1, 7], operation].concat())).expect("a message")
+}
+
+#[test]
+fn changes_say_what_they_do_with_a_key() {
+    let value: &[u8] = b"B:8:00020000:CN=a";
+    let change =
+        |kind, values: &[&[u8]]| wrap(0x30, &[vec![10, 1, kind], attribute("MSDS-keyCredentialLink", values)].concat());
+    let changed = |changes: &[Vec<u8>]| shown(&about(0x66, changes)).1;
+    let kinds = |fields: &Value| -> Vec<String> {
+        let keys = fields["keys"].as_array().into_iter().flatten();
+        keys.map(|key| key["change"].as_str().expect("text").to_owned()).collect()
+    };
+    let several = changed(&[change(0, &[value]), change(1, &[value, value]), change(3, &[value])]);
+    assert_eq!(kinds(&several), ["add", "delete", "delete", "3"]);
+    assert_eq!(several.get("all_keys_removed"), None);
+    let replaced = changed(&[change(2, &[value])]);
+    assert_eq!((kinds(&replaced), &replaced["all_keys_removed"]), (vec!["replace".to_owned()], &json!(true)));
+    for kind in [1, 2] {
+        let emptied = changed(&[change(kind, &[])]);
+        assert_eq!((emptied.get("keys"), &emptied["all_keys_removed"]), (None, &json!(true)));
+    }
+    // An object is made with a key; it is found; and a search for names finds no values.
+    for (operation, list) in [(0x68, "modified"), (0x64, "attributes")] {
+        let with =
+            shown(&about(operation, &[attribute("cn", &[b"a"]), attribute("msDS-KeyCredentialLink", &[value])])).1;
+        assert_eq!((&with["keys"][0]["version"], with[list].as_array().map(Vec::len)), (&json!(0x200), Some(2)));
+        assert_eq!(with["keys"][0].get("change"), None);
+        let without = about(operation, &[attribute("msDS-KeyCredentialLink", &[])]);
+        assert_eq!((shown(&without).1.get("keys"), without.stopped), (None, None));
+    }
+}
+
+#[test]
+fn the_attributes_name_alone_is_no_key() {
+    // As a schema has it: the name as a value of other attributes.
+    let schema =
+        [attribute("lDAPDisplayName", &[b"msDS-KeyCredentialLink"]), attribute("attributeTypes", &[b"B:8:00020000:a"])];
+    let found = about(0x64, &schema);
+    assert_eq!((shown(&found).1.get("keys"), found.stopped), (None, None));
+}
+
+#[test]
+fn more_keys_than_are_kept_are_told() {
+    let values = [&b"B:8:00020000:CN=a"[..]; 300];
+    let found = about(0x64, &[attribute("msDS-KeyCredentialLink;range=0-299", &values)]);
+    let Operation::SearchResultEntry(entry) = &found.operation else { panic!("an entry") };
+    let keys = entry.keys.as_ref().expect("keys");
+    assert_eq!((keys.values.len(), keys.left_out), (decode::ldap::MAX_KEYS, 300 - decode::ldap::MAX_KEYS));
+    assert_eq!(found.stopped.as_deref(), Some("44 more key credentials than are kept"));
 }
 
 #[test]
@@ -296,7 +393,7 @@ fn another_decoder_reads_the_same() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 20);
+    assert_eq!(compared, 26);
 }
 
 proptest! {

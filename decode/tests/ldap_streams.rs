@@ -5,7 +5,7 @@
 #[path = "stream_support/net.rs"]
 mod net;
 
-use decode::{Carrier, Event, Message, decoder::Side, shard::Config};
+use decode::{Carrier, Event, Message, decoder::Side, ldap::Operation, shard::Config};
 use net::{CLIENT, Net, SERVER, seg};
 use proptest::prelude::*;
 
@@ -16,6 +16,8 @@ macro_rules! golden {
 }
 
 const SEARCH: (&[u8], &[u8]) = (golden!("search_client"), golden!("search_server"));
+/// The answer to a search, with a key credential.
+const FOUND: &[u8] = golden!("found_server");
 const GSSAPI: (&[u8], &[u8]) = (golden!("gssapi_client"), golden!("gssapi_server"));
 const START_TLS: (&[u8], &[u8]) = (golden!("start_tls_client"), golden!("start_tls_server"));
 
@@ -195,6 +197,27 @@ fn what_is_signed_is_read() {
     let told = told(&mut net);
     assert_eq!(told[..3], ["sasl", "in sasl bindResponse", "in sasl searchResEntry"]);
     assert_eq!(told[7..], ["sasl", "in sasl unbindRequest"]);
+}
+
+#[test]
+fn a_key_credential_is_read_inside_what_is_signed() {
+    let mut net = opened();
+    net.data(SERVER, 0, &signed(FOUND), 100);
+    let found: Vec<_> = net
+        .out
+        .iter()
+        .filter_map(|event| match &event.message {
+            Message::Ldap(message) => match &message.operation {
+                Operation::SearchResultEntry(entry) => Some((event.carriage, entry.keys.as_deref()?)),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found.len(), 1);
+    let (carriage, keys) = found[0];
+    assert_eq!((carriage, keys.values.len()), (Carrier::Sasl.into(), 1));
+    assert_eq!(keys.values[0].credential.key_id_matches, Some(true));
 }
 
 #[test]

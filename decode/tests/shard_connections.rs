@@ -25,7 +25,7 @@ fn opened_and_closed_by_the_client() {
 #[test]
 fn a_port_that_is_only_followed_by_its_headers() {
     let mut net = Net::new();
-    net.server_port = 443;
+    net.server_port = 464;
     net.open();
     net.data(CLIENT, 0, &[1; 3000], 1000);
     net.send(&seg(SERVER, 2000, &[2; 500]).ack(3000));

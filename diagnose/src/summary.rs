@@ -56,6 +56,8 @@ fn line(step: &Step, logon: &Logon) -> String {
         | Message::Cldap(_)
         | Message::Ntlm(_)
         | Message::Smb(_)
+        | Message::Tls(_)
+        | Message::Http(_)
         | Message::Gap(_)
         | Message::Damage(_) => String::new(),
     }

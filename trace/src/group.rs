@@ -100,6 +100,9 @@ impl Grouper {
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
         // There are many, and what they say is taken out of them at once: none is kept.
+        if matches!(event.message, Message::Tls(_) | Message::Http(_)) {
+            return;
+        }
         if let Some(path) = event.path {
             match &event.message {
                 Message::Ldap(message) => return self.ldap(message, path, event.seen),
@@ -183,7 +186,13 @@ impl Grouper {
                     self.hole(path);
                 }
             }
-            Message::Ldap(_) | Message::Cldap(_) | Message::Ntlm(_) | Message::Smb(_) | Message::Damage(_) => {}
+            Message::Ldap(_)
+            | Message::Cldap(_)
+            | Message::Ntlm(_)
+            | Message::Smb(_)
+            | Message::Tls(_)
+            | Message::Http(_)
+            | Message::Damage(_) => {}
         }
     }
 

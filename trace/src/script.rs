@@ -551,7 +551,7 @@ impl Line<'_> {
             "modify" => {
                 names.push(self.value("attribute").unwrap_or("msDS-KeyCredentialLink").as_bytes());
                 let dn = self.words.get(1).copied().map(WireText::from);
-                ldap::Operation::ModifyRequest(ldap::Change { dn, attributes: names })
+                ldap::Operation::ModifyRequest(ldap::Change { dn, attributes: names, ..ldap::Change::default() })
             }
             _ => ldap::Operation::ModifyResponse(result()),
         };

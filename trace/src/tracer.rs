@@ -12,7 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use capture::{Batch, CaptureTime, Damage, Losses, PacketId};
 use decode::{
     Event, Gap, GapKind, Message, Protocol, Seen,
-    shard::{Config, Shard, shard_of, wants},
+    content::Gate,
+    shard::{Config, Shard, shard_of},
     wire::{Unit, Wire},
 };
 use rayon::prelude::*;
@@ -40,6 +41,7 @@ const WORTH_SHARING: usize = 128;
 /// Batches to events.
 pub struct Decoding {
     wire: Wire,
+    gate: Gate,
     shards: Vec<Lane>,
     last: Seen,
     bytes: u64,
@@ -62,6 +64,7 @@ impl Decoding {
         let lanes = || Lane { shard: Shard::new(config), config, events: Vec::new() };
         Self {
             wire: Wire::new(),
+            gate: Gate::default(),
             shards: std::iter::repeat_with(lanes).take(settings.shards.max(1)).collect(),
             last: Seen::in_packet(PacketId::FIRST, CaptureTime(0)),
             bytes: 0,
@@ -93,7 +96,7 @@ impl Decoding {
                 let kept = u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX);
                 self.cut_at = Some(self.cut_at.map_or(kept, |least| least.max(kept)));
             }
-            if let Some(unit) = self.wire.packet(&packet, &mut own).filter(wants) {
+            if let Some(unit) = self.wire.packet(&packet, &mut own).filter(|unit| self.gate.wants(unit)) {
                 let lane = unit.flow().map_or(0, |flow| shard_of(&flow, count));
                 if let Some(lane) = lanes.get_mut(lane) {
                     lane.push(unit);

@@ -81,10 +81,19 @@ impl Visibility {
     }
 
     /// Whether packets are missing from the capture where a sign-in could have been. A connection to the directory, to a
-    /// file server or to RPC that the capture joins in its middle is no loss.
+    /// file server or to RPC, or with TLS or HTTP in it, that the capture joins in its middle is no loss.
     pub fn is_lossy(&self) -> bool {
         let elsewhere = |protocol: Protocol| {
-            matches!(protocol, Protocol::Ldap | Protocol::Cldap | Protocol::Smb | Protocol::Smb2 | Protocol::Dcerpc)
+            matches!(
+                protocol,
+                Protocol::Ldap
+                    | Protocol::Cldap
+                    | Protocol::Smb
+                    | Protocol::Smb2
+                    | Protocol::Dcerpc
+                    | Protocol::Tls
+                    | Protocol::Http
+            )
         };
         let missing = |(protocol, kind): &(Protocol, GapKind)| *kind == GapKind::Missing && !elsewhere(*protocol);
         self.has_drops() || self.gaps.keys().any(missing)

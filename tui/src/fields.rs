@@ -36,6 +36,8 @@ pub(crate) fn fields(event: &Event) -> Vec<Field> {
         Message::Ldap(message) | Message::Cldap(message) => as_json(message, &mut fields),
         Message::Ntlm(message) => as_json(message, &mut fields),
         Message::Smb(message) => as_json(message, &mut fields),
+        Message::Tls(message) => as_json(message, &mut fields),
+        Message::Http(message) => as_json(message, &mut fields),
         Message::Connection(connection) => fields.extend(connection_fields(connection)),
         Message::Unreachable(unreachable) => fields.extend(unreachable_fields(unreachable)),
         // They stand for what was not decoded, and are no step of a sign-in.

@@ -137,6 +137,8 @@ impl<'e> Line<'e> {
             }
             Message::Ntlm(message) => (message.kind.name(), None),
             Message::Smb(_) => ("session_setup", None),
+            Message::Tls(message) => (message.name(), None),
+            Message::Http(message) => (message.name(), None),
             Message::Connection(_) => ("connection", None),
             Message::Unreachable(_) => ("unreachable", None),
             Message::Gap(gap) => ("gap", Some(gap.kind.name())),
@@ -169,6 +171,8 @@ impl Serialize for Fields<'_> {
             Message::Ldap(message) | Message::Cldap(message) => message.serialize(serializer),
             Message::Ntlm(message) => message.serialize(serializer),
             Message::Smb(message) => message.serialize(serializer),
+            Message::Tls(message) => message.serialize(serializer),
+            Message::Http(message) => message.serialize(serializer),
             Message::Connection(connection) => ConnectionFields::new(connection).serialize(serializer),
             Message::Unreachable(unreachable) => UnreachableFields::new(unreachable).serialize(serializer),
             Message::Gap(gap) => {

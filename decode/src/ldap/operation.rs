@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Netlogon;
+use super::{Keys, Netlogon};
 use crate::WireText;
 
 /// An operation. Responses without fields of their own share [`Outcome`].
@@ -247,19 +247,23 @@ pub struct SearchRequest {
 pub struct Entry {
     /// Its name.
     pub dn: Option<WireText>,
-    /// Names of its attributes, in order. Their values are not kept.
+    /// Names of its attributes, in order. Their values are not kept, but for those below.
     pub attributes: Names,
     /// What a domain controller says about itself, where it was asked for.
     pub netlogon: Option<Box<Netlogon>>,
+    /// The key credentials it has. `None`: no values of that attribute are here.
+    pub keys: Option<Box<Keys>>,
 }
 
-/// What is to be done to an object. Values are not kept.
+/// What is to be done to an object. Values are not kept, but for key credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Its name.
     pub dn: Option<WireText>,
     /// Names of the attributes concerned, in order, as often as they are named.
     pub attributes: Names,
+    /// The key credentials that an object is made with, or that are changed. `None`: the message has none.
+    pub keys: Option<Box<Keys>>,
 }
 
 /// Names of attributes, in order, as often as they are named.

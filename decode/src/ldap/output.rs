@@ -5,7 +5,7 @@
 
 use serde::ser::{Serialize, Serializer};
 
-use super::{Authentication, Message, Names, Netlogon, Operation, Outcome, Protection};
+use super::{Authentication, KeyValue, Keys, Message, Names, Netlogon, Operation, Outcome, Protection};
 use crate::WireText;
 
 impl Serialize for Message {
@@ -49,6 +49,10 @@ struct Fields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     netlogon: Option<&'a Netlogon>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<&'a [KeyValue]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_keys_removed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<usize>,
@@ -78,9 +82,11 @@ impl<'a> Fields<'a> {
                 attributes: Some(&entry.attributes),
                 netlogon: entry.netlogon.as_deref(),
                 ..Self::default()
-            },
+            }
+            .with_keys(entry.keys.as_deref()),
             Operation::ModifyRequest(change) | Operation::AddRequest(change) => {
                 Self { dn: change.dn.as_ref(), modified: Some(&change.attributes), ..Self::default() }
+                    .with_keys(change.keys.as_deref())
             }
             Operation::CompareRequest(change) => {
                 Self { dn: change.dn.as_ref(), attributes: Some(&change.attributes), ..Self::default() }
@@ -112,6 +118,12 @@ impl<'a> Fields<'a> {
             | Operation::CompareResponse(_) => Self::default(),
         };
         fields.with_outcome(operation.outcome())
+    }
+
+    fn with_keys(mut self, keys: Option<&'a Keys>) -> Self {
+        self.keys = keys.map(|keys| keys.values.as_slice()).filter(|values| !values.is_empty());
+        self.all_keys_removed = keys.and_then(|keys| keys.all_removed.then_some(true));
+        self
     }
 
     fn with_outcome(mut self, outcome: Option<&'a Outcome>) -> Self {

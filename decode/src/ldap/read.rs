@@ -5,12 +5,13 @@
 //! ```
 
 use super::{
-    Authentication, BindRequest, Change, Entry, Message, Names, Netlogon, Operation, Outcome, ResultCode,
-    SearchRequest, filter,
+    Authentication, BindRequest, Change, ChangeKind, Entry, Message, Names, Netlogon, Operation, Outcome, ResultCode,
+    SearchRequest, filter, keys,
 };
 use crate::{
     WireText,
     der::{DerError, DerErrorKind, Element, Reader, Tag},
+    key_credential::is_key_credential_link,
 };
 
 /// Names of attributes kept of one message. The largest classes of Active Directory have some 400.
@@ -51,6 +52,9 @@ fn next(reader: &mut Reader<'_>) -> Result<Message, DerError> {
     let stopped = match ending.and_then(|()| element.complete().map(drop)) {
         Err(error) => Some(error.to_string()),
         Ok(()) if fields.cut => Some("more or longer names than are kept".to_owned()),
+        Ok(()) if keys_left_out(&operation) > 0 => {
+            Some(format!("{} more key credentials than are kept", keys_left_out(&operation)))
+        }
         Ok(()) => None,
     };
     Ok(Message { message_id, operation, stopped })
@@ -169,6 +173,8 @@ impl<'a> Fields<'a> {
             if entry.netlogon.is_none() && name.contents.eq_ignore_ascii_case(b"netlogon") {
                 let value = attribute.expect(Tag::SET)?.reader().optional(Tag::OCTET_STRING)?;
                 entry.netlogon = value.and_then(|value| Netlogon::read(value.contents)).map(Box::new);
+            } else if is_key_credential_link(name.contents) {
+                keys::read(&mut attribute, None, &mut entry.keys)?;
             }
         }
         Ok(())
@@ -183,9 +189,13 @@ impl<'a> Fields<'a> {
         let mut changes = self.reader.expect(Tag::SEQUENCE)?.reader();
         while !changes.is_empty() {
             let mut fields = changes.expect(Tag::SEQUENCE)?.reader();
-            fields.expect(ENUMERATED)?;
-            let name = fields.expect(Tag::SEQUENCE)?.inner_expect(Tag::OCTET_STRING)?;
+            let kind = fields.expect(ENUMERATED)?;
+            let mut modification = fields.expect(Tag::SEQUENCE)?.reader();
+            let name = modification.expect(Tag::OCTET_STRING)?;
             self.keep(&mut change.attributes, &name);
+            if is_key_credential_link(name.contents) {
+                keys::read(&mut modification, Some(ChangeKind(kind.integer()?)), &mut change.keys)?;
+            }
         }
         Ok(())
     }
@@ -197,8 +207,12 @@ impl<'a> Fields<'a> {
         self.dn(&mut change.dn)?;
         let mut attributes = self.reader.expect(Tag::SEQUENCE)?.reader();
         while !attributes.is_empty() {
-            let name = attributes.expect(Tag::SEQUENCE)?.inner_expect(Tag::OCTET_STRING)?;
+            let mut attribute = attributes.expect(Tag::SEQUENCE)?.reader();
+            let name = attribute.expect(Tag::OCTET_STRING)?;
             self.keep(&mut change.attributes, &name);
+            if is_key_credential_link(name.contents) {
+                keys::read(&mut attribute, None, &mut change.keys)?;
+            }
         }
         Ok(())
     }
@@ -291,6 +305,16 @@ pub(super) fn credentials(bytes: &[u8]) -> Option<&[u8]> {
         }
         _ => None,
     }
+}
+
+/// Key credentials that were passed over.
+fn keys_left_out(operation: &Operation) -> usize {
+    let keys = match operation {
+        Operation::SearchResultEntry(entry) => &entry.keys,
+        Operation::ModifyRequest(change) | Operation::AddRequest(change) => &change.keys,
+        _ => return 0,
+    };
+    keys.as_ref().map_or(0, |keys| keys.left_out)
 }
 
 /// What `fill` puts in, however it ends.

@@ -11,9 +11,10 @@ use super::{
     sasl,
 };
 use crate::{
-    Carrier, Decoded, Gap, GapKind, Message as Event, Protocol,
+    Carriage, Carrier, Decoded, Gap, GapKind, Message as Event, Protocol,
     decoder::{Begins, Decoder, Framing, Side, length},
     spnego,
+    tls::{self, Records},
 };
 
 /// Decodes a connection to the LDAP port, or to that of the global catalogue.
@@ -21,8 +22,8 @@ use crate::{
 pub struct LdapStream {
     /// A bind was tried that can bring a security layer.
     layered: bool,
-    /// It was told that TLS hides the rest.
-    hidden: bool,
+    /// TLS behind StartTLS, which hides the rest.
+    records: Records,
 }
 
 /// What begins at some place of a stream.
@@ -66,7 +67,11 @@ impl LdapStream {
                     None => Start::Unknown,
                 }
             }
-            Some(_) => record(bytes),
+            Some(_) => match tls::start(bytes) {
+                tls::Start::Unknown => Start::Unknown,
+                tls::Start::Record(length) => Start::Unit(Kind::Record, length as u64),
+                tls::Start::Nothing => Start::Nothing,
+            },
         }
     }
 
@@ -110,7 +115,10 @@ impl Decoder for LdapStream {
         Protocol::Ldap
     }
 
-    fn frame(&self, _: Side, bytes: &[u8]) -> Framing {
+    fn frame(&self, from: Side, bytes: &[u8]) -> Framing {
+        if self.records.is_over(from) {
+            return Framing::Done;
+        }
         match self.start(bytes) {
             Start::Unknown => Framing::More,
             Start::Nothing => Framing::Lost,
@@ -155,32 +163,30 @@ impl Decoder for LdapStream {
         }
     }
 
-    fn message(&mut self, _: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
+    fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
         match bytes.first() {
             Some(0x30) => self.decode(bytes, out),
             Some(0x00) => Self::buffer(bytes, out),
-            _ if self.hidden => {}
             _ => {
-                self.hidden = true;
-                out.push(gap(GapKind::Encrypted, length(bytes), "TLS from here on".to_owned()));
+                if !self.records.has_begun() {
+                    out.push(gap(GapKind::Encrypted, length(bytes), "TLS from here on".to_owned()));
+                    self.records.carry(Carrier::Ldap.into());
+                }
+                self.records.record(from, bytes, out);
             }
         }
     }
-}
 
-/// A TLS record: its type, its version, its length. RFC 8446 §5.1.
-fn record(bytes: &[u8]) -> Start {
-    const LONGEST: u16 = 16_384 + 2_048;
-    let &[kind @ 20..=23, ref rest @ ..] = bytes else { return Start::Nothing };
-    match rest {
-        [] | [3] | [3, 0..=4] | [3, 0..=4, _] => Start::Unknown,
-        &[3, 0..=4, high, low, ..] => match u16::from_be_bytes([high, low]) {
-            length @ 1..=LONGEST if kind == 23 || length <= 16_384 => {
-                Start::Unit(Kind::Record, u64::from(length).saturating_add(5))
-            }
-            _ => Start::Nothing,
-        },
-        _ => Start::Nothing,
+    fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
+        self.records.interrupted(from, out);
+    }
+
+    fn kept(&self, from: Side) -> usize {
+        self.records.kept(from)
+    }
+
+    fn shows_alerts(&self) -> Option<Carriage> {
+        self.records.shows_alerts()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Hole, Sink, Stream};
 use crate::{
-    Event, Path,
+    Carriage, Event, Path,
     connection::{FIN, Mark, SYN},
     decoder::{Decoder, Side, length},
     wire::Segment,
@@ -86,9 +86,26 @@ impl Duplex {
         self.client.tally().missing.saturating_add(self.server.tally().missing)
     }
 
+    /// Whether nothing of it is decoded any more, and nothing is left to be told.
+    pub fn is_over(&self) -> bool {
+        let streams = [&self.client, &self.server];
+        streams.iter().all(|stream| stream.is_over()) && streams.iter().any(|stream| stream.is_retired())
+    }
+
+    /// What carries the TLS in it whose alerts show even where nothing else is decoded. `None`: there is none such, or what
+    /// `side` sends is still decoded.
+    pub fn alerts_of(&self, side: Side) -> Option<Carriage> {
+        let stream = match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        };
+        stream.is_retired().then(|| self.decoder.shows_alerts()).flatten()
+    }
+
     /// Bytes of memory held beyond its own size.
     pub fn footprint(&self) -> usize {
-        self.client.footprint().saturating_add(self.server.footprint())
+        let kept = self.decoder.kept(Side::Client).saturating_add(self.decoder.kept(Side::Server));
+        [self.client.footprint(), self.server.footprint()].into_iter().fold(kept, usize::saturating_add)
     }
 
     fn both(&mut self, mark: Mark, out: &mut Vec<Event>, act: impl Fn(&mut Stream, &mut Sink<'_>)) {

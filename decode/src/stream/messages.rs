@@ -10,7 +10,7 @@ use capture::{CaptureTime, PacketId};
 
 use crate::{
     Decoded, Event, Gap, GapKind, Message, Path, Seen,
-    decoder::{Begins, Decoder, Framing, MAX_HEADER, Side, length},
+    decoder::{Begins, Decoder, Framing, MAX_HEADER, MAX_OPEN, Side, length},
 };
 
 /// Where the results go, and what is the same for all of them: the packet being looked at.
@@ -34,15 +34,6 @@ impl Sink<'_> {
         let seen = Seen { last: self.packet, first, at: self.at };
         let Decoded { carriage, message } = decoded;
         self.out.push(Event { seen, path: Some(self.path), carriage, message });
-    }
-
-    /// Decodes one whole message that began in packet `first`.
-    fn message(&mut self, first: PacketId, bytes: &[u8]) {
-        let mut messages = Vec::with_capacity(1);
-        self.decoder.message(self.side, bytes, &mut messages);
-        for message in messages {
-            self.emit(first, message);
-        }
     }
 
     /// Emits a gap of this stream that began in packet `first`.
@@ -84,6 +75,8 @@ pub(super) struct Messages {
     loss: Option<Loss>,
     /// The stream was joined in its middle and no message has been found yet.
     joining: bool,
+    /// Where that began which the decoder keeps until more comes.
+    kept: Option<PacketId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -92,10 +85,14 @@ enum State {
     Between,
     /// In step: `pending` holds the beginning of a message that takes `total` bytes, `header` of them framing.
     Within { header: usize, total: usize, began: PacketId },
+    /// In step: `pending` holds the beginning of a message whose length is not known yet.
+    Open { began: PacketId },
     /// In step: this many bytes belong to a message that cannot be decoded.
     Skipping { left: u64 },
-    /// In step: this many bytes belong to a message that is of no interest.
+    /// In step: this many bytes say nothing that is decoded.
     Passing { left: u64 },
+    /// Nothing is decoded any more.
+    Done,
     /// Out of step: looking for the beginning of a message.
     Seeking,
 }
@@ -119,7 +116,7 @@ struct Loss {
 impl Messages {
     /// Of a stream whose first byte begins a message.
     pub(super) fn from_the_beginning() -> Self {
-        Self { state: State::Between, head: Vec::new(), pending: Vec::new(), loss: None, joining: false }
+        Self { state: State::Between, head: Vec::new(), pending: Vec::new(), loss: None, joining: false, kept: None }
     }
 
     /// Of a stream that is joined somewhere.
@@ -134,9 +131,11 @@ impl Messages {
             rest = match self.state {
                 State::Between => self.frame(rest, from, sink),
                 State::Within { header, total, began } => self.fill(rest, header, total, began, sink),
+                State::Open { began } => self.reopen(rest, began, sink),
                 State::Skipping { left } => self.skip(rest, left, sink),
                 State::Passing { left } => self.pass(rest, left),
                 State::Seeking => self.seek(rest, from, sink),
+                State::Done => return,
             };
         }
     }
@@ -147,18 +146,22 @@ impl Messages {
             return;
         }
         let (bytes, left) = match self.state {
-            State::Passing { left } if bytes <= left => {
-                self.passed(left.saturating_sub(bytes));
-                return;
-            }
-            // What was of no interest is not missed.
-            State::Passing { left } => (bytes.saturating_sub(left), 0),
             State::Within { total, .. } => {
                 let left = total.saturating_sub(self.pending.len());
                 self.break_off(sink);
                 (bytes, left as u64)
             }
             State::Skipping { left } => (bytes, left),
+            State::Open { .. } => {
+                self.break_off(sink);
+                (bytes, 0)
+            }
+            // What is missing of it would not have been decoded.
+            State::Passing { left } => match left.checked_sub(bytes) {
+                Some(left) => return self.go_on(left),
+                None => (bytes.saturating_sub(left), 0),
+            },
+            State::Done => return,
             State::Between | State::Seeking => {
                 self.drop_head(sink);
                 self.state = State::Seeking;
@@ -171,7 +174,7 @@ impl Messages {
             Hole::Cut => loss.cut = loss.cut.saturating_add(bytes),
             Hole::GivenUp => loss.given_up = loss.given_up.saturating_add(bytes),
         }
-        sink.decoder.interrupted(sink.side);
+        self.interrupted(sink);
         match left.checked_sub(bytes) {
             // Out of step: either there was no length to go by, or what it counted ended inside the hole.
             None => self.state = State::Seeking,
@@ -181,11 +184,15 @@ impl Messages {
 
     /// Nothing follows: what is unfinished becomes a gap.
     pub(super) fn end(&mut self, end: End, sink: &mut Sink<'_>) {
-        let unfinished = matches!(self.state, State::Within { .. } | State::Skipping { .. })
+        if matches!(self.state, State::Done) {
+            return;
+        }
+        let unfinished = matches!(self.state, State::Within { .. } | State::Open { .. } | State::Skipping { .. })
             || (matches!(self.state, State::Between) && !self.head.is_empty());
-        if let State::Within { .. } = self.state {
+        if let State::Within { .. } | State::Open { .. } = self.state {
             self.break_off(sink);
         }
+        self.interrupted(sink);
         self.drop_head(sink);
         self.tell(sink, unfinished.then_some(end));
         self.state = State::Seeking;
@@ -198,12 +205,43 @@ impl Messages {
             self.break_off(sink);
             self.loss(sink.packet).too_long = true;
             self.step(left as u64, sink);
+        } else if let State::Open { .. } = self.state {
+            self.give_up(sink);
         }
+        self.interrupted(sink);
     }
 
     /// Bytes of memory held for an unfinished message.
     pub(super) fn footprint(&self) -> usize {
         self.pending.capacity()
+    }
+
+    /// Whether nothing is decoded any more.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Decodes one whole message that began in packet `first`. What completes something that the decoder has kept began
+    /// there.
+    fn message(&mut self, first: PacketId, bytes: &[u8], sink: &mut Sink<'_>) {
+        let mut messages = Vec::with_capacity(1);
+        sink.decoder.message(sink.side, bytes, &mut messages);
+        let completed = !messages.is_empty();
+        for message in messages {
+            sink.emit(self.kept.take().unwrap_or(first), message);
+        }
+        let keeps = sink.decoder.kept(sink.side) > 0;
+        self.kept = keeps.then(|| self.kept.filter(|_| !completed).unwrap_or(first));
+    }
+
+    /// Tells the decoder that what it keeps will not be completed.
+    fn interrupted(&mut self, sink: &mut Sink<'_>) {
+        let mut messages = Vec::new();
+        sink.decoder.interrupted(sink.side, &mut messages);
+        let first = self.kept.take().unwrap_or(sink.packet);
+        for message in messages {
+            sink.emit(first, message);
+        }
     }
 
     /// In step, at the beginning of a message.
@@ -216,11 +254,24 @@ impl Messages {
                         self.pending.extend_from_slice(rest);
                         return &[];
                     };
-                    sink.message(from, message.get(header..).unwrap_or_default());
+                    self.message(from, message.get(header..).unwrap_or_default(), sink);
                     after
                 }
+                Framed::Open => {
+                    self.state = State::Open { began: from };
+                    self.pending.extend_from_slice(rest);
+                    if self.pending.len() > MAX_OPEN {
+                        self.give_up(sink);
+                    }
+                    &[]
+                }
                 Framed::TooLong { total } => self.too_long(rest, total, from, sink),
-                Framed::Pass { total } => self.pass(rest, total),
+                Framed::Pass { total } => {
+                    sink.decoder.passes(sink.side, rest);
+                    self.go_on(total);
+                    rest
+                }
+                Framed::Done => self.be_done(sink),
                 Framed::More if rest.len() < MAX_HEADER => self.keep(rest, from),
                 Framed::More | Framed::Lost => self.lose_step(rest),
             };
@@ -233,16 +284,23 @@ impl Messages {
                 self.state = State::Within { header, total, began };
                 rest
             }
+            Framed::Open => {
+                self.pending.extend(self.head.drain(..).map(|(byte, _)| byte));
+                self.state = State::Open { began };
+                rest
+            }
             Framed::Pass { total } if total > self.head.len() as u64 => {
-                let left = total.saturating_sub(self.head.len() as u64);
+                sink.decoder.passes(sink.side, &joined);
+                self.go_on(total.saturating_sub(self.head.len() as u64));
                 self.head.clear();
-                self.pass(rest, left)
+                rest
             }
             // A header is recognised as soon as it is whole, so no message ends before `rest` begins.
             Framed::Message { .. } | Framed::Pass { .. } => {
                 self.drop_head(sink);
                 self.lose_step(rest)
             }
+            Framed::Done => self.be_done(sink),
             Framed::TooLong { total } => {
                 let held = self.head.len() as u64;
                 self.head.clear();
@@ -273,9 +331,60 @@ impl Messages {
         self.pending.extend_from_slice(last);
         // The room is given back: connections outlive their messages by far, and most messages come in one packet.
         let message = std::mem::take(&mut self.pending);
-        sink.message(began, message.get(header..).unwrap_or_default());
         self.state = State::Between;
+        self.message(began, message.get(header..).unwrap_or_default(), sink);
         after
+    }
+
+    /// In step, inside a message of unknown length.
+    fn reopen<'r>(&mut self, rest: &'r [u8], began: PacketId, sink: &mut Sink<'_>) -> &'r [u8] {
+        let seen = self.pending.len();
+        self.pending.extend_from_slice(rest);
+        let framing = sink.decoder.reopen(sink.side, &self.pending, seen);
+        match Framed::from(framing) {
+            Framed::Message { header, total } => {
+                let Some(after) = total.checked_sub(seen).and_then(|own| rest.get(own..)) else {
+                    self.state = State::Within { header, total, began };
+                    return &[];
+                };
+                let message = std::mem::take(&mut self.pending);
+                self.state = State::Between;
+                self.message(began, message.get(header..total).unwrap_or_default(), sink);
+                return after;
+            }
+            Framed::Open if self.pending.len() <= MAX_OPEN => {}
+            Framed::Done => {
+                self.be_done(sink);
+            }
+            _ => self.give_up(sink),
+        }
+        &[]
+    }
+
+    /// In step, inside bytes that say nothing.
+    fn pass<'r>(&mut self, rest: &'r [u8], left: u64) -> &'r [u8] {
+        let size = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+        self.go_on(left.saturating_sub(size as u64));
+        rest.get(size..).unwrap_or_default()
+    }
+
+    /// In step, with so many bytes to pass over.
+    fn go_on(&mut self, left: u64) {
+        self.state = if left > 0 { State::Passing { left } } else { State::Between };
+    }
+
+    /// Nothing of what follows is looked at.
+    fn be_done(&mut self, sink: &mut Sink<'_>) -> &'static [u8] {
+        self.tell(sink, None);
+        *self = Self { state: State::Done, ..Self::from_the_beginning() };
+        &[]
+    }
+
+    /// The message in `pending` is longer than one whose length is not known may be.
+    fn give_up(&mut self, sink: &mut Sink<'_>) {
+        self.break_off(sink);
+        self.loss(sink.packet).too_long = true;
+        self.state = State::Seeking;
     }
 
     /// In step, inside a message that cannot be decoded.
@@ -286,19 +395,6 @@ impl Messages {
         loss.unused = loss.unused.saturating_add(length(unused));
         self.step(left.saturating_sub(length(unused)), sink);
         after
-    }
-
-    /// In step, inside a message of no interest.
-    fn pass<'r>(&mut self, rest: &'r [u8], left: u64) -> &'r [u8] {
-        let size = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
-        let (passed, after) = rest.split_at_checked(size).unwrap_or((rest, &[]));
-        self.passed(left.saturating_sub(length(passed)));
-        after
-    }
-
-    /// `left` more bytes belong to a message of no interest.
-    fn passed(&mut self, left: u64) {
-        self.state = if left > 0 { State::Passing { left } } else { State::Between };
     }
 
     /// Out of step.
@@ -385,11 +481,17 @@ impl Messages {
 
     /// Turns the message begun in `pending` into a loss.
     fn break_off(&mut self, sink: &Sink<'_>) {
-        let State::Within { total, began, .. } = self.state else { return };
+        let (began, total) = match self.state {
+            State::Within { total, began, .. } => (began, Some(total as u64)),
+            State::Open { began } => (began, None),
+            _ => return,
+        };
         let name = sink.decoder.name(sink.side, &self.pending);
         let held = length(&self.pending);
         let loss = self.loss(began);
-        loss.broken.get_or_insert((name, total as u64));
+        if let Some(total) = total {
+            loss.broken.get_or_insert((name, total));
+        }
         loss.unused = loss.unused.saturating_add(held);
         self.pending = Vec::new();
     }
@@ -447,29 +549,47 @@ impl Messages {
 enum Framed {
     More,
     Message { header: usize, total: usize },
+    Open,
     TooLong { total: u64 },
     Pass { total: u64 },
+    Done,
     Lost,
 }
 
-fn framed(sink: &Sink<'_>, bytes: &[u8]) -> Framed {
-    match sink.decoder.frame(sink.side, bytes) {
-        Framing::More => Framed::More,
-        Framing::Message { header, length } => match header.checked_add(length) {
-            // A message of no bytes would be found at the same place for ever.
-            None | Some(0) => Framed::Lost,
-            Some(total) => Framed::Message { header, total },
-        },
-        Framing::TooLong { total: 0 } | Framing::Pass { total: 0 } | Framing::Lost => Framed::Lost,
-        Framing::TooLong { total } => Framed::TooLong { total },
-        Framing::Pass { total } => Framed::Pass { total },
+impl From<Framing> for Framed {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::More => Self::More,
+            Framing::Message { header, length } => match header.checked_add(length) {
+                // A message of no bytes would be found at the same place for ever.
+                None | Some(0) => Self::Lost,
+                Some(total) => Self::Message { header, total },
+            },
+            Framing::Open => Self::Open,
+            Framing::TooLong { total: 0 } | Framing::Pass { total: 0 } | Framing::Lost => Self::Lost,
+            Framing::TooLong { total } => Self::TooLong { total },
+            Framing::Pass { total } => Self::Pass { total },
+            Framing::Done => Self::Done,
+        }
     }
+}
+
+fn framed(sink: &Sink<'_>, bytes: &[u8]) -> Framed {
+    sink.decoder.frame(sink.side, bytes).into()
 }
 
 /// Whether a message begins here that can then be framed; else seeking and framing could disagree for ever.
 fn begins(sink: &Sink<'_>, bytes: &[u8]) -> Begins {
     match sink.decoder.begins(sink.side, bytes) {
-        Begins::Yes if matches!(framed(sink, bytes), Framed::More | Framed::Lost) => Begins::No,
+        Begins::Yes if matches!(framed(sink, bytes), Framed::More) => Begins::Unknown,
+        Begins::Yes
+            if !matches!(
+                framed(sink, bytes),
+                Framed::Message { .. } | Framed::TooLong { .. } | Framed::Open | Framed::Pass { .. }
+            ) =>
+        {
+            Begins::No
+        }
         answer => answer,
     }
 }

@@ -3,6 +3,7 @@
 //! A directory value of msDS-KeyCredentialLink names the key by the SHA-256 of its key material. Users' keys are
 //! stored as BCRYPT_RSAKEY_BLOB (MS-ADTS 2.2.20.5.1), computers' as the DER of PKCS#1 RSAPublicKey.
 
+use data_encoding::BASE64;
 use sha2::{Digest as _, Sha256};
 
 use super::{PublicKey, algorithm};
@@ -64,7 +65,7 @@ pub(crate) fn key_info<'a>(sequence: &Element<'a>) -> Result<KeyInfo<'a>, DerErr
 }
 
 /// RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }, RFC 8017 appendix A.1.1.
-fn rsa_key(bits: &[u8]) -> Result<RsaKey<'_>, DerError> {
+pub(crate) fn rsa_key(bits: &[u8]) -> Result<RsaKey<'_>, DerError> {
     let whole = Reader::new(bits).expect(Tag::SEQUENCE)?;
     let mut reader = whole.reader();
     let modulus = unsigned(&reader.expect(Tag::INTEGER)?);
@@ -73,30 +74,36 @@ fn rsa_key(bits: &[u8]) -> Result<RsaKey<'_>, DerError> {
 }
 
 impl RsaKey<'_> {
-    /// KeyID of the key as BCRYPT_RSAKEY_BLOB, base64. Every number of the header is little-endian:
-    ///
-    /// ```text
-    /// "RSA1" | bits of the modulus | bytes of the exponent | bytes of the modulus | 0 | 0 | exponent | modulus
-    /// ```
-    ///
-    /// `None` where the key is too large to have such a header.
+    /// KeyID of the key as BCRYPT_RSAKEY_BLOB, base64; `None` where the key is too large to have such a header.
     pub(crate) fn key_id(&self) -> Option<String> {
-        let exponent_bytes = u32::try_from(self.exponent.len()).ok()?;
-        let modulus_bytes = u32::try_from(self.modulus.len()).ok()?;
-        let mut hash = Sha256::new();
-        hash.update(b"RSA1");
-        for number in [bit_length(self.modulus), exponent_bytes, modulus_bytes, 0, 0] {
-            hash.update(number.to_le_bytes());
-        }
-        hash.update(self.exponent);
-        hash.update(self.modulus);
-        Some(base64(&hash.finalize()))
+        bcrypt_key_id(self.modulus, self.exponent)
     }
 
     /// KeyID of the key as PKCS#1 RSAPublicKey, base64.
     pub(crate) fn key_id_pkcs1(&self) -> String {
         base64(&Sha256::digest(self.der))
     }
+}
+
+/// KeyID of an RSA key as BCRYPT_RSAKEY_BLOB, base64. Its numbers are big-endian without leading zeros; every number of
+/// the header is little-endian:
+///
+/// ```text
+/// "RSA1" | bits of the modulus | bytes of the exponent | bytes of the modulus | 0 | 0 | exponent | modulus
+/// ```
+///
+/// `None` where the key is too large to have such a header.
+pub(crate) fn bcrypt_key_id(modulus: &[u8], exponent: &[u8]) -> Option<String> {
+    let exponent_bytes = u32::try_from(exponent.len()).ok()?;
+    let modulus_bytes = u32::try_from(modulus.len()).ok()?;
+    let mut hash = Sha256::new();
+    hash.update(b"RSA1");
+    for number in [bit_length(modulus), exponent_bytes, modulus_bytes, 0, 0] {
+        hash.update(number.to_le_bytes());
+    }
+    hash.update(exponent);
+    hash.update(modulus);
+    Some(base64(&hash.finalize()))
 }
 
 /// The first INTEGER of a SEQUENCE (the prime of DSA and Diffie-Hellman parameters), in bits; 0 where there is none.
@@ -111,8 +118,13 @@ pub(crate) fn bit_string<'a>(element: &Element<'a>) -> &'a [u8] {
 
 /// An INTEGER's bytes without leading zeros. Negative numbers keep their two's complement.
 pub(crate) fn unsigned<'a>(element: &Element<'a>) -> &'a [u8] {
-    let zeros = element.contents.iter().take_while(|&&byte| byte == 0).count();
-    element.contents.get(zeros..).unwrap_or_default()
+    trimmed(element.contents)
+}
+
+/// A big-endian number without its leading zero bytes.
+pub(crate) fn trimmed(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
 }
 
 /// Bits of a big-endian number without leading zero bytes.
@@ -126,38 +138,12 @@ pub(crate) fn bit_length(number: &[u8]) -> u32 {
 
 /// Base64 with padding, RFC 4648 §4.
 pub(crate) fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let number = (0..3).fold(0_u32, |number, i| (number << 8) | u32::from(group.get(i).copied().unwrap_or(0)));
-        for place in 0..4_usize {
-            let sextet = (number >> (18 - 6 * place)) & 0x3f;
-            let letter = ALPHABET.get(sextet as usize).copied().unwrap_or(b'=');
-            text.push(if place <= group.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
+    BASE64.encode(bytes)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{base64, bit_length};
-
-    #[test]
-    fn base64_as_in_rfc_4648() {
-        for (plain, encoded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-        assert_eq!(base64(&[0xff, 0xfe, 0xfd]), "//79");
-    }
+    use super::bit_length;
 
     #[test]
     fn bits_are_counted_from_the_first_one() {
