@@ -70,9 +70,9 @@ pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {
     (findings, failures)
 }
 
-/// Clients that asked for a domain controller, in order of address.
+/// Clients that asked for a domain controller, or wrote keys into the directory, in order of address.
 pub(crate) fn devices(facts: &Facts) -> BTreeSet<IpAddr> {
-    facts.locator.clients().collect()
+    facts.locator.clients().chain(facts.pings.clients()).chain(facts.credentials.writers()).collect()
 }
 
 /// A rule and what it found; `None` when it failed.

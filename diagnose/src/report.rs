@@ -11,7 +11,7 @@ use std::{
 use capture::CaptureTime;
 use decode::{Event, Message, Seen, WireText, kerberos, x509::Certificate};
 use serde::{Serialize, Serializer};
-use trace::{DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Step};
+use trace::{DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Ping, Service, Session, Step};
 
 use crate::{Diagnosis, Severity, Subject, diagnose, diagnose::Failures};
 
@@ -94,16 +94,14 @@ pub struct LogonReport {
     pub kdc_name: String,
     /// Identifier of the PKINIT key; `""` when there is none.
     pub key_id: String,
-    /// What happened, in the order of the wire.
+    /// What happened, in the order of the wire: how the client found a domain controller, its exchanges with KDCs, and the
+    /// sessions that it opened with services.
     pub steps: Vec<StepReport>,
     /// Exchanges that are not among the steps because there are too many.
     #[serde(skip_serializing_if = "is_zero")]
     pub exchanges_beyond: u32,
     /// Codes of its findings, sorted.
     pub findings: Vec<&'static str>,
-    /// Questions to DNS for a domain controller that belong to it by client and time. For screens only.
-    #[serde(skip)]
-    pub lookups: Vec<StepReport>,
     /// Capture time of its first packet. For screens only.
     #[serde(skip)]
     pub began: CaptureTime,
@@ -127,6 +125,9 @@ pub struct StepReport {
     pub kind: &'static str,
     /// One line for a person.
     pub summary: String,
+    /// Whether client and time alone say that it belongs to this logon.
+    #[serde(skip_serializing_if = "is_false")]
+    pub inferred: bool,
     /// Who sent it to whom. For screens only.
     #[serde(skip)]
     pub between: Option<(IpAddr, IpAddr)>,
@@ -182,9 +183,9 @@ pub struct DomainControllerReport {
     pub address: String,
     /// Its name; `""` when the capture does not tell it.
     pub name: String,
-    /// Its site; `""`: nothing that is decoded tells it.
+    /// Its site, as it says in answer to a netlogon ping; `""` when none was seen.
     pub site: String,
-    /// Its locator flags; `null`: nothing that is decoded tells them.
+    /// Its locator flags, as it says there; `null` when none was seen.
     pub flags: Option<u32>,
     /// The certificate it signed with last, in the form of the events.
     pub certificate: Option<Certificate>,
@@ -222,7 +223,7 @@ pub struct ChecklistItem {
 
 /// Seconds before a logon in which a client looks for the domain controller that it will ask.
 const LOOKED_UP_WITHIN: i64 = 30;
-/// Lookups shown with a logon.
+/// Questions to DNS shown with a logon, and as many netlogon pings.
 const MAX_LOOKUPS: usize = 12;
 
 /// Faults of a KDC certificate for which a client may refuse it: with one of them of severity high or critical, an issued
@@ -237,7 +238,11 @@ impl Report {
         for lookup in facts.locator.lookups() {
             lookups.entry(lookup.client).or_default().push(lookup);
         }
-        let writer = Writer { inputs, facts, lookups };
+        let mut pings: BTreeMap<IpAddr, Vec<&Ping>> = BTreeMap::new();
+        for ping in facts.pings.pings() {
+            pings.entry(ping.client).or_default().push(ping);
+        }
+        let writer = Writer { inputs, facts, lookups, pings };
         let mut codes: BTreeMap<LogonId, BTreeSet<&'static str>> = BTreeMap::new();
         let mut doubted: BTreeSet<LogonId> = BTreeSet::new();
         for diagnosis in &diagnoses {
@@ -250,11 +255,14 @@ impl Report {
         }
         let outcomes: BTreeMap<LogonId, Outcome> =
             logons.iter().map(|logon| (logon.id, outcome(logon, facts, doubted.contains(&logon.id)))).collect();
+        // The last time at which each client looked for a domain controller for the sake of a logon.
+        let mut located: BTreeMap<IpAddr, CaptureTime> = BTreeMap::new();
         let logon_reports = logons
             .iter()
             .map(|logon| {
                 let codes = codes.get(&logon.id).map(|codes| codes.iter().copied().collect()).unwrap_or_default();
-                writer.logon(logon, outcomes.get(&logon.id).copied().unwrap_or(Outcome::Undecided), codes)
+                let before = located.insert(logon.client, located_until(logon));
+                writer.logon(logon, outcomes.get(&logon.id).copied().unwrap_or(Outcome::Undecided), codes, before)
             })
             .collect();
         Self {
@@ -295,6 +303,8 @@ struct Writer<'r> {
     facts: &'r Facts,
     /// Those of each client, in the order in which they were first asked.
     lookups: BTreeMap<IpAddr, Vec<&'r Lookup>>,
+    /// As `lookups`.
+    pings: BTreeMap<IpAddr, Vec<&'r Ping>>,
 }
 
 impl Writer<'_> {
@@ -327,7 +337,13 @@ impl Writer<'_> {
         }
     }
 
-    fn logon(&self, logon: &Logon, outcome: Outcome, findings: Vec<&'static str>) -> LogonReport {
+    fn logon(
+        &self,
+        logon: &Logon,
+        outcome: Outcome,
+        findings: Vec<&'static str>,
+        before: Option<CaptureTime>,
+    ) -> LogonReport {
         let kdc = logon.kdc();
         LogonReport {
             id: logon.id.0,
@@ -342,61 +358,107 @@ impl Writer<'_> {
             kdc: kdc.map(|kdc| kdc.to_string()),
             kdc_name: kdc.map(|kdc| self.name(kdc)).unwrap_or_default(),
             key_id: logon.client_certificate().map(|certificate| certificate.key_id.clone()).unwrap_or_default(),
-            steps: logon.steps().iter().map(|step| self.step(step, logon)).collect(),
+            steps: self.steps(logon, before),
             exchanges_beyond: logon.exchanges_beyond,
             findings,
-            lookups: self.lookups(logon),
             began: logon.began.at,
             lasted: logon.ended.at.since(logon.began.at),
         }
     }
 
-    /// The last few questions that a logon's client asked to find a domain controller, shortly before it or during it.
-    fn lookups(&self, logon: &Logon) -> Vec<StepReport> {
-        let lookups = self.lookups.get(&logon.client).map(Vec::as_slice).unwrap_or_default();
-        let first_asked = |lookup: &Lookup| lookup.asked.first().map(|seen| seen.at);
-        let end = lookups.partition_point(|lookup| first_asked(lookup) <= Some(logon.ended.at));
+    /// Everything that belongs to a logon, in the order of the wire.
+    ///
+    /// What it takes to find a domain controller belongs to the client's next logon: `before` is how long the one before it
+    /// looked for one.
+    fn steps(&self, logon: &Logon, before: Option<CaptureTime>) -> Vec<StepReport> {
+        let own = logon.steps();
+        let mut steps: Vec<(Seen, StepReport)> = Vec::with_capacity(own.len());
         let since = logon.began.at.plus_seconds(-LOOKED_UP_WITHIN);
-        let mut near: Vec<&Lookup> = lookups
-            .iter()
-            .take(end)
-            .rev()
-            .take(MAX_LOOKUPS)
-            .take_while(|lookup| first_asked(lookup) >= Some(since))
-            .copied()
-            .collect();
-        near.reverse();
-        near.into_iter().flat_map(|lookup| self.lookup(lookup)).collect()
+        let since = before.map_or(since, |before| since.max(CaptureTime(before.0.saturating_add(1))));
+        let located = (since, located_until(logon));
+        for lookup in near(self.lookups.get(&logon.client), located, |lookup| lookup.asked.first().map(|seen| seen.at))
+        {
+            self.lookup(lookup, &mut steps);
+        }
+        for ping in near(self.pings.get(&logon.client), located, |ping| Some(ping.first.at)) {
+            self.ping(ping, &mut steps);
+        }
+        steps.extend(own.iter().map(|step| (step.seen, self.step(step, logon))));
+        for session in &logon.sessions {
+            self.session(session, logon.client, &mut steps);
+        }
+        steps.sort_by_key(|(seen, _)| *seen);
+        // Not collected in place: reports are kept, and the room for the places would stay with them.
+        let mut in_order = Vec::with_capacity(steps.len());
+        in_order.extend(steps.into_iter().map(|(_, step)| step));
+        in_order
     }
 
-    /// A question, and its answer if it has one.
-    fn lookup(&self, lookup: &Lookup) -> Vec<StepReport> {
-        let step = |seen: Seen, kind, summary, between| StepReport {
+    /// A step of which no message is kept.
+    fn step_at(&self, seen: Seen, kind: &'static str, mut summary: String, between: (IpAddr, IpAddr)) -> StepReport {
+        summary.shrink_to_fit();
+        StepReport {
             packet: seen.last.number,
             file: self.file(seen),
+            at: seen.at,
             kind,
             summary,
-            at: seen.at,
+            inferred: true,
             between: Some(between),
             event: None,
-        };
-        let times = match lookup.asked.len() {
-            0 | 1 => String::new(),
-            many => format!(", {many} times"),
-        };
-        let question = lookup.asked.first().map(|seen| {
-            step(*seen, "dns-query", format!("asks for {}{times}", lookup.name), (lookup.client, lookup.server))
-        });
-        let answer = lookup.answer.as_ref().map(|answer| {
+        }
+    }
+
+    /// A question to DNS, and its answer if it has one.
+    fn lookup(&self, lookup: &Lookup, steps: &mut Vec<(Seen, StepReport)>) {
+        if let Some(&seen) = lookup.asked.first() {
+            let summary = format!("asks for {}{}", lookup.name, times(lookup.asked.len()));
+            steps.push((seen, self.step_at(seen, "dns-query", summary, (lookup.client, lookup.server))));
+        }
+        if let Some(answer) = &lookup.answer {
             let summary = match (answer.rcode, answer.services) {
                 (0, 1) => "1 domain controller".to_owned(),
                 (0, count) => format!("{count} domain controllers"),
                 (3, _) => "no such name".to_owned(),
                 (rcode, _) => format!("DNS error {rcode}"),
             };
-            step(answer.seen, "dns-response", summary, (lookup.server, lookup.client))
-        });
-        question.into_iter().chain(answer).collect()
+            let step = self.step_at(answer.seen, "dns-response", summary, (lookup.server, lookup.client));
+            steps.push((answer.seen, step));
+        }
+    }
+
+    /// A netlogon ping, and its answer if it has one.
+    fn ping(&self, ping: &Ping, steps: &mut Vec<(Seen, StepReport)>) {
+        let of = if ping.domain.is_empty() { String::new() } else { format!(" of {}", harmless(&ping.domain)) };
+        let times = times(usize::try_from(ping.times).unwrap_or(usize::MAX));
+        let summary = format!("asks whether a domain controller{of} is there{times}");
+        steps.push((ping.first, self.step_at(ping.first, "ldap-ping", summary, (ping.client, ping.server))));
+        if let Some(answer) = &ping.answer {
+            let step = self.step_at(
+                answer.seen,
+                "ldap-ping-response",
+                crate::summary::ping_answer(answer),
+                (ping.server, ping.client),
+            );
+            steps.push((answer.seen, step));
+        }
+    }
+
+    /// A session with a service, and the answer if it has one.
+    fn session(&self, session: &Session, client: IpAddr, steps: &mut Vec<(Seen, StepReport)>) {
+        let server = session.server.address;
+        let (asks, answers) = match session.service {
+            Service::Ldap => ("ldap-bind", "ldap-bind-response"),
+            Service::Smb => ("smb-session", "smb-session-response"),
+        };
+        let step = |seen, kind, summary, between| {
+            let step = self.step_at(seen, kind, summary, between);
+            (seen, StepReport { inferred: !session.certain, ..step })
+        };
+        steps.push(step(session.opened, asks, crate::summary::session(session), (client, server)));
+        if let Some((seen, answer)) = session.answer {
+            steps.push(step(seen, answers, crate::summary::session_answer(answer), (server, client)));
+        }
     }
 
     fn step(&self, step: &Step, logon: &Logon) -> StepReport {
@@ -406,6 +468,7 @@ impl Writer<'_> {
             at: step.seen.at,
             kind: step.kind.name(),
             summary: crate::summary::step(step, logon),
+            inferred: false,
             between: step.event.path.map(|path| (path.source.address, path.destination.address)),
             event: Some(Arc::clone(&step.event)),
         }
@@ -452,8 +515,8 @@ impl Writer<'_> {
         DomainControllerReport {
             address: address.to_string(),
             name: self.name(address),
-            site: String::new(),
-            flags: None,
+            site: dc.located.as_ref().map(|located| harmless(&located.site)).unwrap_or_default(),
+            flags: dc.located.as_ref().and_then(|located| located.flags),
             certificate: latest.map(|seen| seen.certificate.as_ref().clone()),
             logons: counts,
             clock_offset_s: median(&dc.clock_offsets),
@@ -512,6 +575,30 @@ impl Writer<'_> {
             .then(|| self.inputs.get(usize::from(seen.last.input.0)).map(|name| harmless(name)))
             .flatten()
     }
+}
+
+/// What a client asked in this time, of a list in the order of time: the last few.
+fn near<'r, T>(
+    list: Option<&Vec<&'r T>>,
+    (since, until): (CaptureTime, CaptureTime),
+    asked: impl Fn(&T) -> Option<CaptureTime>,
+) -> impl Iterator<Item = &'r T> {
+    let list = list.map(Vec::as_slice).unwrap_or_default();
+    let end = list.partition_point(|item| asked(item) <= Some(until));
+    let before = list.get(..end).unwrap_or_default();
+    let start = before.partition_point(|item| asked(item) < Some(since)).max(end.saturating_sub(MAX_LOOKUPS));
+    before.get(start..).unwrap_or_default().iter().copied()
+}
+
+/// When a client looks for a domain controller for a logon's sake, at the latest: until it has its ticket.
+fn located_until(logon: &Logon) -> CaptureTime {
+    let issued = logon.issued().and_then(|(exchange, _)| exchange.reply.as_deref());
+    issued.map_or(logon.ended.at, |reply| reply.seen.at)
+}
+
+/// How often something was asked, if more than once.
+fn times(count: usize) -> String {
+    if count > 1 { format!(", {count} times") } else { String::new() }
 }
 
 /// A prerequisite: its name, the families and codes that speak of it, and what in a logon shows that it works.
@@ -575,6 +662,11 @@ fn harmless(text: &str) -> String {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The middle value, rounded to a millisecond.

@@ -6,7 +6,7 @@ use decode::{
     Message, Refusal,
     kerberos::{self, ErrorData, KdcRequest, PaType, Stage, pkinit::KeyAgreement},
 };
-use trace::{Logon, Step};
+use trace::{Located, Logon, PingAnswer, Session, SessionAnswer, SessionProof, Step};
 
 /// What a step was, in a line. Harmless on a screen.
 pub(crate) fn step(step: &Step, logon: &Logon) -> String {
@@ -60,6 +60,46 @@ fn line(step: &Step, logon: &Logon) -> String {
         | Message::Http(_)
         | Message::Gap(_)
         | Message::Damage(_) => String::new(),
+    }
+}
+
+/// What a domain controller answered to a netlogon ping, in a line.
+pub(crate) fn ping_answer(answer: &PingAnswer) -> String {
+    let says = if answer.is_paused() {
+        "is paused: it is not to be used now"
+    } else if answer.user_unknown() {
+        "is there, and does not know the account"
+    } else if answer.serves() {
+        "is there"
+    } else {
+        "has nothing to say about the domain"
+    };
+    match answer.flags {
+        Some(flags) => {
+            let kdc = if flags & Located::KDC == 0 { ", without a KDC" } else { "" };
+            format!("{says}{kdc} (flags {flags:#x})")
+        }
+        None => says.to_owned(),
+    }
+}
+
+/// How a client opened a session, in a line.
+pub(crate) fn session(session: &Session) -> String {
+    let asks = match session.proof {
+        SessionProof::Anonymous => "asks",
+        _ => "signs in",
+    };
+    let service = if session.service == trace::Service::Ldap { "the directory" } else { "file services" };
+    format!("{asks} to {service} {}, to {} by tcp", session.proof.words(), session.server)
+}
+
+/// How the server answered to a session, in a line.
+pub(crate) fn session_answer(answer: SessionAnswer) -> String {
+    match answer {
+        SessionAnswer::Accepted => "accepted".to_owned(),
+        SessionAnswer::Refused(code) => format!("refused: {code}"),
+        SessionAnswer::Failed(status) => format!("refused: {status}"),
+        SessionAnswer::TicketRefused(code) => format!("the ticket is refused: {code}"),
     }
 }
 

@@ -60,3 +60,21 @@ pub(crate) const PASSWORD_AFTER_TICKET_SECONDS: i64 = 300;
 pub(crate) const REPEATED: usize = 3;
 /// That many tickets for one user within `TICKET_RETRY_SECONDS` are a loop.
 pub(crate) const LOOP_TICKETS: usize = 5;
+/// A domain controller that has not answered a netlogon ping after this many seconds does not.
+pub(crate) const PING_SECONDS: i64 = 3;
+/// A netlogon ping sent this often without an answer is more than one lost packet.
+pub(crate) const UNANSWERED_PINGS: u32 = 2;
+/// A netlogon ping sent this often has been given up.
+pub(crate) const LAST_PINGS: u32 = 4;
+/// Netlogon pings within this many seconds are about one attempt to find a domain controller.
+pub(crate) const PING_WINDOW_SECONDS: i64 = 60;
+/// A domain controller that stays silent for this many seconds is not just restarting its network.
+pub(crate) const DEAD_SECONDS: i64 = 300;
+/// That many clients that get no answer are not cut off themselves.
+pub(crate) const DEAD_CLIENTS: usize = 3;
+/// Keys that were refused once may be written a day later.
+pub(crate) const WRITTEN_SECONDS: i64 = 86_400;
+/// The ticket of a sign-in fails to be used this many times as often as before when something broke.
+pub(crate) const WORSE_BY: u64 = 3;
+/// A client that turns to NTLM because Kerberos failed does so within this many seconds.
+pub(crate) const NTLM_SECONDS: i64 = 60;

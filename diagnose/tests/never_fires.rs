@@ -11,10 +11,17 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("ACC-05", "no account with limited hours was recorded"),
     ("DCC-05", "no certificate that is not yet valid was recorded"),
     ("DCC-11", "no client that refused a certificate tried again and was recorded for half a minute after"),
+    ("DCC-13", "no domain controller changed its certificate during a recording"),
     ("KEY-01", "the only refusals with 75 that were recorded are about names, which KEY-09 says"),
     ("KEY-18", "no certificate without digitalSignature was recorded"),
+    ("LOC-05", "no client was recorded that looks for a domain controller by pings"),
+    ("LOC-06", "no client was recorded that looks for a domain controller by pings"),
+    ("LOC-07", "no client was recorded that looks for a domain controller by pings"),
+    ("LOC-09", "no client was recorded that looks for a domain controller by pings"),
     ("NET-04", "TCP always worked after UDP did not suffice"),
     ("POL-02", "no client without freshness tokens was recorded where they are required"),
+    ("SYN-04", "the account that wrote keys was always allowed to"),
+    ("TKT-06", "no client was recorded that turns to NTLM"),
     ("TKT-09", "no client asked for ticket after ticket"),
 ];
 

@@ -8,12 +8,12 @@ use std::{
 
 use capture::CaptureTime;
 use decode::{
-    Seen,
+    Path, Seen,
     kerberos::{ErrorCode, pkinit::KeyAgreement},
     x509::Certificate,
 };
 
-use crate::{Locator, LogonId, Visibility};
+use crate::{Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
 
 /// Everything known beyond single logons.
 #[derive(Debug, Default)]
@@ -28,8 +28,8 @@ pub struct Facts {
     pub perhaps_granted: BTreeMap<String, Vec<(CaptureTime, IpAddr)>>,
     /// Refused PKINIT requests, by client address and client name in lower case: request, reply, logon.
     pub refused_pkinit: BTreeMap<(IpAddr, String), Vec<RefusedPkinit>>,
-    /// Error 24 to password requests, by client address and client name in lower case, in order.
-    pub wrong_passwords: BTreeMap<(IpAddr, String), Vec<Seen>>,
+    /// Error 24 to password requests, by client name in lower case and client address, in order.
+    pub wrong_passwords: BTreeMap<(String, IpAddr), Vec<Seen>>,
     /// Times at which each client sent anything to a KDC; at most one a second.
     pub kerberos_of: BTreeMap<IpAddr, Vec<CaptureTime>>,
     /// NetBIOS names that clients give for themselves.
@@ -44,8 +44,28 @@ pub struct Facts {
     pub clients_seen_midway: BTreeMap<IpAddr, Seen>,
     /// Locator questions and names.
     pub locator: Locator,
+    /// Netlogon pings.
+    pub pings: Pings,
+    /// Keys on their way into the directory.
+    pub credentials: Credentials,
+    /// Accounts that signed in to services by NTLM, by client address and account in lower case, in order. At most
+    /// [`Facts::MAX_NTLM`] in all.
+    pub ntlm: BTreeMap<(IpAddr, String), Vec<NtlmUse>>,
+    /// Times at which each client showed a ticket to each server; at most one a second, and [`Facts::MAX_SHOWN`] in all.
+    pub tickets_shown: BTreeMap<(IpAddr, IpAddr), Vec<CaptureTime>>,
+    /// Entries of these two.
+    noted: (usize, usize),
     /// What the capture covers.
     pub visibility: Visibility,
+}
+
+/// An account that signs in to a service by NTLM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NtlmUse {
+    /// The client's last message, which names the account.
+    pub seen: Seen,
+    /// The server.
+    pub server: IpAddr,
 }
 
 /// A refused PKINIT request: the request, where it was captured, the reply, and the logon.
@@ -66,15 +86,67 @@ pub struct DomainController {
     pub clock_offsets: Vec<f64>,
     /// Time from request to reply, in microseconds. At most [`DomainController::MAX_SAMPLES`].
     pub response_times: Vec<u64>,
+    /// What it says about itself in answer to a netlogon ping, newest last.
+    pub located: Option<Located>,
+    /// Whether anything that it sent was seen.
+    pub heard: bool,
+    /// Clients that pinged it. At most [`DomainController::MAX_CLIENTS`].
+    pub pinged_by: BTreeSet<IpAddr>,
+    /// When it was first and last pinged.
+    pub sought: Option<(Seen, Seen)>,
+    /// The first connection to it that nobody answered.
+    pub unanswered: Option<Seen>,
+}
+
+/// What a domain controller says about itself in answer to a netlogon ping. MS-ADTS 6.3.1.9.
+#[derive(Clone, Debug, Default)]
+pub struct Located {
+    /// Its DNS name, in lower case; empty where it does not say.
+    pub host: String,
+    /// Its site; empty where it does not say.
+    pub site: String,
+    /// What it is. MS-ADTS 6.3.1.2, MS-NRPC 2.2.1.2.1.
+    pub flags: Option<u32>,
+    /// DNS name of the domain, in lower case.
+    pub domain: String,
+    /// DNS name of the forest, in lower case.
+    pub forest: String,
+    /// The answer.
+    pub seen: Option<Seen>,
+}
+
+impl Located {
+    /// It runs a KDC (`DS_KDC_FLAG`).
+    pub const KDC: u32 = 0x20;
+    /// It runs Active Directory Web Services (`DS_WS_FLAG`): it is Windows, or says so.
+    pub const WEB_SERVICES: u32 = 0x2000;
+    /// It is Windows Server 2016 or later, MS-NRPC `DS_DC_2016_REQUIRED` among the flags of DsrGetDcName.
+    pub const SERVER_2016: u32 = 0x1_0000;
 }
 
 impl DomainController {
     /// Samples kept for a median: beyond this, more do not change the picture.
     pub const MAX_SAMPLES: usize = 10_000;
+    /// Clients kept that pinged it: rules ask whether there were several.
+    pub const MAX_CLIENTS: usize = 64;
 
     /// Whether it granted PKINIT within `seconds` before or after `at`.
     pub fn issued_around(&self, at: CaptureTime, seconds: i64) -> bool {
-        self.issued.iter().any(|issuance| issuance.seen.at.since(at).abs() <= seconds * CaptureTime::SECOND)
+        within(&self.issued, |issuance| issuance.seen.at, at, seconds, seconds).next().is_some()
+    }
+
+    /// PKINIT requests it granted within `seconds` before or after `at`, in order.
+    pub fn issued_near(&self, at: CaptureTime, seconds: i64) -> impl Iterator<Item = &Issuance> {
+        within(&self.issued, |issuance| issuance.seen.at, at, seconds, seconds)
+    }
+
+    /// A client seeks it.
+    pub(crate) fn sought_by(&mut self, client: IpAddr, seen: Seen) {
+        if self.pinged_by.len() < Self::MAX_CLIENTS {
+            self.pinged_by.insert(client);
+        }
+        let (first, last) = self.sought.unwrap_or((seen, seen));
+        self.sought = Some((first.min(seen), last.max(seen)));
     }
 
     /// Whether it ever accepted a self-signed certificate.
@@ -102,6 +174,10 @@ pub struct Issuance {
     pub self_signed: Option<bool>,
     /// How the reply key was agreed on.
     pub agreement: KeyAgreement,
+    /// The certificate that it was signed with: index into `certificates`. `None` when it, or the client's, was not seen.
+    pub certificate: Option<usize>,
+    /// The first use of the ticket that was seen: with a TGS-REQ, as FAST armor, or shown to a service.
+    pub used: Option<Seen>,
 }
 
 /// A certificate with which a domain controller signed.
@@ -115,6 +191,10 @@ pub struct CertificateSeen {
     pub last: Seen,
     /// How many.
     pub count: u64,
+    /// Those of them that granted a request with a client certificate which was seen.
+    pub tickets: u64,
+    /// And of these the ones whose ticket was seen in use.
+    pub used: u64,
 }
 
 /// What became of requests with one key.
@@ -131,17 +211,82 @@ pub struct KeyUse {
 impl KeyUse {
     /// Whether it was accepted anywhere in the `seconds` before `at`.
     pub fn granted_before(&self, at: CaptureTime, seconds: i64) -> bool {
-        self.granted.iter().any(|(seen, _)| {
-            let gap = at.since(seen.at);
-            (0..=seconds * CaptureTime::SECOND).contains(&gap)
-        })
+        within(&self.granted, |(seen, _)| seen.at, at, seconds, 0).next().is_some()
     }
 }
 
+/// Captures by several queues swap packets: times in a list in the order of packets may run back by this much.
+const SWAPPED: i64 = 60 * CaptureTime::SECOND;
+
+/// Items of a list in the order of packets whose time is from `before` seconds before `at` to `after` seconds after it.
+fn within<T>(
+    list: &[T],
+    time: impl Fn(&T) -> CaptureTime + Copy,
+    at: CaptureTime,
+    before: i64,
+    after: i64,
+) -> impl Iterator<Item = &T> {
+    let (before, after) = (before.saturating_mul(CaptureTime::SECOND), after.saturating_mul(CaptureTime::SECOND));
+    let gap = move |item: &T| time(item).since(at);
+    let from = list.partition_point(|item| gap(item) < before.saturating_neg().saturating_sub(SWAPPED));
+    list.get(from..)
+        .unwrap_or_default()
+        .iter()
+        .take_while(move |item| gap(item) <= after.saturating_add(SWAPPED))
+        .filter(move |item| (before.saturating_neg()..=after).contains(&gap(item)))
+}
+
 impl Facts {
+    /// Uses of NTLM kept. Rules look for those right after trouble with Kerberos.
+    pub const MAX_NTLM: usize = 100_000;
+    /// Times kept at which tickets were shown.
+    pub const MAX_SHOWN: usize = 500_000;
+
+    /// Notes that an account signs in by NTLM.
+    pub(crate) fn note_ntlm(&mut self, account: &str, path: Path, seen: Seen) {
+        if self.noted.0 < Self::MAX_NTLM {
+            self.noted.0 += 1;
+            let known = self.ntlm.entry((path.source.address, account_in(account))).or_default();
+            known.push(NtlmUse { seen, server: path.destination.address });
+        }
+    }
+
+    /// Notes that a client shows a ticket to a server.
+    pub(crate) fn note_ticket(&mut self, path: Path, at: CaptureTime) {
+        if self.noted.1 < Self::MAX_SHOWN {
+            let times = self.tickets_shown.entry((path.source.address, path.destination.address)).or_default();
+            if times.last().is_none_or(|last| last.seconds() != at.seconds()) {
+                times.push(at);
+                self.noted.1 += 1;
+            }
+        }
+    }
+
+    /// When this client signed in with this account by NTLM in the `seconds` after `at`, in order.
+    pub fn ntlm_after(
+        &self,
+        client: IpAddr,
+        account: &str,
+        at: CaptureTime,
+        seconds: i64,
+    ) -> impl Iterator<Item = NtlmUse> {
+        let uses = self.ntlm.get(&(client, account_in(account))).map(Vec::as_slice).unwrap_or_default();
+        within(uses, |used| used.seen.at, at, 0, seconds).copied()
+    }
+
+    /// Whether a client showed a server (`between`, in this order) a ticket from `before` seconds before `at` to `after` seconds after it.
+    pub fn showed_ticket(&self, between: (IpAddr, IpAddr), at: CaptureTime, (before, after): (i64, i64)) -> bool {
+        let times = self.tickets_shown.get(&between).map(Vec::as_slice).unwrap_or_default();
+        within(times, |time| *time, at, before, after).next().is_some()
+    }
+
     /// The name of a machine: from DNS, else the NetBIOS name it gives for itself. Not safe for a screen.
     pub fn name_of(&self, address: IpAddr) -> Option<&str> {
-        self.locator.name_of(address).or_else(|| self.client_names.get(&address).map(String::as_str))
+        let located = || self.domain_controllers.get(&address)?.located.as_ref();
+        self.locator
+            .name_of(address)
+            .or_else(|| located().map(|located| located.host.as_str()).filter(|host| !host.is_empty()))
+            .or_else(|| self.client_names.get(&address).map(String::as_str))
     }
 
     /// When and to which clients tickets were granted in this client name, or may have been where the capture missed it.
@@ -152,20 +297,46 @@ impl Facts {
 
     /// Whether a ticket was, or may have been, granted to this client name within `seconds` after `at`.
     pub fn granted_within(&self, name: &str, at: CaptureTime, seconds: i64) -> bool {
-        self.grants(name).any(|(time, _)| {
-            let gap = time.since(at);
-            (0..=seconds * CaptureTime::SECOND).contains(&gap)
-        })
+        self.grants_near(name, at, 0, seconds).next().is_some()
+    }
+
+    /// When tickets were granted in this client name to this client, from `before` seconds before `at` to `after` seconds
+    /// after it.
+    pub fn granted_to(
+        &self,
+        name: &str,
+        client: IpAddr,
+        at: CaptureTime,
+        (before, after): (i64, i64),
+    ) -> impl Iterator<Item = CaptureTime> {
+        let list = self.granted.get(&name.to_lowercase()).map(Vec::as_slice).unwrap_or_default();
+        let near = within(list, |(time, _)| *time, at, before, after);
+        near.filter(move |(_, to)| *to == client).map(|(time, _)| *time)
+    }
+
+    /// The first wrong password of this client for this client name in the `seconds` after `at`, not at that time itself.
+    pub fn wrong_password_after(&self, name: &str, client: IpAddr, at: CaptureTime, seconds: i64) -> Option<Seen> {
+        let list = self.wrong_passwords.get(&(name.to_lowercase(), client))?;
+        within(list, |seen| seen.at, at, 0, seconds).find(|seen| seen.at > at).copied()
+    }
+
+    /// As [`Facts::grants`], from `before` seconds before `at` to `after` seconds after it.
+    pub fn grants_near(
+        &self,
+        name: &str,
+        at: CaptureTime,
+        before: i64,
+        after: i64,
+    ) -> impl Iterator<Item = (CaptureTime, IpAddr)> {
+        let name = name.to_lowercase();
+        let lists = [self.granted.get(&name), self.perhaps_granted.get(&name)];
+        lists.into_iter().flatten().flat_map(move |list| within(list, |(time, _)| *time, at, before, after)).copied()
     }
 
     /// Whether this client sent anything to a KDC from `from` until `seconds` later.
     pub fn kerberos_within(&self, client: IpAddr, from: CaptureTime, seconds: i64) -> bool {
-        self.kerberos_of.get(&client).is_some_and(|times| {
-            times.iter().any(|time| {
-                let gap = time.since(from);
-                (-CaptureTime::SECOND..=seconds * CaptureTime::SECOND).contains(&gap)
-            })
-        })
+        let times = self.kerberos_of.get(&client).map(Vec::as_slice).unwrap_or_default();
+        within(times, |time| *time, from, 1, seconds).next().is_some()
     }
 
     /// Whether capture time has passed `seconds` after `at`.

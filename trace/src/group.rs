@@ -3,7 +3,8 @@
 //! In: events in one order. Out: [`Logon`]s and [`Facts`]. One thread, few events. What joins is decided by
 //! * the flow (reply to request), certain;
 //! * the ticket (TGS-REQ to the AS-REP that issued it), certain;
-//! * client address, client name and time (one AS exchange to the next), inferred; see [`Grouper::joins`].
+//! * client address, client name and time (one AS exchange to the next), inferred; see [`Grouper::joins`];
+//! * for sessions with LDAP and SMB the ticket, certain; else client address, account and time, inferred.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,20 +14,37 @@ use std::{
 
 use capture::CaptureTime;
 use decode::{
-    Connection, Endpoint, Event, FlowKey, KDC_PORT, Message, Path, Seen, Transport, Unreachable,
-    kerberos::{self, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KrbError, PaType, Stage, TicketId},
+    Connection, Endpoint, Event, FlowKey, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unreachable,
+    kerberos::{
+        self, ApRequest, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KrbError, NtStatus, PaType, Stage,
+        TicketId,
+    },
+    ldap::{self, Operation, ResultCode},
+    ntlm, smb,
+    x509::Certificate,
 };
 
 use crate::{
-    Attempt, Exchange, Facts, Logon, LogonId, Method, Principal,
+    Attempt, DomainController, Exchange, Facts, Located, Logon, LogonId, Method, Principal, SessionAnswer,
+    SessionProof,
     exchange::Silence,
     facts::{CertificateSeen, Issuance},
     logon::method_of,
     pair::{Pairing, Place, is_same_reply, is_same_request, says_the_same},
+    ping::Noted,
+    session::{Opened, Sessions},
 };
 
 /// NetBIOS, as address type of a HostAddress (RFC 4120 §7.5.3).
 const NETBIOS: i32 = 20;
+
+/// STATUS_PENDING: the answer to an SMB request follows. MS-ERREF 2.3.1.
+const PENDING: u32 = 0x103;
+/// STATUS_MORE_PROCESSING_REQUIRED: a session set-up has another step. MS-ERREF 2.3.1.
+const MORE_PROCESSING_REQUIRED: u32 = 0xc000_0016;
+
+/// LDAP over UDP, for netlogon pings.
+const LDAP_PORT: u16 = 389;
 
 /// The second answer to a request that came twice follows within this time: the KDC works on both at once.
 const SECOND_ANSWER: i64 = 2 * CaptureTime::SECOND;
@@ -45,6 +63,10 @@ pub struct Grouper {
     tickets: HashMap<TicketId, usize>,
     /// Tickets whose issue was not seen, by the client that used them.
     foreign: HashMap<(IpAddr, Option<TicketId>), usize>,
+    /// Tickets of PKINIT replies whose use was not seen yet: domain controller, index into what it issued.
+    unused: HashMap<TicketId, (IpAddr, usize)>,
+    /// Sessions with services that are being opened.
+    sessions: Sessions,
     /// Attempts to reach a KDC whose time has not passed: logon, index within it, when it began.
     unsettled: Vec<(usize, usize, CaptureTime)>,
     /// The latest tick.
@@ -71,25 +93,28 @@ impl Grouper {
     const FAIL_OVER_SECONDS: i64 = 2;
     /// Logons of one client that a failed connection is compared with.
     const RECENT_LOGONS: usize = 32;
+    /// A session for whose sake a client got a ticket is opened within this many seconds.
+    const SESSION_SECONDS: i64 = 10;
 
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
-        // They say nothing that a logon is made of, and there are many: none is kept.
-        if matches!(
-            event.message,
-            Message::Ldap(_)
-                | Message::Cldap(_)
-                | Message::Ntlm(_)
-                | Message::Smb(_)
-                | Message::Tls(_)
-                | Message::Http(_)
-        ) {
+        // There are many, and what they say is taken out of them at once: none is kept.
+        if matches!(event.message, Message::Tls(_) | Message::Http(_)) {
             return;
         }
-        // What an application's protocol carries answers no request to a KDC, and none of its errors is one of a KDC.
-        if matches!(event.message, Message::Kerberos(_)) && !event.carriage.is_direct() {
-            return;
+        if let Some(path) = event.path {
+            match &event.message {
+                Message::Ldap(message) => return self.ldap(message, path, event.seen),
+                Message::Cldap(message) => return self.cldap(message, path, event.seen),
+                Message::Smb(setup) => return self.smb(setup, path, event.seen),
+                Message::Ntlm(message) => return self.ntlm(message, path, event.seen),
+                // What a service's protocol carries answers no request to a KDC, and none of its errors is one of a KDC.
+                Message::Kerberos(message) if !event.carriage.is_direct() => {
+                    return self.service(message, path, event.seen);
+                }
+                _ => {}
+            }
         }
         let event = Arc::new(event);
         if let Some(early) = self.early.take() {
@@ -129,6 +154,14 @@ impl Grouper {
         }
     }
 
+    /// The capture has ended: what still waits is told as it stands.
+    pub fn finish(&mut self) {
+        self.flush();
+        for opened in self.sessions.finish() {
+            self.join_session(opened);
+        }
+    }
+
     fn take_in(&mut self, event: &Arc<Event>) {
         match &event.message {
             Message::Kerberos(message) => {
@@ -136,7 +169,12 @@ impl Grouper {
                     self.kerberos(event, message, path);
                 }
             }
-            Message::Dns(_) => self.facts.locator.push(event),
+            Message::Dns(message) => {
+                if let Some(path) = event.path.filter(|_| message.response) {
+                    self.hear(path.source.address);
+                }
+                self.facts.locator.push(event);
+            }
             Message::Connection(connection) => {
                 if let Some(path) = event.path {
                     self.connection(event, connection, path);
@@ -162,6 +200,11 @@ impl Grouper {
     pub fn tick(&mut self, now: CaptureTime) {
         self.flush();
         self.now = Some(now);
+        self.facts.pings.tick(now);
+        self.facts.credentials.tick(now);
+        for opened in self.sessions.tick(now) {
+            self.join_session(opened);
+        }
         let logons = &mut self.logons;
         self.unsettled.retain(|&(logon, attempt, began)| {
             let passed = has_passed(Some(now), began);
@@ -198,14 +241,179 @@ impl Grouper {
             kerberos::Message::KdcRequest(request) => self.request(event, request, path),
             kerberos::Message::KdcReply(reply) => self.reply(event, reply, path),
             kerberos::Message::Error(error) if path.source.port == KDC_PORT => self.error(event, error, path),
-            // Application messages belong to services; they say nothing about how the subject got in.
-            kerberos::Message::Error(_)
-            | kerberos::Message::ApRequest(_)
-            | kerberos::Message::ApReply(_)
-            | kerberos::Message::Safe { .. }
-            | kerberos::Message::Private(_)
-            | kerberos::Message::Credential { .. } => {}
+            _ => self.service(message, path, event.seen),
         }
+    }
+
+    /// A message between a client and a service.
+    fn service(&mut self, message: &kerberos::Message, path: Path, seen: Seen) {
+        match message {
+            kerberos::Message::ApRequest(request) => self.shown(request, path, seen),
+            kerberos::Message::Error(error) => {
+                self.session_answered(SessionAnswer::TicketRefused(error.code), path, seen);
+            }
+            // Over LDAP the result of the bind tells it.
+            kerberos::Message::ApReply(_) if matches!(path.source.port, 389 | 3268) => {}
+            kerberos::Message::ApReply(_) => self.session_answered(SessionAnswer::Accepted, path, seen),
+            // The rest says nothing about how the subject got in.
+            _ => {}
+        }
+    }
+
+    /// The answer to an SMB session set-up.
+    fn smb(&mut self, setup: &smb::SessionSetup, path: Path, seen: Seen) {
+        let answer = match setup.status {
+            None | Some(NtStatus(PENDING | MORE_PROCESSING_REQUIRED)) => return,
+            Some(NtStatus(0)) => SessionAnswer::Accepted,
+            Some(status) => SessionAnswer::Failed(status),
+        };
+        self.hear(path.source.address);
+        self.session_answered(answer, path, seen);
+    }
+
+    fn ntlm(&mut self, message: &ntlm::Message, path: Path, seen: Seen) {
+        let user = message.user.as_ref().filter(|user| !user.is_empty());
+        let Some(user) = user.filter(|_| message.kind == ntlm::Kind::Authenticate) else { return };
+        let user = user.to_unicode();
+        self.sessions.ntlm(&user, path, seen);
+        self.facts.note_ntlm(&user, path, seen);
+    }
+
+    /// A ticket was shown to a service.
+    fn shown(&mut self, request: &ApRequest, path: Path, seen: Seen) {
+        let ticket = request.ticket.as_ref().and_then(|ticket| ticket.id);
+        self.used(ticket, seen);
+        self.facts.note_ticket(path, seen.at);
+        self.sessions.ticket(ticket, path, seen);
+    }
+
+    /// A ticket was used.
+    fn used(&mut self, ticket: Option<TicketId>, seen: Seen) {
+        let Some((kdc, index)) = ticket.and_then(|ticket| self.unused.remove(&ticket)) else { return };
+        let Some(dc) = self.facts.domain_controllers.get_mut(&kdc) else { return };
+        let Some(issuance) = dc.issued.get_mut(index) else { return };
+        issuance.used = Some(seen);
+        if let Some(certificate) = issuance.certificate.and_then(|index| dc.certificates.get_mut(index)) {
+            certificate.used += 1;
+        }
+    }
+
+    /// Something came from this address: if it is a domain controller, it is there.
+    fn hear(&mut self, address: IpAddr) {
+        if let Some(dc) = self.facts.domain_controllers.get_mut(&address) {
+            dc.heard = true;
+        }
+    }
+
+    fn ldap(&mut self, message: &ldap::Message, path: Path, seen: Seen) {
+        match &message.operation {
+            Operation::BindRequest(request) => self.sessions.bind(request, path, seen),
+            Operation::BindResponse(outcome) => {
+                let answer = match outcome.code {
+                    Some(ResultCode::SASL_BIND_IN_PROGRESS) | None => return,
+                    Some(ResultCode::SUCCESS) => SessionAnswer::Accepted,
+                    Some(code) => SessionAnswer::Refused(code),
+                };
+                self.hear(path.source.address);
+                self.session_answered(answer, path, seen);
+            }
+            _ => self.facts.credentials.push(message, path, seen),
+        }
+    }
+
+    fn cldap(&mut self, message: &ldap::Message, path: Path, seen: Seen) {
+        match self.facts.pings.push(message, path, seen) {
+            Noted::Nothing => {}
+            Noted::Asked => {
+                let dc = self.facts.domain_controllers.entry(path.destination.address).or_default();
+                dc.sought_by(path.source.address, seen);
+            }
+            Noted::Answered(netlogon) => {
+                let dc = self.facts.domain_controllers.entry(path.source.address).or_default();
+                dc.heard = true;
+                if let Some(netlogon) = netlogon {
+                    let text = |text: &Option<decode::WireText>| {
+                        text.as_ref().map(decode::WireText::to_unicode).unwrap_or_default()
+                    };
+                    dc.located = Some(Located {
+                        host: text(&netlogon.host).to_lowercase(),
+                        site: text(&netlogon.server_site),
+                        flags: netlogon.flags,
+                        domain: text(&netlogon.domain).to_lowercase(),
+                        forest: text(&netlogon.forest).to_lowercase(),
+                        seen: Some(seen),
+                    });
+                }
+            }
+        }
+    }
+
+    fn session_answered(&mut self, answer: SessionAnswer, path: Path, seen: Seen) {
+        if let Some(opened) = self.sessions.answer(answer, path, seen) {
+            self.join_session(*opened);
+        }
+    }
+
+    /// Adds a session to the logon that it belongs to. One of nobody that is known is not kept.
+    fn join_session(&mut self, mut opened: Opened) {
+        let by_ticket = opened.ticket.map(|ticket| self.tickets.get(&ticket).copied());
+        let index = match by_ticket {
+            Some(index) => index,
+            None => self.logon_before(&opened),
+        };
+        let Some(logon) = index.and_then(|index| self.logons.get_mut(index)) else { return };
+        opened.session.certain = by_ticket.is_some();
+        if logon.sessions.len() < Logon::MAX_SESSIONS {
+            logon.sessions.push(opened.session);
+        }
+    }
+
+    /// The logon of this client that a session without a readable ticket follows: the latest that was just granted a ticket
+    /// for this service, else one that got its first ticket just before. An account that is named must be the logon's.
+    fn logon_before(&self, opened: &Opened) -> Option<usize> {
+        let session = &opened.session;
+        if session.proof == SessionProof::Anonymous {
+            return None;
+        }
+        let recent = self.recent.get(&opened.client.address)?;
+        let just_before = |reply: Option<&Arc<Event>>| {
+            reply.is_some_and(|reply| {
+                let gap = session.opened.at.since(reply.seen.at);
+                (0..=Self::SESSION_SECONDS * CaptureTime::SECOND).contains(&gap)
+            })
+        };
+        let is_named = |logon: &Logon| {
+            opened.account.as_ref().is_none_or(|account| {
+                let names = [logon.requested.as_ref(), logon.canonical.as_ref()].into_iter().flatten();
+                names.map(|principal| principal.name.to_lowercase()).any(|name| {
+                    name == *account
+                        || name.split('@').next() == Some(account)
+                        || name.strip_suffix('$') == Some(account)
+                })
+            })
+        };
+        let candidates = || recent.iter().rev().copied().filter(|&index| self.logons.get(index).is_some_and(is_named));
+        let for_service = |exchange: &Exchange| {
+            let service = exchange.granted().and_then(|reply| reply.ticket.as_ref()?.sname.as_ref());
+            let class = service.and_then(|name| name.components.first());
+            class.is_some_and(|class| class.eq_ignore_case(session.service.class()))
+        };
+        let asked_for_it = |index: &usize| {
+            let logon = self.logons.get(*index)?;
+            let mut latest = logon.tgs_exchanges().rev().take_while(|exchange| {
+                exchange.began().is_none_or(|began| {
+                    session.opened.at.since(began.at) <= 2 * Self::SESSION_SECONDS * CaptureTime::SECOND
+                })
+            });
+            latest.find(|exchange| just_before(exchange.reply.as_ref()) && for_service(exchange)).map(|_| ())
+        };
+        let by_ticket = candidates().find(|index| asked_for_it(index).is_some());
+        by_ticket.or_else(|| {
+            candidates().find(|index| {
+                let issued = self.logons.get(*index).and_then(Logon::issued);
+                issued.is_some_and(|(exchange, _)| just_before(exchange.reply.as_ref()))
+            })
+        })
     }
 
     fn request(&mut self, event: &Arc<Event>, request: &KdcRequest, path: Path) {
@@ -213,6 +421,10 @@ impl Grouper {
         let (flow, _) = path.flow();
         self.note_client(client.address, request, event.seen);
         self.facts.domain_controllers.entry(kdc.address).or_default();
+        let armor = request.fast.as_ref().and_then(|fast| fast.armor.as_deref());
+        for shown in [armor, request.ap_request.as_ref()].into_iter().flatten() {
+            self.used(shown.ticket.as_ref().and_then(|ticket| ticket.id), event.seen);
+        }
         if self.repeat(request, &flow, event.seen) {
             return;
         }
@@ -555,6 +767,7 @@ impl Grouper {
             exchanges: Vec::new(),
             exchanges_beyond: 0,
             attempts: Vec::new(),
+            sessions: Vec::new(),
             began: seen,
             ended: seen,
             closed: false,
@@ -599,7 +812,7 @@ impl Grouper {
             self.facts.visibility.conversations += 1;
             self.facts.visibility.one_sided += 1;
         }
-        self.facts.domain_controllers.entry(path.source.address).or_default();
+        self.facts.domain_controllers.entry(path.source.address).or_default().heard = true;
         let place = self.add_exchange(
             logon,
             Exchange {
@@ -631,6 +844,7 @@ impl Grouper {
             self.pairing.answered(flow, place, event.seen.at, asked_again);
         }
         let dc = self.facts.domain_controllers.entry(kdc).or_default();
+        dc.heard = true;
         if let Some(asked) = asked
             && let Ok(nanoseconds) = u64::try_from(event.seen.at.since(asked.at))
             && dc.response_times.len() < crate::DomainController::MAX_SAMPLES
@@ -664,29 +878,26 @@ impl Grouper {
             dc.realms.insert(realm.to_unicode());
         }
         let Some(pkinit) = reply.pkinit.as_deref() else { return };
-        if let Some(certificate) = pkinit.signed.signer_certificate().or_else(|| pkinit.signed.certificates.first()) {
-            match dc.certificates.iter_mut().find(|known| known.certificate.sha256 == certificate.sha256) {
-                Some(known) => {
-                    known.last = known.last.max(seen);
-                    known.count += 1;
-                }
-                None => dc.certificates.push(CertificateSeen {
-                    certificate: Arc::clone(certificate),
-                    first: seen,
-                    last: seen,
-                    count: 1,
-                }),
-            }
-        }
+        let shown = pkinit.signed.signer_certificate().or_else(|| pkinit.signed.certificates.first());
+        let shown = shown.map(|certificate| note_certificate(dc, certificate, seen));
         let request = exchange.and_then(|exchange| logon.exchanges.get(exchange)).and_then(Exchange::kdc_request);
         let asked = request.and_then(|request| request.pkinit.as_deref());
         let certificate = asked.and_then(|asked| asked.signed.signer_certificate());
         if let Some(asked) = asked {
+            let shown = shown.filter(|_| certificate.is_some());
+            if let Some(shown) = shown.and_then(|shown| dc.certificates.get_mut(shown)) {
+                shown.tickets += 1;
+            }
             dc.issued.push(Issuance {
                 seen,
                 self_signed: certificate.map(|certificate| certificate.self_signed),
                 agreement: asked.key_agreement.clone(),
+                certificate: shown,
+                used: None,
             });
+            if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
+                self.unused.insert(ticket, (kdc, dc.issued.len() - 1));
+            }
         }
         if let Some(certificate) = certificate
             && !certificate.key_id.is_empty()
@@ -733,7 +944,7 @@ impl Grouper {
         }
         let name = logon.requested.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         if request.has(PaType::ENC_TIMESTAMP) && error.code == ErrorCode::PREAUTH_FAILED {
-            self.facts.wrong_passwords.entry((logon.client, name.clone())).or_default().push(seen);
+            self.facts.wrong_passwords.entry((name.clone(), logon.client)).or_default().push(seen);
         }
         if !request.has(PaType::PK_AS_REQ) || exchange.is_intermediate() {
             return;
@@ -784,6 +995,16 @@ impl Grouper {
 
     /// A connection to a KDC joins a logon when it came to nothing.
     fn connection(&mut self, event: &Arc<Event>, connection: &Connection, path: Path) {
+        let (flow, _) = path.flow();
+        if let Some(opened) = self.sessions.closed(&flow) {
+            self.join_session(*opened);
+        }
+        if let Some(dc) = self.facts.domain_controllers.get_mut(&path.destination.address) {
+            dc.heard |= connection.directions_seen.1 || matches!(connection.refused, Some(Refusal::Reset));
+            if connection.opened == Some(false) && connection.refused.is_none() {
+                dc.unanswered.get_or_insert(connection.began);
+            }
+        }
         if path.destination.port != KDC_PORT {
             return;
         }
@@ -796,6 +1017,10 @@ impl Grouper {
     }
 
     fn unreachable(&mut self, event: &Arc<Event>, unreachable: &Unreachable) {
+        if let Some(about) = unreachable.about.filter(|about| about.destination.port == LDAP_PORT) {
+            self.facts.pings.unreachable(about, event.seen);
+            return;
+        }
         let Some(about) = unreachable.about.filter(|about| about.destination.port == KDC_PORT) else { return };
         if about.transport != Transport::Udp {
             // The connection's own event tells it.
@@ -871,6 +1096,7 @@ impl Grouper {
     /// Something on this path was not decoded: replies that still wait on its flow may be in it.
     fn hole(&mut self, path: Path) {
         self.facts.locator.hole(path);
+        self.facts.pings.hole(path);
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
             if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {
@@ -882,6 +1108,19 @@ impl Grouper {
 
 fn exchange_at(logons: &mut [Logon], place: Place) -> Option<&mut Exchange> {
     logons.get_mut(place.logon)?.exchanges.get_mut(place.exchange)
+}
+
+/// Notes that a domain controller signed with this certificate, and says which of its certificates it is.
+fn note_certificate(dc: &mut DomainController, certificate: &Arc<Certificate>, seen: Seen) -> usize {
+    let mut known = dc.certificates.iter_mut().enumerate();
+    if let Some((index, known)) = known.find(|(_, known)| known.certificate.sha256 == certificate.sha256) {
+        known.last = known.last.max(seen);
+        known.count += 1;
+        return index;
+    }
+    let certificate = Arc::clone(certificate);
+    dc.certificates.push(CertificateSeen { certificate, first: seen, last: seen, count: 1, tickets: 0, used: 0 });
+    dc.certificates.len() - 1
 }
 
 /// Whether this is the request, stamped earlier, to a reply that stands before it.

@@ -4,23 +4,29 @@
 //! depends on nothing but the packets. [`Tracer`] adds what happened: it pairs requests with replies, finds whose
 //! they are, and joins them into [`Logon`]s and [`Facts`]. It says what happened, never what it means.
 
+mod credential;
 mod exchange;
 mod facts;
 mod group;
 mod locate;
 mod logon;
 mod pair;
+mod ping;
 #[cfg(feature = "script")]
 pub mod script;
+mod session;
 mod subject;
 mod tracer;
 mod visibility;
 
+pub use credential::{Credentials, KEY_ATTRIBUTE, KeyWrite};
 pub use exchange::{Exchange, Fate, Silence};
-pub use facts::{CertificateSeen, DomainController, Facts, Issuance, KeyUse, RefusedPkinit};
+pub use facts::{CertificateSeen, DomainController, Facts, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
 pub use group::Grouper;
 pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
+pub use ping::{Ping, PingAnswer, Pings};
+pub use session::{Service, Session, SessionAnswer, SessionProof};
 pub use subject::Principal;
 pub use tracer::{Decoding, Settings, Tracer};
 pub use visibility::Visibility;

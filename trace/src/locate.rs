@@ -1,7 +1,7 @@
 //! How clients look for domain controllers: locator questions to DNS and what came back. FACTS: MS-ADTS 6.3.6.1.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
     sync::Arc,
 };
@@ -68,6 +68,8 @@ pub struct Locator {
     /// The lookups of each client, by index.
     of_client: BTreeMap<IpAddr, Vec<usize>>,
     names: BTreeMap<IpAddr, String>,
+    /// Domain controllers that answers named, in lower case.
+    targets: BTreeSet<String>,
 }
 
 impl Locator {
@@ -75,7 +77,7 @@ impl Locator {
     pub const MAX_LOOKUPS: usize = 100_000;
     /// Questions that wait for an answer at once; each repetition under another identifier is one of its own.
     pub const MAX_OPEN: usize = 200_000;
-    /// Names learnt from answers.
+    /// Names learnt from answers, and as many of domain controllers.
     pub const MAX_NAMES: usize = 100_000;
 
     /// Takes in a DNS event.
@@ -83,6 +85,7 @@ impl Locator {
         let (Message::Dns(message), Some(path)) = (&event.message, event.path) else { return };
         if message.response {
             self.learn_names(message);
+            self.learn_targets(message);
             self.answer(message, event.seen, (path.destination, path.source, message.id));
         } else {
             self.ask(message, event.seen, path.source, path.destination);
@@ -123,6 +126,11 @@ impl Locator {
     /// The name of an address, from A and AAAA records that the capture holds. In lower case, as Unicode.
     pub fn name_of(&self, address: IpAddr) -> Option<&str> {
         self.names.get(&address).map(String::as_str)
+    }
+
+    /// Whether DNS named this host, in lower case, as a domain controller.
+    pub fn is_target(&self, name: &str) -> bool {
+        self.targets.contains(name.trim_end_matches('.'))
     }
 
     fn ask(&mut self, message: &dns::Message, seen: Seen, client: Endpoint, server: Endpoint) {
@@ -184,6 +192,18 @@ impl Locator {
                 authoritative: message.authoritative,
                 services: message.srv.len(),
             });
+        }
+    }
+
+    fn learn_targets(&mut self, message: &dns::Message) {
+        let of_a_kdc = |service: &&dns::Service| {
+            dns::Locator::of(&service.name).is_some_and(|locator| asks_for_a_kdc(locator.service))
+        };
+        for service in message.srv.iter().filter(of_a_kdc) {
+            let target = service.target.to_unicode().trim_end_matches('.').to_lowercase();
+            if self.targets.len() < Self::MAX_NAMES || self.targets.contains(&target) {
+                self.targets.insert(target);
+            }
         }
     }
 

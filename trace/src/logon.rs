@@ -9,7 +9,7 @@ use decode::{
     x509::Certificate,
 };
 
-use crate::{Exchange, Fate, Principal, exchange::Silence};
+use crate::{Exchange, Fate, Principal, Session, exchange::Silence};
 
 /// Numbers logons in the order in which they started, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +130,8 @@ pub struct Logon {
     pub exchanges_beyond: u32,
     /// Attempts to reach a KDC that failed: `Connection` and `Unreachable` events, in the order seen.
     pub attempts: Vec<Attempt>,
+    /// Sessions with services that it opened, in the order in which they came out. At most [`Logon::MAX_SESSIONS`].
+    pub sessions: Vec<Session>,
     /// Where it began.
     pub began: Seen,
     /// Where it was last seen.
@@ -220,6 +222,8 @@ impl Logon {
     pub const MAX_EXCHANGES: usize = 512;
     /// Failed attempts to reach a KDC kept for one logon.
     pub const MAX_ATTEMPTS: usize = 64;
+    /// Sessions kept for one logon: those of the sign-in itself are a few, and what follows is a day's work.
+    pub const MAX_SESSIONS: usize = 16;
 
     /// Who: as the KDC says, else as the request says.
     pub fn principal(&self) -> Option<&Principal> {
@@ -278,7 +282,8 @@ impl Logon {
 
     /// Whether its ticket was seen in use.
     pub fn ticket_used(&self) -> bool {
-        self.issued().is_some() && self.tgs_exchanges().any(|exchange| exchange.request.is_some())
+        let asked = || self.tgs_exchanges().any(|exchange| exchange.request.is_some());
+        self.issued().is_some() && (asked() || self.sessions.iter().any(|session| session.certain))
     }
 
     /// The KDC of its last AS exchange, else of its last attempt.

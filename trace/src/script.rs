@@ -29,10 +29,17 @@
 //! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [since PACKET] [icmp CODE] [bytes UP,DOWN]`: what
 //!   became of a connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told
 //!   otherwise; the first is this packet unless told otherwise.
-//! * `icmp CODE`: the client's last UDP request did not arrive. (From the machine named to the client.)
-//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found|empty`; `a-answer NAME ADDRESS`.
-//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`: it cut
-//!   a DNS answer.
+//! * `icmp CODE`: the client's last UDP request or ping did not arrive. (From the machine named to the client.)
+//! * `ping [domain D] [user U] [id N]`: a netlogon ping. `pong [opcode N] [flags HEX] [host H] [site S] [domain D] [user U]
+//!   [id N]` answers it; `pong nothing` ends the search with nothing found.
+//! * `bind [simple NAME|sasl NAME|anonymous]` and `bind-result CODE`: of LDAP. `ap-req ticket T [port N]`, `ap-rep [port N]`
+//!   and `krb-error CODE port N`: to and from a service, by default SMB on port 445.
+//! * `ntlm NAME [port N]`: the last message of a sign-in by NTLM, by default to SMB; `smb-result HEX` answers it.
+//! * `modify DN [attribute A] [id N]` and `modify-result CODE [id N]`; the attribute is msDS-KeyCredentialLink unless told
+//!   otherwise.
+//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME ADDRESS`.
+//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut` and
+//!   `pong-cut`: it cut an answer of DNS, to a ping.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
 //!   and has not ended. `T dropped`: the recorder counts a packet that it dropped.
 
@@ -52,6 +59,7 @@ use decode::{
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
+    ldap, ntlm, smb,
     x509::{AlternativeNames, Certificate, PublicKey},
 };
 use jiff::Timestamp;
@@ -130,7 +138,11 @@ pub fn play(text: &str) -> Played {
             _ => panic!("cannot read: {line}"),
         }
     }
-    grouper.flush();
+    if finished {
+        grouper.finish();
+    } else {
+        grouper.flush();
+    }
     let visibility = &mut grouper.facts_mut().visibility;
     visibility.packets = packets;
     visibility.first = first;
@@ -150,10 +162,20 @@ struct Line<'t> {
 impl Line<'_> {
     fn event(&self, last_udp: &mut HashMap<(IpAddr, IpAddr), Path>) -> Event {
         let kind = self.words.first().copied().unwrap_or_default();
-        let to_server = matches!(kind, "as-req" | "tgs-req" | "connect" | "srv" | "cut");
-        let port = if ["srv", "a-answer", "dns-"].iter().any(|start| kind.starts_with(start)) { 53 } else { 88 };
+        let to_server = matches!(
+            kind,
+            "as-req" | "tgs-req" | "connect" | "srv" | "cut" | "ping" | "bind" | "modify" | "ap-req" | "ntlm"
+        );
+        let port = match kind {
+            "srv" | "srv-answer" | "a-answer" | "dns-cut" => 53,
+            "ping" | "pong" | "pong-cut" | "bind" | "bind-result" | "modify" | "modify-result" => 389,
+            "ap-req" | "ap-rep" | "ntlm" | "smb-result" => 445,
+            _ => 88,
+        };
+        let port = self.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(port);
         let client_port = 50_000 + self.number("flow").unwrap_or(0);
-        let transport = if self.has("udp") || port == 53 { Transport::Udp } else { Transport::Tcp };
+        let by_datagram = self.has("udp") || port == 53 || matches!(kind, "ping" | "pong" | "pong-cut");
+        let transport = if by_datagram { Transport::Udp } else { Transport::Tcp };
         let client_port = u16::try_from(client_port).unwrap_or(50_000);
         let (source, destination) = if to_server {
             (Endpoint { address: self.from, port: client_port }, Endpoint { address: self.to, port })
@@ -161,7 +183,7 @@ impl Line<'_> {
             (Endpoint { address: self.from, port }, Endpoint { address: self.to, port: client_port })
         };
         let path = Path { transport, source, destination };
-        if to_server && transport == Transport::Udp && port == 88 {
+        if to_server && transport == Transport::Udp && port != 53 {
             last_udp.insert((self.from, self.to), path);
         }
         let kerberos = |message| (Some(path), Message::Kerberos(Box::new(message)));
@@ -175,7 +197,15 @@ impl Line<'_> {
             "icmp" => self.icmp(last_udp),
             "srv" | "srv-answer" | "a-answer" => (Some(path), Message::Dns(Box::new(self.dns(kind)))),
             "hole" => (Some(path), gap(GapKind::Missing)),
-            "cut" | "dns-cut" => (Some(path), gap(GapKind::CutShort)),
+            "cut" | "dns-cut" | "pong-cut" => (Some(path), gap(GapKind::CutShort)),
+            "ping" | "pong" => (Some(path), Message::Cldap(Box::new(self.ldap(kind)))),
+            "bind" | "bind-result" | "modify" | "modify-result" => {
+                (Some(path), Message::Ldap(Box::new(self.ldap(kind))))
+            }
+            "ntlm" => (Some(path), Message::Ntlm(Box::new(self.ntlm()))),
+            "smb-result" => (Some(path), Message::Smb(Box::new(self.smb()))),
+            "ap-req" => kerberos(kerberos::Message::ApRequest(self.ap_request())),
+            "ap-rep" => kerberos(kerberos::Message::ApReply(kerberos::Sealed { enc_part: None, stopped: None })),
             _ => panic!("unknown message in: {}", self.text),
         };
         Event::direct(self.seen, path, message)
@@ -464,6 +494,89 @@ impl Line<'_> {
         (Some(path), Message::Unreachable(Box::new(Unreachable { icmp_type: 3, code, about })))
     }
 
+    fn ap_request(&self) -> ApRequest {
+        let ticket = ticket(self.value("ticket").unwrap_or("T1"), "cifs/dc1.corp.example");
+        ApRequest { ap_options: Some(0), ticket: Some(ticket), authenticator: None, stopped: None }
+    }
+
+    fn ntlm(&self) -> ntlm::Message {
+        ntlm::Message {
+            kind: ntlm::Kind::Authenticate,
+            domain: Some(WireText::from("CORP")),
+            user: self.words.get(1).copied().map(WireText::from),
+            workstation: None,
+            target_name: None,
+            server: ntlm::Server::default(),
+            stopped: None,
+        }
+    }
+
+    fn smb(&self) -> smb::SessionSetup {
+        let digits = self.words.get(1).copied().unwrap_or("0").trim_start_matches("0x");
+        let status = u32::from_str_radix(digits, 16).ok().map(NtStatus);
+        smb::SessionSetup { version: smb::Version::Smb2, status, session_id: None }
+    }
+
+    fn ldap(&self, kind: &str) -> ldap::Message {
+        let result = || {
+            let code = self.words.get(1).and_then(|code| code.parse().ok());
+            ldap::Outcome { code: Some(ldap::ResultCode(code.unwrap_or(0))), diagnostic: None }
+        };
+        let mut names = ldap::Names::default();
+        let operation = match kind {
+            "ping" => {
+                names.push(b"Netlogon");
+                let user = self.value("user").map(|user| format!("(User={user})")).unwrap_or_default();
+                let domain = self.value("domain").unwrap_or("corp.example");
+                ldap::Operation::SearchRequest(Box::new(ldap::SearchRequest {
+                    filter: Some(format!("(&(DnsDomain={domain}){user}(NtVer=\\16\\00\\00\\00))")),
+                    attributes: names,
+                    ..ldap::SearchRequest::default()
+                }))
+            }
+            "pong" if self.has("nothing") => ldap::Operation::SearchResultDone(result()),
+            "pong" => ldap::Operation::SearchResultEntry(ldap::Entry {
+                netlogon: Some(Box::new(self.netlogon())),
+                ..ldap::Entry::default()
+            }),
+            "bind" => ldap::Operation::BindRequest(ldap::BindRequest {
+                version: Some(3),
+                bind_dn: self.value("simple").map(WireText::from),
+                authentication: Some(match self.value("sasl") {
+                    Some(mechanism) => ldap::Authentication::Sasl(WireText::from(mechanism)),
+                    None => ldap::Authentication::Simple { password: self.has("simple") },
+                }),
+            }),
+            "bind-result" => ldap::Operation::BindResponse(result()),
+            "modify" => {
+                names.push(self.value("attribute").unwrap_or("msDS-KeyCredentialLink").as_bytes());
+                let dn = self.words.get(1).copied().map(WireText::from);
+                ldap::Operation::ModifyRequest(ldap::Change { dn, attributes: names, ..ldap::Change::default() })
+            }
+            _ => ldap::Operation::ModifyResponse(result()),
+        };
+        ldap::Message { message_id: Some(self.number("id").unwrap_or(1)), operation, stopped: None }
+    }
+
+    fn netlogon(&self) -> ldap::Netlogon {
+        let text = |key: &str, default: &str| Some(WireText::from(self.value(key).unwrap_or(default)));
+        let flags = self.value("flags").map_or(0x1_f3fd, |flags| {
+            let digits = flags.trim_start_matches("0x");
+            u32::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("no flags in: {}", self.text))
+        });
+        ldap::Netlogon {
+            opcode: self.number("opcode").and_then(|opcode| u16::try_from(opcode).ok()).unwrap_or(23),
+            flags: Some(flags),
+            domain: text("domain", "corp.example"),
+            forest: text("domain", "corp.example"),
+            host: text("host", ""),
+            user: text("user", ""),
+            server_site: text("site", "Paris"),
+            client_site: text("site", "Paris"),
+            ..ldap::Netlogon::default()
+        }
+    }
+
     fn dns(&self, kind: &str) -> dns::Message {
         let name = WireText::from(self.words.get(1).copied().unwrap_or_default());
         let answer = self.words.get(2).copied().unwrap_or_default();
@@ -472,7 +585,7 @@ impl Line<'_> {
             priority: 0,
             weight: 100,
             port: 88,
-            target: WireText::from("dc1.corp.example"),
+            target: WireText::from(self.words.get(3).copied().unwrap_or("dc1.corp.example")),
         };
         let address = (kind == "a-answer").then(|| answer.parse().ok()).flatten();
         dns::Message {

@@ -224,7 +224,7 @@ impl Tracer {
         for event in self.events.drain(..) {
             self.grouper.push(event);
         }
-        self.grouper.flush();
+        self.grouper.finish();
         self.account(losses);
         self.grouper.facts_mut().visibility.finished = true;
     }

@@ -1,7 +1,7 @@
 //! What belongs to one attempt, and what is another one.
 
 use trace::{
-    Fate, Logon, Method, Outcome, Reached,
+    Fate, Logon, Method, Outcome, Reached, Service, Session, SessionAnswer, SessionProof,
     script::{Played, play},
 };
 
@@ -575,4 +575,171 @@ fn mirrored_wrong_passwords_on_one_port_are_as_many_as_there_were() {
     let shown: Vec<_> = logons.iter().map(Logon::outcome).collect();
     assert_eq!(shown, [Outcome::Failed, Outcome::Failed]);
     assert!(logons.iter().all(|logon| logon.exchanges[0].reply.is_some()));
+}
+
+/// Sessions as service, proof, whether it was accepted, and whether a ticket joins it.
+fn sessions(logon: &Logon) -> Vec<(Service, SessionProof, Option<bool>, bool)> {
+    let accepted = |session: &Session| session.answer.map(|(_, answer)| answer == SessionAnswer::Accepted);
+    logon.sessions.iter().map(|session| (session.service, session.proof, accepted(session), session.certain)).collect()
+}
+
+const SIGNED_IN: &str = "
+    0.000 pc > dc  as-req alice pkinit
+    0.010 dc > pc  as-rep alice ticket T1 pkinit
+    0.020 pc > dc  tgs-req ldap/dc1 ticket T1 flow 2
+    0.025 dc > pc  tgs-rep ldap/dc1 ticket T2 flow 2
+    0.030 pc > dc  tgs-req cifs/dc1 ticket T1 flow 3
+    0.035 dc > pc  tgs-rep cifs/dc1 ticket T3 flow 3
+";
+
+#[test]
+fn a_ticket_shown_to_ldap_or_smb_joins_for_certain() {
+    let script = "
+        9.000 pc > dc  bind sasl GSS-SPNEGO
+        9.000 pc > dc  ap-req ticket T2 port 389
+        9.001 dc > pc  ap-rep port 389
+        9.001 dc > pc  bind-result 0
+        9.100 pc > dc  ap-req ticket T3
+        9.101 dc > pc  ap-rep
+        9.200 pc2 > dc ap-req ticket T9
+        9.201 dc > pc2 ap-rep
+    ";
+    let logon = only(&format!("{SIGNED_IN}{script}"));
+    let expected = [
+        (Service::Ldap, SessionProof::Kerberos, Some(true), true),
+        (Service::Smb, SessionProof::Kerberos, Some(true), true),
+    ];
+    assert_eq!(sessions(&logon), expected);
+}
+
+#[test]
+fn a_session_by_ntlm_is_inferred_and_has_the_status_of_its_server() {
+    let script = "
+        0.100 pc > dc  ntlm Alice
+        0.101 dc > pc  smb-result c0000016
+        0.102 dc > pc  smb-result c000006d
+        0.200 pc > dc2 ntlm bob
+        0.201 dc2 > pc smb-result 0
+    ";
+    let logon = only(&format!("{SIGNED_IN}{script}"));
+    assert_eq!(sessions(&logon), [(Service::Smb, SessionProof::Ntlm, Some(false), false)]);
+}
+
+#[test]
+fn a_refused_ticket_is_the_answer_of_its_session() {
+    let logon = only(&format!(
+        "{SIGNED_IN}
+        9.100 pc > dc  ap-req ticket T3
+        9.101 dc > pc  krb-error 41 port 445
+    "
+    ));
+    assert_eq!(sessions(&logon), [(Service::Smb, SessionProof::Kerberos, Some(false), true)]);
+}
+
+#[test]
+fn a_bind_without_a_readable_ticket_follows_the_ticket_for_its_service() {
+    let script = "
+        0.100 pc > dc  bind sasl GSS-SPNEGO
+        0.101 dc > pc  bind-result 14
+        0.102 pc > dc  bind sasl GSS-SPNEGO
+        0.103 dc > pc  bind-result 0
+        0.200 pc > dc  bind sasl GSS-SPNEGO
+        0.201 dc > pc  bind-result 0
+    ";
+    let logon = only(&format!("{SIGNED_IN}{script}"));
+    assert_eq!(sessions(&logon), [(Service::Ldap, SessionProof::Sasl, Some(true), false)], "one a connection");
+}
+
+#[test]
+fn a_bind_of_another_account_or_of_nobody_or_long_after_is_of_no_logon() {
+    let script = "
+        0.100 pc > dc  bind simple syncsvc@corp.example
+        0.101 dc > pc  bind-result 0
+        0.200 pc > dc  bind anonymous flow 7
+        0.201 dc > pc  bind-result 0 flow 7
+        60.00 pc > dc  bind sasl GSSAPI flow 8
+        60.01 dc > pc  bind-result 0 flow 8
+    ";
+    assert_eq!(sessions(&only(&format!("{SIGNED_IN}{script}"))), []);
+}
+
+#[test]
+fn a_bind_with_the_account_of_the_logon_may_be_refused_or_never_answered() {
+    let script = "
+        0.100 pc > dc  bind simple CORP\\alice
+        0.101 dc > pc  bind-result 49
+        0.200 pc > dc  bind simple CN=Alice,DC=corp,DC=example flow 7
+        20             end
+    ";
+    let logon = only(&format!("{SIGNED_IN}{script}"));
+    let expected =
+        [(Service::Ldap, SessionProof::Simple, Some(false), false), (Service::Ldap, SessionProof::Simple, None, false)];
+    assert_eq!(sessions(&logon), expected);
+}
+
+#[test]
+fn a_ticket_is_used_by_what_asks_with_it_shows_it_or_armors_with_it() {
+    let used = |script: &str| {
+        let played = play(script);
+        let dc = played.facts().domain_controllers.values().next().expect("one").clone();
+        (dc.issued.len(), dc.issued.iter().filter(|issuance| issuance.used.is_some()).count())
+    };
+    let granted = "
+        0.000 pc > dc  as-req alice pkinit
+        0.010 dc > pc  as-rep alice ticket T1 pkinit
+    ";
+    assert_eq!(used(granted), (1, 0));
+    assert_eq!(used(&format!("{granted}\n1 pc > dc tgs-req host/pc ticket T1 flow 2")), (1, 1));
+    assert_eq!(used(&format!("{granted}\n1 pc > dc tgs-req host/pc ticket T7 flow 2")), (1, 0));
+    assert_eq!(used(&format!("{granted}\n1 pc > dc ap-req ticket T1")), (1, 1));
+}
+
+#[test]
+fn a_ping_is_asked_again_until_it_is_answered() {
+    let played = play(
+        "
+        0.000 pc > dc  ping id 1
+        0.400 pc > dc  ping id 2
+        0.401 dc > pc  pong id 2 site Rome host DC1.corp.example flags 0x1f3fd
+        0.402 dc > pc  pong id 2 site Milan
+        5.000 pc > dc  ping id 3
+    ",
+    );
+    let pings = played.facts().pings.pings();
+    let shape: Vec<(u32, bool)> = pings.iter().map(|ping| (ping.times, ping.answer.is_some())).collect();
+    assert_eq!(shape, [(2, true), (1, false)]);
+    let (address, dc) = played.facts().domain_controllers.iter().next().expect("it is one");
+    let located = dc.located.as_ref().expect("it said so");
+    assert_eq!((located.site.as_str(), located.host.as_str()), ("Milan", ""), "the last answer counts");
+    assert!(dc.heard && dc.pinged_by.len() == 1);
+    assert_eq!(played.facts().name_of(*address), None);
+}
+
+#[test]
+fn a_domain_controller_says_its_name_in_answer_to_a_ping() {
+    let played = play(
+        "
+        0.000 pc > dc  ping
+        0.001 dc > pc  pong host DC1.corp.example
+    ",
+    );
+    let address = played.facts().domain_controllers.keys().next().expect("it is one");
+    assert_eq!(played.facts().name_of(*address), Some("dc1.corp.example"));
+}
+
+#[test]
+fn a_write_of_keys_has_its_result_by_connection_and_number() {
+    let played = play(
+        "
+        0.000 pc > dc  modify CN=a,DC=x id 2
+        0.001 pc > dc  modify CN=b,DC=x id 3
+        0.002 pc > dc  modify CN=c,DC=x id 2 flow 5
+        0.003 pc > dc  modify CN=d,DC=x attribute mail id 4
+        0.010 dc > pc  modify-result 50 id 3
+        0.011 dc > pc  modify-result 0 id 2
+    ",
+    );
+    let writes = played.facts().credentials.writes();
+    let results: Vec<_> = writes.iter().map(|write| write.answer.map(|(_, code)| code.0)).collect();
+    assert_eq!(results, [Some(0), Some(50), None]);
 }

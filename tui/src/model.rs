@@ -278,9 +278,9 @@ fn words(filter: &str) -> (Vec<String>, Vec<String>) {
     (wanted, unwanted)
 }
 
-/// Everything that happened in a sign-in, its questions to DNS included, in the order of time.
+/// Everything that happened in a sign-in, in the order of time.
 pub(crate) fn sequence(logon: &LogonReport) -> Vec<&StepReport> {
-    let mut steps: Vec<&StepReport> = logon.lookups.iter().chain(&logon.steps).collect();
+    let mut steps: Vec<&StepReport> = logon.steps.iter().collect();
     steps.sort_by_key(|step| (step.at, step.packet));
     steps
 }

@@ -119,7 +119,8 @@ fn logon(
     let client = named(&logon.client_name, &logon.client);
     let kdc = logon.kdc.as_ref().map(|kdc| format!(" -> {}", named(&logon.kdc_name, kdc))).unwrap_or_default();
     writeln!(output, "{indent}{client}{kdc}")?;
-    let packets = match (logon.steps.first(), logon.steps.last()) {
+    let mut own = logon.steps.iter().filter(|step| !step.inferred);
+    let packets = match (own.next(), own.next_back()) {
         (Some(first), Some(last)) if first.packet != last.packet => {
             format!(" (packets {} to {})", first.packet, last.packet)
         }

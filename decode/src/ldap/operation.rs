@@ -312,9 +312,11 @@ impl Names {
 
     /// Whether one of them is `name`, without regard to case and options (`;binary`).
     pub fn contains(&self, name: &str) -> bool {
-        let base = |described: &[u8]| described.split(|&byte| byte == b';').next().map(<[u8]>::to_ascii_lowercase);
+        fn base(described: &[u8]) -> &[u8] {
+            described.split(|&byte| byte == b';').next().unwrap_or_default()
+        }
         let wanted = base(name.as_bytes());
-        self.iter().any(|described| base(described) == wanted)
+        self.iter().any(|described| base(described).eq_ignore_ascii_case(wanted))
     }
 }
 

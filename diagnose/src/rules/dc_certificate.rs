@@ -1,6 +1,7 @@
 //! DCC: what a domain controller shows as its certificate, or why it shows none.
 
 pub(crate) mod chain_unverifiable;
+pub(crate) mod changed;
 pub(crate) mod domain_not_named;
 pub(crate) mod expired;
 pub(crate) mod issuer_untrusted;

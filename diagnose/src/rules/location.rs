@@ -1,4 +1,4 @@
-//! Faults in finding a domain controller by DNS.
+//! Faults in finding a domain controller, by DNS and by netlogon pings.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,12 @@ use trace::{Facts, Lookup, LookupAnswer};
 
 use crate::windows::OTHER_DNS_SECONDS;
 
+pub(crate) mod dead;
 pub(crate) mod dns_fails;
 pub(crate) mod domain_unknown;
+pub(crate) mod incapable;
+pub(crate) mod paused;
+pub(crate) mod ping_unanswered;
 
 /// The locator questions of a client, in order.
 fn lookups_of(facts: &Facts, client: IpAddr) -> impl Iterator<Item = &Lookup> {

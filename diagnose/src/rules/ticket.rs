@@ -8,6 +8,7 @@ use crate::{rules::Refusal, windows::ADJUSTED_SECONDS};
 
 pub(crate) mod asked_again;
 pub(crate) mod no_common_encryption;
+pub(crate) mod ntlm_instead;
 pub(crate) mod service_unknown;
 
 /// The service asked for: as the request says, else as the error repeats it.

@@ -1,6 +1,9 @@
 //! ACC-03.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use capture::CaptureTime;
 use decode::kerberos::{ErrorCode, NtStatus};
@@ -74,7 +77,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// Where wrong passwords for this account came from before `until`, each with the last of them.
-fn wrong_passwords(logon: &Logon, facts: &Facts, until: CaptureTime) -> Vec<(std::net::IpAddr, Evidence)> {
+fn wrong_passwords(logon: &Logon, facts: &Facts, until: CaptureTime) -> Vec<(IpAddr, Evidence)> {
     let mut names: Vec<String> = [&logon.requested, &logon.canonical]
         .into_iter()
         .flatten()
@@ -83,16 +86,15 @@ fn wrong_passwords(logon: &Logon, facts: &Facts, until: CaptureTime) -> Vec<(std
     names.dedup();
     let mut sources = Vec::new();
     for name in names {
-        let mut key = (logon.client, name);
-        for &client in facts.kerberos_of.keys() {
-            key.0 = client;
-            let Some(times) = facts.wrong_passwords.get(&key) else { continue };
-            let mut before = times.iter().filter(|seen| seen.at <= until);
-            let count = before.clone().count();
-            if let Some(&last) = before.next_back() {
+        let lowest = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let of_name =
+            facts.wrong_passwords.range((name.clone(), lowest)..).take_while(|((other, _), _)| *other == name);
+        for ((_, client), times) in of_name {
+            let count = times.partition_point(|seen| seen.at <= until);
+            if let Some(&last) = count.checked_sub(1).and_then(|last| times.get(last)) {
                 let means = format!("wrong passwords from {client}, this one the last of {count}");
                 let code = ErrorCode::PREAUTH_FAILED.to_string();
-                sources.push((client, Evidence::new(last, "kerberos.error_code", code, means)));
+                sources.push((*client, Evidence::new(last, "kerberos.error_code", code, means)));
             }
         }
     }

@@ -95,13 +95,13 @@ fn shows_password(refusal: &Refusal<'_>) -> bool {
 /// The longest series of wrong passwords of this client for this name, without a ticket between.
 fn longest_series<'f>(logon: &Logon, facts: &'f Facts) -> &'f [Seen] {
     let name = logon.requested.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
-    let granted = facts.granted.get(&name).map_or(&[][..], Vec::as_slice);
-    let key = (logon.client, name);
+    let key = (name, logon.client);
     let wrong = facts.wrong_passwords.get(&key).map_or(&[][..], Vec::as_slice);
     let apart = |first: &Seen, last: &Seen| {
-        let between = first.at..=last.at;
         last.at.since(first.at) > WRONG_PASSWORD_SECONDS * CaptureTime::SECOND
-            || granted.iter().any(|(at, client)| *client == key.0 && between.contains(at))
+            || facts
+                .granted_to(&key.0, key.1, first.at, (0, WRONG_PASSWORD_SECONDS))
+                .any(|at| (first.at..=last.at).contains(&at))
     };
     let mut longest: &[Seen] = &[];
     let mut start = 0;

@@ -1,0 +1,179 @@
+//! SYN-04.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use capture::CaptureTime;
+use decode::ldap::ResultCode;
+use trace::{Facts, KEY_ATTRIBUTE, KeyWrite};
+
+use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, windows::WRITTEN_SECONDS};
+
+rule! {
+    /// ## What happened
+    ///
+    /// The server that synchronises with Microsoft Entra (Entra Connect) tried to write users' keys of Windows Hello into
+    /// Active Directory, and the domain controller refused: its account may not write them. So the keys of these users never
+    /// arrive, and their sign-ins with Windows Hello are refused.
+    ///
+    /// ## How we know
+    ///
+    /// A request to change the attribute msDS-KeyCredentialLink was answered with result 50 (insufficientAccessRights), in an
+    /// LDAP connection that is not encrypted: the domain controller says so itself, so it is proven. It is withdrawn for a
+    /// user whose keys are written within 24 hours after. Entra Connect encrypts its connections, as a rule; then nothing
+    /// of this can be seen, and its log is the place to look. An administrator's tool that is refused looks the same.
+    ///
+    /// ## What to do
+    ///
+    /// 1. Find the account: on the Entra Connect server, `Get-ADSyncADConnectorAccount`.
+    /// 2. Make it a member of the group Key Admins of the domain:
+    ///    `Add-ADGroupMember -Identity 'Key Admins' -Members ACCOUNT`. In a forest of several domains, use Enterprise Key
+    ///    Admins, or delegate the right to write msDS-KeyCredentialLink.
+    /// 3. If only some users are concerned, they do not inherit permissions: `Get-ADSyncObjectsWithInheritanceDisabled`.
+    ///    Members of protected groups (adminCount 1) are among these.
+    /// 4. Run `Start-ADSyncSyncCycle -PolicyType Delta`, and look for export errors with code 8344.
+    ///
+    /// ## Sources
+    ///
+    /// RFC 4511 appendix A.2 (result 50); Microsoft: configure directory synchronization for Windows Hello for Business
+    /// (Key Admins). 24 hours are our choice. Writes of this attribute in clear were captured in a lab; not one refused.
+    pub static WRITE_REFUSED = {
+        code: "SYN-04",
+        title: "the directory refuses keys that are written into it",
+        severity: Severity::High,
+        since: "0.1.0",
+        supersedes: [],
+        errors: [],
+        statuses: [],
+        events: ["ADSync 8344"],
+        check: Scope::Device(check),
+    };
+}
+
+/// Users named in a summary.
+const USERS_SHOWN: usize = 3;
+
+fn check(client: IpAddr, facts: &Facts) -> Verdict {
+    // By object, without regard to case: the last refusal, until a write succeeds.
+    let mut refused: BTreeMap<String, &KeyWrite> = BTreeMap::new();
+    let mut open = false;
+    for write in facts.credentials.writes() {
+        let dn = write.dn.to_unicode().to_lowercase();
+        match write.answer {
+            Some((_, ResultCode::INSUFFICIENT_ACCESS_RIGHTS)) if write.client == client => {
+                refused.entry(dn).or_insert(write);
+            }
+            Some((seen, ResultCode::SUCCESS)) => {
+                let soon =
+                    |refused: &&KeyWrite| seen.at.since(refused.asked.at) <= WRITTEN_SECONDS * CaptureTime::SECOND;
+                if refused.get(&dn).is_some_and(soon) {
+                    refused.remove(&dn);
+                }
+            }
+            Some(_) => {}
+            None => open |= write.client == client,
+        }
+    }
+    if refused.is_empty() {
+        return if open && !facts.finished() { Verdict::Pending } else { Verdict::Clear };
+    }
+    let mut writes: Vec<&KeyWrite> = refused.into_values().collect();
+    writes.sort_by_key(|write| write.asked);
+    let names: Vec<String> = writes.iter().take(USERS_SHOWN).map(|write| write.dn.to_string()).collect();
+    let more = match writes.len().saturating_sub(names.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let summary = format!("{client} may not write keys of Windows Hello for {}{more}", names.join("; "));
+    let mut found = Found::new(Confidence::Proven, Subject::Device(client), summary);
+    for write in writes {
+        let Some((seen, code)) = write.answer else { continue };
+        found = found
+            .with(Evidence::new(
+                seen,
+                "ldap.resultCode",
+                code.to_string(),
+                format!("{} refuses the write", write.server),
+            ))
+            .with(Evidence::new(write.asked, "ldap.type", KEY_ATTRIBUTE, format!("keys are written for {}", write.dn)));
+    }
+    found.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WRITE_REFUSED;
+    use crate::{
+        Confidence, Subject,
+        testing::{clear, found, pending},
+    };
+
+    #[test]
+    fn found_when_the_directory_refuses_to_take_keys() {
+        let finding = found(
+            &WRITE_REFUSED,
+            "
+            0.000 pc > dc  bind simple MSOL_0a@corp.example
+            0.001 dc > pc  bind-result 0
+            0.010 pc > dc  modify CN=alice,DC=corp,DC=example id 2
+            0.011 dc > pc  modify-result 50 id 2
+            0.020 pc > dc  modify CN=bob,DC=corp,DC=example id 3
+            0.021 dc > pc  modify-result 50 id 3
+        ",
+        );
+        assert_eq!(finding.packets(), [4, 3, 6, 5]);
+        assert_eq!(finding.found.confidence, Confidence::Proven);
+        assert!(matches!(finding.found.subject, Subject::Device(_)));
+        assert!(finding.found.summary.contains("CN=alice"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn clear_when_the_write_succeeds_later() {
+        clear(
+            &WRITE_REFUSED,
+            "
+            0.010 pc > dc  modify CN=alice,DC=corp,DC=example id 2
+            0.011 dc > pc  modify-result 50 id 2
+            900.0 pc > dc  modify cn=Alice,DC=corp,DC=example id 3
+            900.1 dc > pc  modify-result 0 id 3
+        ",
+        );
+    }
+
+    #[test]
+    fn found_when_it_is_refused_again_after_a_success() {
+        let finding = found(
+            &WRITE_REFUSED,
+            "
+            0.010 pc > dc  modify CN=alice,DC=corp,DC=example id 2
+            0.011 dc > pc  modify-result 0 id 2
+            900.0 pc > dc  modify CN=alice,DC=corp,DC=example id 3
+            900.1 dc > pc  modify-result 50 id 3
+        ",
+        );
+        assert_eq!(finding.packets(), [4, 3]);
+    }
+
+    #[test]
+    fn clear_of_other_attributes_and_other_results() {
+        clear(
+            &WRITE_REFUSED,
+            "
+            0.010 pc > dc  modify CN=alice,DC=corp,DC=example attribute description id 2
+            0.011 dc > pc  modify-result 50 id 2
+            0.020 pc > dc  modify CN=bob,DC=corp,DC=example id 3
+            0.021 dc > pc  modify-result 32 id 3
+        ",
+        );
+    }
+
+    #[test]
+    fn pending_until_the_result_comes() {
+        pending(
+            &WRITE_REFUSED,
+            "
+            0.010 pc > dc  modify CN=alice,DC=corp,DC=example
+            0.020          open
+        ",
+        );
+    }
+}
