@@ -12,11 +12,14 @@ use std::path::{Path, PathBuf};
 use crate::{Aftermath, CaptureError, CaptureTime, Damage, InputId, LinkType, Losses, Packet, PacketId};
 
 mod looks;
+mod lz4;
 mod order;
 mod origin;
 mod pcap;
 mod pcapng;
+mod snoop;
 mod window;
+mod zstd;
 
 use origin::{Disk, Origin};
 pub(crate) use window::Wait;
@@ -70,6 +73,7 @@ struct Reading {
 enum Format {
     Pcap(pcap::Reader),
     PcapNg(pcapng::Reader),
+    Snoop(snoop::Reader),
 }
 
 /// What comes next in an input.
@@ -131,7 +135,7 @@ impl Input {
             return Ok(Self::from_reader(id, "standard input", Box::new(io::stdin())));
         }
         let name = printable(path);
-        let cannot = |source| CaptureError::Open { name: name.clone(), source };
+        let cannot = |why| CaptureError::Open { name: name.clone(), why };
         let directory = || cannot(io::Error::new(ErrorKind::IsADirectory, "it is a directory, name the files in it"));
         let file = match File::open(path) {
             Ok(file) => file,
@@ -310,13 +314,13 @@ impl Input {
                 Peeked::End
             }
             Next::Failed => {
-                let source = match &mut self.state {
+                let why = match &mut self.state {
                     State::Reading(reading) => reading.window.take_error(),
                     State::Unopened(_) | State::Ended => None,
                 };
-                let source = source.unwrap_or_else(|| io::Error::from(ErrorKind::Other));
+                let why = why.unwrap_or_else(|| io::Error::from(ErrorKind::Other));
                 let (name, offset) = (self.name.clone(), self.taken());
-                self.fail(CaptureError::Read { name, offset, source })
+                self.fail(CaptureError::Read { name, offset, why })
             }
         }
     }
@@ -352,8 +356,8 @@ impl Input {
     fn recognise(&mut self) -> Result<(), CaptureError> {
         let State::Unopened(disk) = std::mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
         let name = || self.name.clone();
-        let read_error = |source, offset| CaptureError::Read { name: name(), offset, source };
-        let origin = Origin::recognise(disk).map_err(|(source, offset)| read_error(source, offset))?;
+        let read_error = |why, offset| CaptureError::Read { name: name(), offset, why };
+        let origin = Origin::recognise(disk).map_err(|(why, offset)| read_error(why, offset))?;
         let mut window = Window::new(origin, self.size.is_none());
         // A pipe with only a header in it must not be waited for longer than the format needs.
         window.want(4, Wait::Yes);
@@ -361,12 +365,17 @@ impl Input {
             Some(Format::Pcap(reader))
         } else if pcapng::is_one(window.bytes()) {
             Some(Format::PcapNg(pcapng::Reader::new()))
+        } else if window.bytes().starts_with(b"snoo")
+            && window.want(snoop::MAGIC.len(), Wait::Yes) == Have::Enough
+            && window.bytes().starts_with(&snoop::MAGIC)
+        {
+            Some(Format::Snoop(snoop::Reader::default()))
         } else {
             window.want(looks::ENOUGH, Wait::Yes);
             None
         };
-        if let Some(source) = window.take_error() {
-            return Err(read_error(source, window.taken()));
+        if let Some(why) = window.take_error() {
+            return Err(read_error(why, window.taken()));
         }
         self.taken = window.taken();
         let Some(format) = format else {
@@ -391,6 +400,7 @@ impl Reading {
         match &mut self.format {
             Format::Pcap(reader) => reader.next(&mut self.window, wait),
             Format::PcapNg(reader) => reader.next(&mut self.window, wait),
+            Format::Snoop(reader) => reader.next(&mut self.window, wait),
         }
     }
 
@@ -398,6 +408,7 @@ impl Reading {
         match &self.format {
             Format::Pcap(_) => Losses::default(),
             Format::PcapNg(reader) => reader.losses(),
+            Format::Snoop(reader) => reader.losses(),
         }
     }
 }

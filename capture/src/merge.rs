@@ -69,7 +69,7 @@ pub fn open<P: AsRef<Path>>(inputs: &[P]) -> Result<Files, CaptureError> {
 }
 
 fn refused(name: &str, why: &'static str) -> CaptureError {
-    CaptureError::Open { name: name.to_owned(), source: io::Error::new(ErrorKind::InvalidInput, why) }
+    CaptureError::Open { name: name.to_owned(), why: io::Error::new(ErrorKind::InvalidInput, why) }
 }
 
 impl Files {

@@ -63,7 +63,7 @@ pub(crate) struct Events {
 
 #[derive(Debug, Args)]
 pub(crate) struct Input {
-    /// Captures: pcap or pcapng, gzipped or not; `-` is standard input
+    /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<std::path::PathBuf>,
     /// Threads to decode with; the result does not depend on it [default: one for each processor]

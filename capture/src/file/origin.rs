@@ -1,17 +1,23 @@
-//! Where the bytes of an input come from: a file, a pipe, either of them gzipped.
+//! Where the bytes of an input come from: a file, a pipe, either of them compressed.
 //!
-//! Counts what was taken from the disk, undoes gzip (several members in a row, as `cat a.gz b.gz` makes), and
-//! keeps a failing disk apart from a damaged gzip stream: the first ends the run, the second ends the input.
+//! Counts what was taken from the disk, undoes gzip, zstd and lz4 (several members or frames in a row, as
+//! `cat a.gz b.gz` makes), and keeps a failing disk apart from a damaged stream: the first ends the run, the second
+//! ends the input.
 
 use std::fmt;
 use std::io::{self, BufReader, ErrorKind, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::lz4::{self, Lz4};
+use super::zstd::{self, Zstd};
+
 /// The bytes of an input after decompression.
 pub(super) enum Origin {
     Plain(Disk),
     Gzip(Box<MultiGzDecoder<BufReader<Disk>>>),
+    Zstd(Box<Zstd<BufReader<Disk>>>),
+    Lz4(Box<Lz4<BufReader<Disk>>>),
 }
 
 /// What a read brought.
@@ -20,16 +26,16 @@ pub(super) enum Got {
     Bytes(usize),
     /// The input ended where it should.
     End,
-    /// The gzip stream ended early or is not gzip any more.
+    /// The compressed stream ended early or is not what it began as any more.
     Damaged(&'static str),
     /// The disk or the pipe failed.
     Failed(io::Error),
 }
 
 impl Origin {
-    /// Looks at the first bytes and undoes gzip if they say so. A failing disk gives the error and how far it came.
+    /// Looks at the first bytes and undoes the compression that they tell of. A failing disk gives the error and how far it came.
     pub(super) fn recognise(mut disk: Disk) -> Result<Self, (io::Error, u64)> {
-        let mut first = [0; GZIP.len()];
+        let mut first = [0; LONGEST_MAGIC];
         let mut length = 0;
         while let Some(free) = first.get_mut(length..).filter(|free| !free.is_empty()) {
             match disk.read(free) {
@@ -40,11 +46,13 @@ impl Origin {
             }
         }
         disk.again = first.get(..length).unwrap_or_default().to_vec();
-        if disk.again == GZIP {
-            let reader = BufReader::with_capacity(COMPRESSED_BUFFER, disk);
-            return Ok(Self::Gzip(Box::new(MultiGzDecoder::new(reader))));
-        }
-        Ok(Self::Plain(disk))
+        let buffered = |disk| BufReader::with_capacity(COMPRESSED_BUFFER, disk);
+        Ok(match disk.again.as_slice() {
+            again if again.starts_with(&GZIP) => Self::Gzip(Box::new(MultiGzDecoder::new(buffered(disk)))),
+            again if again == zstd::MAGIC => Self::Zstd(Box::new(Zstd::new(buffered(disk)))),
+            again if again == lz4::MAGIC => Self::Lz4(Box::new(Lz4::new(buffered(disk)))),
+            _ => Self::Plain(disk),
+        })
     }
 
     /// Fills the beginning of `free`, which must not be empty.
@@ -56,35 +64,41 @@ impl Origin {
                     let length = free.len().min(DECOMPRESSED_AT_ONCE);
                     decoder.read(free.get_mut(..length).unwrap_or_default())
                 }
+                Self::Zstd(decoder) => decoder.read(free),
+                Self::Lz4(decoder) => decoder.read(free),
             };
             return match result {
                 Ok(0) => Got::End,
                 Ok(read) => Got::Bytes(read),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => match self {
-                    Self::Gzip(decoder) if !decoder.get_ref().get_ref().failed => match error.kind() {
-                        ErrorKind::UnexpectedEof => Got::Damaged("the compressed data ends too early"),
-                        _ => Got::Damaged("the compressed data is damaged"),
-                    },
-                    Self::Gzip(_) | Self::Plain(_) => Got::Failed(error),
+                Err(error) if self.disk().failed => Got::Failed(error),
+                Err(error) => match error.kind() {
+                    ErrorKind::UnexpectedEof => Got::Damaged("the compressed data ends too early"),
+                    _ => Got::Damaged("the compressed data is damaged"),
                 },
             };
         }
     }
 
+    fn disk(&self) -> &Disk {
+        match self {
+            Self::Plain(disk) => disk,
+            Self::Gzip(decoder) => decoder.get_ref().get_ref(),
+            Self::Zstd(decoder) => decoder.get_ref().get_ref(),
+            Self::Lz4(decoder) => decoder.get_ref().get_ref(),
+        }
+    }
+
     /// Bytes taken from the disk so far.
     pub(super) fn taken(&self) -> u64 {
-        match self {
-            Self::Plain(disk) => disk.taken,
-            Self::Gzip(decoder) => decoder.get_ref().get_ref().taken,
-        }
+        self.disk().taken
     }
 }
 
 /// A file or a pipe as the system hands it out.
 pub(super) struct Disk {
     inner: Box<dyn Read + Send>,
-    /// Bytes read ahead to recognise gzip, to be read once more.
+    /// Bytes read ahead to recognise compression, to be read once more.
     again: Vec<u8>,
     taken: u64,
     failed: bool,
@@ -127,6 +141,8 @@ impl fmt::Debug for Origin {
         let kind = match self {
             Self::Plain(_) => "Plain",
             Self::Gzip(_) => "Gzip",
+            Self::Zstd(_) => "Zstd",
+            Self::Lz4(_) => "Lz4",
         };
         write!(f, "{kind}({} bytes)", self.taken())
     }
@@ -140,6 +156,9 @@ impl fmt::Debug for Disk {
 
 /// A gzip member begins with two magic bytes and method 8, the only one there is (RFC 1952 §2.3.1).
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// The most first bytes that a compression is known by.
+const LONGEST_MAGIC: usize = 4;
 
 /// Compressed bytes read from the disk at once.
 const COMPRESSED_BUFFER: usize = 64 << 10;
@@ -159,8 +178,8 @@ mod tests {
                 return Err(io::Error::other("bad sector"));
             }
             self.0 -= 1;
-            free[..GZIP.len()].copy_from_slice(&GZIP);
-            Ok(GZIP.len())
+            free[..4].copy_from_slice(&[0x1f, 0x8b, 8, 0]);
+            Ok(4)
         }
     }
 
