@@ -62,6 +62,8 @@ pub struct CaptureReport {
     pub one_sided: bool,
     /// Packets of link types that cannot be read, by link type.
     pub unread_links: BTreeMap<u16, u64>,
+    /// Packets that were not read down to TCP, UDP or ICMP, by what was in the way.
+    pub unread: BTreeMap<String, u64>,
     /// Rules that failed by a fault of this program, by code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rule_failures: BTreeMap<&'static str, u64>,
@@ -323,6 +325,7 @@ impl Writer<'_> {
             cut_packets: visibility.cut_packets,
             one_sided: visibility.is_one_sided(),
             unread_links: visibility.unread_links.clone(),
+            unread: visibility.unread.iter().map(|(unread, count)| (unread.to_string(), *count)).collect(),
             rule_failures: failures.0.clone(),
         }
     }

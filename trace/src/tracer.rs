@@ -129,6 +129,7 @@ impl Decoding {
         visibility.packets = counters.packets;
         visibility.cut_packets = counters.cut;
         visibility.unread_links = counters.unknown_links.iter().map(|(link, count)| (link.0, *count)).collect();
+        visibility.unread = counters.all_unread();
         visibility.bytes = self.bytes;
         visibility.first = self.first_time;
         visibility.last = self.last_time;

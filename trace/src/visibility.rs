@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use capture::{Aftermath, CaptureTime, Damage, Losses};
-use decode::{Event, GapKind, KDC_PORT, Message, Protocol};
+use decode::{Event, GapKind, KDC_PORT, Message, Protocol, wire::Unread};
 
 /// What the capture covers.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub struct Visibility {
     pub one_sided: u64,
     /// Link types that could not be read, and how many packets each.
     pub unread_links: BTreeMap<u16, u64>,
+    /// What kept packets from being read down to TCP, UDP or ICMP, those link types included, and how many packets each.
+    pub unread: BTreeMap<Unread, u64>,
     /// Whether the capture has ended: nothing will be added.
     pub finished: bool,
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use capture::{CaptureTime, Source as _};
-use decode::WireText;
+use decode::{WireText, wire::Unread};
 use diagnose::{Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
@@ -64,6 +64,11 @@ fn warn(session: &Session) {
         complain(&format!(
             "{packets} packets have link type {link}, which hellotrace cannot read; convert them to Ethernet or raw IP"
         ));
+    }
+    for (unread, packets) in &visibility.unread {
+        if unread.may_hide() && !matches!(unread, Unread::Link(_)) {
+            complain(&format!("{packets} packets hold {unread}, into which hellotrace cannot look"));
+        }
     }
     if let Some(cut_at) = visibility.cut_at.filter(|_| visibility.kerberos_cut() > 0) {
         complain(&format!(
