@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use capture::{
     Aftermath, Batch, CaptureError, CaptureTime, Damage, Files, LinkType, Losses, MAX_PACKET, Progress, Source,
@@ -771,10 +773,145 @@ fn unusable_inputs_are_named() {
     }
     let error = capture::open(&[path("missing")]).unwrap_err();
     assert!(matches!(error, CaptureError::Open { .. }), "{error}");
-    let error = capture::open(&[folder.path()]).unwrap_err().to_string();
-    assert!(error.contains("it is a directory"), "{error}");
+    let empty = tempfile::tempdir().unwrap();
+    let error = capture::open(&[empty.path()]).unwrap_err().to_string();
+    assert!(error.contains("there is no capture in this folder"), "{error}");
     let error = capture::open(&["-", "-"]).unwrap_err().to_string();
     assert!(error.starts_with("cannot open standard input: it can be read only once"), "{error}");
+}
+
+#[test]
+fn folder_stands_for_the_captures_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("b.pcap"), timed(&[3, 5])).unwrap();
+    std::fs::write(at("a.pcap.gz"), gzip(&timed(&[1, 4]))).unwrap();
+    std::fs::write(at("notes.txt"), b"hello\n").unwrap();
+    std::fs::write(at(".hidden"), b"hello\n").unwrap();
+    std::fs::create_dir(at("c")).unwrap();
+    std::fs::write(at("c/inner.pcap"), timed(&[0])).unwrap();
+    let source = capture::open(&[folder.path()]).unwrap();
+    let [passed_over] = source.passed_over() else { panic!("{:?}", source.passed_over()) };
+    assert!(passed_over.to_string().contains("notes.txt is not a capture: it looks like text"), "{passed_over}");
+    let names: Vec<_> = source.inputs().iter().map(|name| name.rsplit(['/', '\\']).next().unwrap()).collect();
+    assert_eq!(names, ["a.pcap.gz", "b.pcap"]);
+    let order: Vec<_> = read(source, 4096).whole().iter().map(|got| (got.input, got.number)).collect();
+    assert_eq!(order, [(0, 1), (1, 1), (0, 2), (1, 2)]);
+}
+
+#[test]
+fn ring_of_more_files_than_may_be_open_is_one_capture() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    for file in 0..300_u64 {
+        // The last packet of each file is later than the first of the next, as where two interfaces were recorded.
+        let times = [file * 100, file * 100 + 50, file * 100 + 110];
+        expected.extend(times);
+        std::fs::write(folder.path().join(format!("ring_{file:05}.pcap")), timed(&times)).unwrap();
+    }
+    expected.sort_unstable();
+    let source = capture::open(&[folder.path()]).unwrap();
+    assert_eq!(source.position().total, Some(300 * timed(&[0, 0, 0]).len() as u64));
+    let got = read(source, 7).whole();
+    let times: Vec<_> = got.iter().map(|got| (got.at / 1000).cast_unsigned()).collect();
+    assert_eq!(times, expected);
+    assert!(got.iter().all(|got| (1..=3).contains(&got.number)));
+}
+
+/// What a followed source gave until it had nothing more, and whether it ended.
+fn what_came(source: &mut Files) -> (Vec<u64>, Vec<Damage>, Progress) {
+    let (mut batch, mut numbers, mut damage) = (Batch::default(), Vec::new(), Vec::new());
+    loop {
+        let progress = source.fill(&mut batch).unwrap();
+        numbers.extend(batch.packets().map(|packet| packet.id.number));
+        damage.extend(batch.damage().iter().cloned());
+        if progress != Progress::More {
+            assert!(progress == Progress::End || batch.is_idle());
+            return (numbers, damage, progress);
+        }
+    }
+}
+
+#[test]
+fn file_that_grows_is_followed_until_it_is_enough() {
+    for (name, capture) in small_captures() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("growing");
+        let mut file = std::fs::File::create(&path).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut source = capture::follow(&[&path], &stop).unwrap();
+        assert_eq!(what_came(&mut source), (vec![], vec![], Progress::Idle), "{name}");
+        let numbers: Vec<_> = read_bytes(&capture.bytes).whole().iter().map(|got| got.number).collect();
+        // Cut in the header, in the middle of the first packet, behind it, and in the middle of the last.
+        let cuts = [10, capture.ends[0] - 1, capture.ends[0], capture.ends[2] - 2];
+        let mut written = 0;
+        let mut seen = Vec::new();
+        for cut in cuts {
+            file.write_all(&capture.bytes[written..cut]).unwrap();
+            written = cut;
+            let (more, damage, progress) = what_came(&mut source);
+            assert_eq!((damage, progress), (vec![], Progress::Idle), "{name} {cut}");
+            seen.extend(more);
+            let whole = capture.ends.iter().filter(|end| **end <= cut).count();
+            assert_eq!(seen, numbers[..whole], "{name} {cut}");
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(what_came(&mut source), (vec![], vec![], Progress::End), "{name}");
+    }
+}
+
+#[test]
+fn followed_files_do_not_wait_for_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["one", "two"].map(|name| folder.path().join(name));
+    std::fs::write(&paths[0], b"").unwrap();
+    std::fs::write(&paths[1], timed(&[1, 2])).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut source = capture::follow(&paths, &stop).unwrap();
+    assert_eq!(what_came(&mut source).0, [1, 2]);
+    std::fs::write(&paths[0], timed(&[0, 5])).unwrap();
+    assert_eq!(what_came(&mut source).0, [1, 2]);
+    assert_eq!(what_came(&mut source), (vec![], vec![], Progress::Idle));
+}
+
+#[test]
+fn followed_file_that_is_no_longer_the_same_ends_there() {
+    let small = timed(&[1, 2]);
+    let change = |name: &str, change: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, &small).unwrap();
+        let mut source = capture::follow(&[&path], &Arc::default()).unwrap();
+        assert_eq!(what_came(&mut source), (vec![1, 2], vec![], Progress::Idle));
+        change(&path);
+        let (more, damage, progress) = what_came(&mut source);
+        assert_eq!((more, progress), (vec![], Progress::End), "{name}");
+        let [damage] = &damage[..] else { panic!("{name}: {damage:?}") };
+        damage.what.clone()
+    };
+    let cut = |path: &Path| std::fs::write(path, &small[..30]).unwrap();
+    assert_eq!(change("cut", &cut), "the file was cut back while it was followed");
+    let remove = |path: &Path| std::fs::remove_file(path).unwrap();
+    assert_eq!(change("removed", &remove), "the file was removed while it was followed");
+    if cfg!(unix) {
+        let replace = |path: &Path| {
+            std::fs::write(path.with_extension("new"), timed(&[1, 2, 3])).unwrap();
+            std::fs::rename(path.with_extension("new"), path).unwrap();
+        };
+        assert_eq!(change("replaced", &replace), "another file took its name while it was followed");
+    }
+}
+
+#[test]
+fn what_cannot_be_followed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = capture::follow(&[folder.path()], &Arc::default()).unwrap_err().to_string();
+    assert!(error.ends_with("it is a folder, and only files can be followed"), "{error}");
+    let path = folder.path().join("a.pcap.gz");
+    std::fs::write(&path, gzip(&timed(&[1]))).unwrap();
+    let mut source = capture::follow(&[&path], &Arc::default()).unwrap();
+    let error = source.fill(&mut Batch::default()).unwrap_err().to_string();
+    assert!(error.ends_with("a.pcap.gz: it is compressed, so it cannot be followed"), "{error}");
 }
 
 #[test]

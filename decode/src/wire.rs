@@ -5,6 +5,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+mod copies;
 mod defrag;
 mod ip;
 mod link;
@@ -23,16 +24,18 @@ use crate::{Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transpo
 
 /// Packets to units, for one thread.
 ///
-/// Packets must come in arrival order. State is kept of fragments only.
+/// Packets must come in arrival order. State is kept of fragments, and of packets of which copies may come.
 #[derive(Debug, Default)]
 pub struct Wire {
     defrag: defrag::Defrag,
+    /// Present if there may be copies.
+    copies: Option<copies::Copies>,
     counters: WireCounters,
 }
 
 /// What became of the packets.
 ///
-/// Each packet is in just one of `units`, `unknown_links`, `not_ip`, `too_deep`, `headers_cut`, `undecodable`,
+/// Each packet is in just one of `units`, `copies`, `unknown_links`, `not_ip`, `too_deep`, `headers_cut`, `undecodable`,
 /// `other_transports` and `fragments`, save that a fragment which completes a datagram is in `fragments` and `datagrams_rebuilt`, and
 /// its datagram in one of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct WireCounters {
     pub cut: u64,
     /// Units handed on.
     pub units: u64,
+    /// Packets that were recorded at more than one place: the second and each further time.
+    pub copies: u64,
     /// Packets of link types that are not read here.
     pub unknown_links: BTreeMap<LinkType, u64>,
     /// Packets without IP: ARP, LLDP, 802.3 frames and so on.
@@ -78,6 +83,11 @@ impl Wire {
         Self::default()
     }
 
+    /// From now on, looks for packets that were recorded more than once, and passes over all but the first.
+    pub fn watch_for_copies(&mut self) {
+        self.copies.get_or_insert_default();
+    }
+
     /// Takes a packet; answers with what it holds for a flow, itself or as the last fragment of a datagram.
     ///
     /// `gaps` gets an event where a packet of a decoded protocol cannot be read; what is not readable of others is
@@ -103,6 +113,14 @@ impl Wire {
     ) -> Option<Unit<'b>> {
         loop {
             let ip = self.ip(packet.link, layer)?;
+            if depth == 0
+                && let Some(copies) = &mut self.copies
+                && let link::Payload::Ip(bytes) = layer.payload
+                && copies.is_copy(copies::fingerprint(bytes, &ip), packet.id, packet.at)
+            {
+                self.counters.copies += 1;
+                return None;
+            }
             let whole = match ip.fragment {
                 None => transport::Whole {
                     packet: packet.id,
@@ -258,6 +276,14 @@ impl WireCounters {
             ip::Fault::Damaged => self.undecodable += 1,
         }
     }
+}
+
+/// A number for an IP packet that is the same wherever on its way it was recorded, and whether its source is the lower of
+/// its two addresses; `None` if there is no IP packet.
+pub fn fingerprint(packet: &Packet<'_>) -> Option<(u64, bool)> {
+    let link::Payload::Ip(bytes) = link::strip(packet.link, packet.bytes) else { return None };
+    let ip = ip::read(bytes, bytes.len()).ok()?;
+    Some((copies::fingerprint(bytes, &ip), ip.source < ip.destination))
 }
 
 /// What a packet holds for a flow.

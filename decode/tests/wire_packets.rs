@@ -91,6 +91,7 @@ fn summary(unit: &Unit<'_>) -> (String, usize, usize) {
 fn accounted(counters: &WireCounters) -> bool {
     counters.packets + counters.datagrams_rebuilt
         == counters.units
+            + counters.copies
             + counters.unknown_links.values().sum::<u64>()
             + counters.not_ip
             + counters.too_deep

@@ -23,4 +23,4 @@ pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use subject::Principal;
 pub use tracer::{Decoding, Settings, Tracer};
-pub use visibility::Visibility;
+pub use visibility::{ClockOffset, Visibility};

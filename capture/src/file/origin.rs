@@ -5,7 +5,11 @@
 //! ends the input.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::io::{self, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -26,6 +30,8 @@ pub(super) enum Got {
     Bytes(usize),
     /// The input ended where it should.
     End,
+    /// The file is still written to, and holds no more for now.
+    NotYet,
     /// The compressed stream ended early or is not what it began as any more.
     Damaged(&'static str),
     /// The disk or the pipe failed.
@@ -71,6 +77,8 @@ impl Origin {
                 Ok(0) => Got::End,
                 Ok(read) => Got::Bytes(read),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Got::NotYet,
+                Err(_) if let Some(fate) = self.disk().fate => Got::Damaged(fate),
                 Err(error) if self.disk().failed => Got::Failed(error),
                 Err(error) => match error.kind() {
                     ErrorKind::UnexpectedEof => Got::Damaged("the compressed data ends too early"),
@@ -95,6 +103,48 @@ impl Origin {
     }
 }
 
+/// A file that is still written to.
+#[derive(Clone, Debug)]
+pub(super) struct Follow {
+    pub(super) path: PathBuf,
+    /// Set when whoever follows it has seen enough; then its end is its end.
+    pub(super) stop: Arc<AtomicBool>,
+    /// Which file bore the name when it was opened, where the system tells files apart.
+    file: Option<(u64, u64)>,
+}
+
+impl Follow {
+    pub(super) fn new(path: &Path, metadata: &Metadata, stop: Arc<AtomicBool>) -> Self {
+        Self { path: path.to_owned(), stop, file: identity(metadata) }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// What became of the file, of which `taken` bytes were read, if that is why no more will come.
+    fn fate(&self, taken: u64) -> Option<&'static str> {
+        match std::fs::metadata(&self.path) {
+            Ok(now) if identity(&now) != self.file => Some("another file took its name while it was followed"),
+            Ok(now) if now.len() < taken => Some("the file was cut back while it was followed"),
+            Err(error) if error.kind() == ErrorKind::NotFound => Some("the file was removed while it was followed"),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
+/// What tells a file from any other that bears its name later.
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Option<(u64, u64)> {
+    None
+}
+
 /// A file or a pipe as the system hands it out.
 pub(super) struct Disk {
     inner: Box<dyn Read + Send>,
@@ -102,11 +152,30 @@ pub(super) struct Disk {
     again: Vec<u8>,
     taken: u64,
     failed: bool,
+    follow: Option<Follow>,
+    /// What became of a followed file, if its name stands for something else now.
+    fate: Option<&'static str>,
 }
 
 impl Disk {
     pub(super) fn new(inner: Box<dyn Read + Send>) -> Self {
-        Self { inner, again: Vec::new(), taken: 0, failed: false }
+        Self { inner, again: Vec::new(), taken: 0, failed: false, follow: None, fate: None }
+    }
+
+    /// A file that is still written to. Its end is [`ErrorKind::WouldBlock`] until it is stopped.
+    pub(super) fn followed(inner: Box<dyn Read + Send>, follow: Follow) -> Self {
+        Self { follow: Some(follow), ..Self::new(inner) }
+    }
+
+    /// What the end of the file means.
+    fn end(&mut self) -> io::Result<usize> {
+        match &self.follow {
+            Some(follow) if !follow.is_stopped() => {
+                self.fate = follow.fate(self.taken);
+                Err(if self.fate.is_some() { ErrorKind::Other } else { ErrorKind::WouldBlock }.into())
+            }
+            _ => Ok(0),
+        }
     }
 
     pub(super) fn taken(&self) -> u64 {
@@ -124,6 +193,7 @@ impl Read for Disk {
             return Ok(length);
         }
         match self.inner.read(free) {
+            Ok(0) => self.end(),
             Ok(read) => {
                 self.taken = self.taken.saturating_add(read as u64);
                 Ok(read)

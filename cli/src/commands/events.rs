@@ -1,12 +1,15 @@
 //! `hellotrace events`: every decoded message, a JSON object a line.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    io::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
 use decode::{Event, Message};
 use trace::{Decoding, Visibility};
 
-use super::settings;
+use super::{open, settings};
 use crate::{
     args::Events,
     exit::{Status, complain},
@@ -17,7 +20,8 @@ use crate::{
 pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let stop = AtomicBool::new(false);
-    let mut source = Stoppable { source: capture::open(&arguments.input.files)?, stop: &stop };
+    let (source, _) = open(&arguments.input)?;
+    let mut source = Stoppable { source, stop: &stop };
     let inputs = source.inputs().to_vec();
     let mut output = Output::new(arguments.target.output.as_deref(), &arguments.input.files)?;
     let bar = Bar::new(source.position());
@@ -31,6 +35,9 @@ pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
         }
         decoding.push(batch, &mut events);
         written = write(&mut events, &inputs, &mut visibility, &mut output);
+        if batch.is_idle() && written.is_ok() {
+            written = output.flush().map_err(Into::into);
+        }
         stop.store(written.is_err(), Ordering::Relaxed);
         bar.at(position);
     });

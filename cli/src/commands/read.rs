@@ -6,7 +6,7 @@ use decode::{WireText, wire::Unread};
 use diagnose::{Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::settings;
+use super::{open, settings};
 use crate::{
     args::{Format, Read},
     exit::{Status, complain},
@@ -17,9 +17,10 @@ use crate::{
 pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let since = arguments.since.as_deref().map(Since::parse).transpose()?;
-    let mut source = capture::open(&arguments.input.files)?;
+    let (mut source, clocks) = open(&arguments.input)?;
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
+    session.note_clocks(clocks);
     let ended = session.run(&mut source, arguments.input.batch as usize, |position| bar.at(position));
     bar.done();
     warn(&session);
