@@ -110,7 +110,7 @@ pub(super) struct Follow {
     /// Set when whoever follows it has seen enough; then its end is its end.
     pub(super) stop: Arc<AtomicBool>,
     /// Which file bore the name when it was opened, where the system tells files apart.
-    file: Option<(u64, u64)>,
+    file: (u64, u64),
 }
 
 impl Follow {
@@ -133,16 +133,16 @@ impl Follow {
     }
 }
 
-/// What tells a file from any other that bears its name later.
+/// What tells a file from any other that bears its name later; the same for all where the standard library cannot tell.
 #[cfg(unix)]
-fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+fn identity(metadata: &Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt as _;
-    Some((metadata.dev(), metadata.ino()))
+    (metadata.dev(), metadata.ino())
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<(u64, u64)> {
-    None
+fn identity(_: &Metadata) -> (u64, u64) {
+    (0, 0)
 }
 
 /// A file or a pipe as the system hands it out.
