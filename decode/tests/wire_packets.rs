@@ -466,6 +466,10 @@ fn shared_captures_are_all_accounted_for() {
                 let Some(short) = bytes.get(..end) else { continue };
                 if let Some(unit) = Feed::default().push(link, short, wire_len) {
                     let (short_route, short_held, short_sent) = summary(&unit);
+                    // Cut before its own header is whole, a tunnel over UDP is a datagram like others.
+                    if [":4789", ":6081"].iter().any(|port| short_route.ends_with(port) && !route.ends_with(port)) {
+                        continue;
+                    }
                     assert_eq!((short_route, short_sent), (route.clone(), sent), "{} {end}", path.display());
                     assert!(short_held <= held);
                 }
