@@ -128,9 +128,11 @@ impl Reader {
     }
 
     /// Whether a packet may be in it more than once: recorded on several interfaces, or, by the tools of Windows, at
-    /// several components. Those (`pktmon etl2pcap`, `etl2pcapng`) do not say who they are, unlike most others.
+    /// several components. Those (`pktmon etl2pcap`, `etl2pcapng`) do not say who they are, unlike most others, and
+    /// components have frames of Ethernet or 802.11; raw IP comes from elsewhere.
     pub(super) fn may_hold_copies(&self) -> bool {
-        self.interfaces.len() > 1 || !self.has_application
+        let has_frames = |interface: &Interface| matches!(interface.link, LinkType::ETHERNET | LinkType::IEEE802_11);
+        self.interfaces.len() > 1 || (!self.has_application && self.interfaces.iter().any(has_frames))
     }
 
     /// Brings a whole block into the window and checks its frame. Blocks too large for that, none of which we
