@@ -278,12 +278,27 @@ impl WireCounters {
     }
 }
 
-/// A number for an IP packet that is the same wherever on its way it was recorded, and whether its source is the lower of
-/// its two addresses; `None` if there is no IP packet.
+/// A number by which a packet is known again wherever on its way it was recorded, and whether its source is the lower of
+/// its two addresses.
+///
+/// `None` for packets of which there may be others just like them at other times, such as announcements and heartbeats:
+/// only the beginning and the data of a TCP connection, and datagrams of protocols that number their messages, have one.
 pub fn fingerprint(packet: &Packet<'_>) -> Option<(u64, bool)> {
     let link::Payload::Ip(bytes) = link::strip(packet.link, packet.bytes) else { return None };
-    let ip = ip::read(bytes, bytes.len()).ok()?;
-    Some((copies::fingerprint(bytes, &ip), ip.source < ip.destination))
+    let ip = ip::read(bytes, bytes.len()).ok().filter(|ip| ip.fragment.is_none())?;
+    let is_unique = match (ip.protocol, ip.payload) {
+        (ip_number::TCP, &[_, _, _, _, _, _, _, _, _, _, _, _, offset, flags, ..]) => {
+            let sent = ip.payload.len().saturating_add(usize::try_from(ip.missing).unwrap_or(usize::MAX));
+            // A keep-alive repeats at most one byte.
+            flags & TCP_SYN != 0 || sent > usize::from(offset >> 4) * 4 + 1
+        }
+        (ip_number::UDP, payload) => transport::path(ip.source, ip.destination, ip.protocol, Some(payload))
+            .as_ref()
+            .and_then(decoded_as)
+            .is_some(),
+        _ => false,
+    };
+    is_unique.then(|| (copies::fingerprint(bytes, &ip), ip.source < ip.destination))
 }
 
 /// What a packet holds for a flow.
@@ -389,6 +404,9 @@ fn gap(seen: Seen, path: Option<Path>, kind: GapKind, protocol: Protocol, bytes:
 /// IP headers inside others that are looked through. A virtual machine's overlay inside a site's tunnel, mirrored by
 /// ERSPAN, makes three.
 const MAX_TUNNELS: usize = 4;
+
+/// The SYN flag.
+const TCP_SYN: u8 = 0x02;
 
 const PORT_DNS: u16 = 53;
 const PORT_GLOBAL_CATALOGUE: u16 = 3268;

@@ -7,7 +7,7 @@ use std::path::{Path as FilePath, PathBuf};
 use capture::{CaptureTime, InputId, LinkType, Packet, PacketId};
 use decode::{
     Event, GapKind, Message, Path,
-    wire::{Unit, Unread, Wire, WireCounters},
+    wire::{self, Unit, Unread, Wire, WireCounters},
 };
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest};
 
@@ -201,6 +201,28 @@ fn fragments_of_a_tunnel_and_inside_one() {
         let unit = feed.push(LinkType::RAW, &wrapped[1], wrapped[1].len()).unwrap();
         assert_eq!(summary(&unit), ("10.99.0.10:88 > 10.99.0.101:49500".to_owned(), 445, 445), "{name}");
         assert!(accounted(feed.wire.counters()), "{name}");
+    }
+}
+
+#[test]
+fn packets_that_others_may_be_just_like_have_no_fingerprint() {
+    let of = |link: LinkType, bytes: &[u8]| {
+        let wire_len = u32::try_from(bytes.len()).expect("small");
+        wire::fingerprint(&Packet { id: PacketId::FIRST, at: CaptureTime(0), link, wire_len, bytes })
+    };
+    for frame in [TCP_SYN, TCP_DATA, DNS_QUERY] {
+        let (number, is_up) = of(LinkType::ETHERNET, frame).expect("it has one");
+        assert_eq!(of(LinkType::RAW, &frame[14..]), Some((number, is_up)));
+    }
+    assert_eq!(of(LinkType::ETHERNET, ICMP), None);
+    let mut heartbeat = DNS_QUERY[14..].to_vec();
+    heartbeat[22..24].copy_from_slice(&4000_u16.to_be_bytes());
+    assert_eq!(of(LinkType::RAW, &heartbeat), None);
+    // An acknowledgement without data, and a keep-alive with one byte.
+    let header = usize::from(TCP_DATA[14 + 20 + 12] >> 4) * 4;
+    for length in [0, 1] {
+        let segment = ipv4(6, 1, 0, &TCP_DATA[34..34 + header + length]);
+        assert_eq!(of(LinkType::RAW, &segment), None, "{length}");
     }
 }
 
