@@ -13,16 +13,21 @@ use super::{open, settings};
 use crate::{
     args::Events,
     exit::{Status, complain},
-    output::{Output, json, progress::Bar},
+    output::{Output, json, progress::Bar, text::clock_line},
 };
 
 /// Reads and writes as it goes.
 pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let stop = AtomicBool::new(false);
-    let (source, _) = open(&arguments.input)?;
+    let (source, clocks) = open(&arguments.input)?;
     let mut source = Stoppable { source, stop: &stop };
     let inputs = source.inputs().to_vec();
+    for clock in clocks {
+        if let Some(input) = inputs.get(usize::from(clock.input)) {
+            complain(&clock_line(input, clock.ahead / 1000, clock.packets));
+        }
+    }
     let mut output = Output::new(arguments.target.output.as_deref(), &arguments.input.files)?;
     let bar = Bar::new(source.position());
     let mut decoding = Decoding::new(settings);

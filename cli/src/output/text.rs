@@ -76,7 +76,7 @@ fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Re
 }
 
 /// `dc.pcap: its clock is 5.002000 s ahead, by 812 packets that it shares; its times are put right`.
-fn clock_line(input: &str, microseconds: i64, packets: u64) -> String {
+pub(crate) fn clock_line(input: &str, microseconds: i64, packets: u64) -> String {
     let way = if microseconds < 0 { "behind" } else { "ahead" };
     let (seconds, rest) = (microseconds.unsigned_abs() / 1_000_000, microseconds.unsigned_abs() % 1_000_000);
     format!(

@@ -141,6 +141,9 @@ fn two_places_are_one_capture_by_one_clock() {
     let text = run(["read", here.to_str().unwrap(), there.to_str().unwrap()]).stdout;
     assert!(text.contains("copies of others, counted once"), "{text}");
     assert!(text.contains("its clock is 65.00"), "{text}");
+    let events = run(["events", here.to_str().unwrap(), there.to_str().unwrap()]);
+    events.assert_one_line(&[there.to_str().unwrap(), "its clock is 65.00", "its times are put right"]);
+    assert_eq!(events.lines().last().unwrap()["copies"], capture["copies"]);
 }
 
 #[test]
