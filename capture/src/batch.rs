@@ -12,6 +12,7 @@ pub struct Batch {
     records: Vec<Record>,
     damage: Vec<Damage>,
     tick: Option<CaptureTime>,
+    may_hold_copies: bool,
     most_packets: usize,
 }
 
@@ -37,6 +38,7 @@ impl Batch {
             records: Vec::new(),
             damage: Vec::new(),
             tick: None,
+            may_hold_copies: false,
             most_packets: most_packets.max(1),
         }
     }
@@ -71,6 +73,17 @@ impl Batch {
         self.tick = Some(tick);
     }
 
+    /// Says whether packets of this source may have been recorded more than once.
+    pub fn set_may_hold_copies(&mut self, may_hold_copies: bool) {
+        self.may_hold_copies = may_hold_copies;
+    }
+
+    /// Whether packets of this source may have been recorded more than once: at several places, on several interfaces,
+    /// or at several components of one machine. Once so, it stays so.
+    pub fn may_hold_copies(&self) -> bool {
+        self.may_hold_copies
+    }
+
     /// Whether it takes no more packets.
     pub fn is_full(&self) -> bool {
         self.records.len() >= self.most_packets || self.bytes.len() >= Self::MAX_BYTES
@@ -84,6 +97,11 @@ impl Batch {
     /// Whether it holds no packet. It may still carry a tick or damage.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// Whether it says only that nothing came for now, as with [`Progress::Idle`](crate::Progress::Idle).
+    pub fn is_idle(&self) -> bool {
+        self.is_empty() && self.damage.is_empty() && self.tick.is_none()
     }
 
     /// The whole tick to which capture time passed before the first packet, if it did.

@@ -1,6 +1,7 @@
 //! Why an input could not be read at all.
 //!
-//! Each variant's text is the one sentence its user gets: what, where, and what to do.
+//! Each variant's text is the one sentence its user gets: what, where, why, and what to do. The error of the system
+//! that is the reason stands in that sentence, so it is not given as a `source` to be told once more.
 
 use std::io;
 
@@ -9,22 +10,22 @@ use std::io;
 #[non_exhaustive]
 pub enum CaptureError {
     /// The input could not be opened.
-    #[error("cannot open {name}: {source}")]
+    #[error("cannot open {name}: {why}")]
     Open {
         /// The input as the user gave it.
         name: String,
         /// Why.
-        source: io::Error,
+        why: io::Error,
     },
     /// Reading failed after the input was opened.
-    #[error("cannot read {name} at byte {offset}: {source}")]
+    #[error("cannot read {name} at byte {offset}: {why}")]
     Read {
         /// The input as the user gave it.
         name: String,
         /// Offset where it failed, in bytes.
         offset: u64,
         /// Why.
-        source: io::Error,
+        why: io::Error,
     },
     /// The input has no bytes.
     #[error("{name} is empty: nothing was captured, or it was not written yet")]
@@ -33,7 +34,9 @@ pub enum CaptureError {
         name: String,
     },
     /// The first bytes are of no format we read.
-    #[error("{name} is not a capture: {looks_like}; hellotrace reads pcap and pcapng, also gzipped")]
+    #[error(
+        "{name} is not a capture: {looks_like}; hellotrace reads pcap, pcapng and snoop, also packed with gzip, zstd or lz4"
+    )]
     NotACapture {
         /// The input as the user gave it.
         name: String,
@@ -42,7 +45,8 @@ pub enum CaptureError {
     },
     /// An event trace log of Windows, which needs converting.
     #[error(
-        "{name} is an event trace log, not a capture: convert it on Windows with `pktmon etl2pcap {name} --out capture.pcapng`"
+        "{name} is an event trace log, not a capture: convert it on Windows with `pktmon etl2pcap {} --out capture.pcapng`",
+        quoted(name)
     )]
     EventTraceLog {
         /// The input as the user gave it.
@@ -58,4 +62,10 @@ pub enum CaptureError {
         /// Where, in bytes.
         offset: u64,
     },
+}
+
+/// `name` as a command line on Windows takes it.
+fn quoted(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '\\' | '/' | ':');
+    if name.chars().all(is_plain) { name.to_owned() } else { format!("\"{name}\"") }
 }

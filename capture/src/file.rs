@@ -8,19 +8,24 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::{Aftermath, CaptureError, CaptureTime, Damage, InputId, LinkType, Losses, Packet, PacketId};
 
 mod looks;
+mod lz4;
 mod order;
 mod origin;
 mod pcap;
 mod pcapng;
+mod snoop;
 mod window;
+mod zstd;
 
-use origin::{Disk, Origin};
-pub(crate) use window::Wait;
+use origin::{Disk, Follow, Origin};
 use window::{Ended, Have, Window};
+pub(crate) use window::{POLL, Wait};
 
 /// The largest packet there is, in bytes. A record that claims more is damage.
 ///
@@ -30,6 +35,9 @@ pub const MAX_PACKET: usize = 256 << 10;
 /// Places at which an input may be damaged before the rest of it is given up: a file made of nothing but damage
 /// must not fill the memory with reports of it.
 const MAX_DAMAGE: u32 = 1000;
+
+/// The longest header that a format begins with, in bytes: that of pcap. The least of pcapng is 28, but its first 4 do.
+const LONGEST_HEADER: u64 = 24;
 
 /// One input, and how far it was read.
 #[derive(Debug)]
@@ -51,11 +59,19 @@ pub(crate) struct Input {
     last: Option<PacketId>,
     error: Option<CaptureError>,
     losses: Losses,
+    /// Present if the file is still written to.
+    follow: Option<Follow>,
+    /// Whether it may hold a packet more than once, as it said before its first packet.
+    may_hold_copies: bool,
+    /// Nanoseconds that its clock is ahead of the others'.
+    ahead: i64,
 }
 
 #[derive(Debug)]
 enum State {
     Unopened(Disk),
+    /// Its first packet is known; it is opened again when that packet's turn has come.
+    Parked,
     Reading(Box<Reading>),
     Ended,
 }
@@ -70,6 +86,7 @@ struct Reading {
 enum Format {
     Pcap(pcap::Reader),
     PcapNg(pcapng::Reader),
+    Snoop(snoop::Reader),
 }
 
 /// What comes next in an input.
@@ -131,18 +148,9 @@ impl Input {
             return Ok(Self::from_reader(id, "standard input", Box::new(io::stdin())));
         }
         let name = printable(path);
-        let cannot = |source| CaptureError::Open { name: name.clone(), source };
-        let directory = || cannot(io::Error::new(ErrorKind::IsADirectory, "it is a directory, name the files in it"));
-        let file = match File::open(path) {
-            Ok(file) => file,
-            // Windows answers "access denied".
-            Err(_) if path.is_dir() => return Err(directory()),
-            Err(error) => return Err(cannot(error)),
-        };
+        let cannot = |why| CaptureError::Open { name: name.clone(), why };
+        let file = File::open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
-        if metadata.is_dir() {
-            return Err(directory());
-        }
         let mut input = Self::from_reader(id, &name, Box::new(file));
         path.clone_into(&mut input.path);
         if metadata.is_file() {
@@ -153,6 +161,34 @@ impl Input {
                 return Err(error);
             }
         }
+        Ok(input)
+    }
+
+    /// Opens a file that is still written to, and leaves it alone until the first [`Input::peek`]. What is no file, such
+    /// as a pipe, is read as ever.
+    ///
+    /// # Errors
+    /// [`CaptureError::Open`].
+    pub(crate) fn follow(id: InputId, path: &Path, stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
+        let name = printable(path);
+        let cannot = |why| CaptureError::Open { name: name.clone(), why };
+        if path == Path::new("-") {
+            return Self::open(id, path);
+        }
+        let file = File::open(path).map_err(cannot)?;
+        let metadata = file.metadata().map_err(cannot)?;
+        if metadata.is_dir() {
+            let why = "it is a folder, and only files can be followed";
+            return Err(cannot(io::Error::new(ErrorKind::IsADirectory, why)));
+        }
+        if !metadata.is_file() {
+            return Ok(Self::from_reader(id, &name, Box::new(file)));
+        }
+        let follow = Follow::new(path, &metadata, stop);
+        let mut input = Self::from_reader(id, &name, Box::new(io::empty()));
+        path.clone_into(&mut input.path);
+        input.state = State::Unopened(Disk::followed(Box::new(file), follow.clone()));
+        input.follow = Some(follow);
         Ok(input)
     }
 
@@ -172,7 +208,78 @@ impl Input {
             last: None,
             error: None,
             losses: Losses::default(),
+            follow: None,
+            may_hold_copies: false,
+            ahead: 0,
         }
+    }
+
+    /// Has all its times put back by so many nanoseconds.
+    pub(crate) fn put_back(&mut self, ahead: i64) {
+        self.ahead = ahead;
+        if let Some(head) = &mut self.head {
+            head.at = CaptureTime(head.at.0.saturating_sub(ahead));
+        }
+    }
+
+    /// Whether it may hold a packet more than once.
+    pub(crate) fn may_hold_copies(&self) -> bool {
+        self.may_hold_copies
+    }
+
+    /// Notes the next packet, and answers its time by the common clock.
+    #[inline]
+    fn keep(&mut self, mut head: Head) -> Peeked {
+        head.at = CaptureTime(head.at.0.saturating_sub(self.ahead));
+        self.head = Some(head);
+        Peeked::Packet(head.at)
+    }
+
+    /// Closes a file whose first packet is known, until [`Input::wake`]: of a thousand files in a row, few are in use at
+    /// a time.
+    pub(crate) fn park(&mut self) {
+        if self.size.is_some() && self.head.is_some() && self.number == 0 {
+            self.end();
+            self.taken = 0;
+            self.state = State::Parked;
+        }
+    }
+
+    /// Opens a parked file again; nothing to others. `Some` if that failed.
+    #[inline]
+    pub(crate) fn wake(&mut self) -> Option<Peeked> {
+        if matches!(self.state, State::Parked) { self.reopen() } else { None }
+    }
+
+    #[cold]
+    fn reopen(&mut self) -> Option<Peeked> {
+        let opened = File::open(&self.path).map_err(|why| CaptureError::Open { name: self.name.clone(), why });
+        let recognised = opened.and_then(|file| {
+            self.state = State::Unopened(Disk::new(Box::new(file)));
+            self.recognise()
+        });
+        if let Err(error) = recognised {
+            return Some(self.fail(error));
+        }
+        self.head = None;
+        // What is broken before the first packet was told when that was looked for.
+        while let State::Reading(reading) = &mut self.state {
+            match reading.next(Wait::Yes) {
+                Next::Packet(head) => {
+                    self.keep(head);
+                    return None;
+                }
+                Next::Broken(broken) if broken.then != Aftermath::Stopped => {}
+                Next::Failed => return Some(self.other(Next::Failed)),
+                Next::Broken(_) | Next::NotYet | Next::End => self.end(),
+            }
+        }
+        None
+    }
+
+    /// Whether it is a file that is still written to.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.follow.is_some()
     }
 
     /// Says what comes next. A packet stays until [`Input::advance`]; everything else is said once.
@@ -183,8 +290,7 @@ impl Input {
         {
             let next = reading.next(wait);
             if let Next::Packet(head) = next {
-                self.head = Some(head);
-                return Peeked::Packet(head.at);
+                return self.keep(head);
             }
             return self.other(next);
         }
@@ -224,6 +330,11 @@ impl Input {
         &self.name
     }
 
+    /// Its path, if it is a file that can be read once more.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.size.map(|_| self.path.as_path())
+    }
+
     /// Size on disk; `None` for a pipe.
     pub(crate) fn size(&self) -> Option<u64> {
         self.size
@@ -234,7 +345,7 @@ impl Input {
         match &self.state {
             State::Unopened(disk) => disk.taken(),
             State::Reading(reading) => reading.window.taken(),
-            State::Ended => self.taken,
+            State::Parked | State::Ended => self.taken,
         }
     }
 
@@ -242,12 +353,13 @@ impl Input {
     pub(crate) fn losses(&self) -> Losses {
         match &self.state {
             State::Reading(reading) => reading.losses(),
-            State::Unopened(_) | State::Ended => self.losses,
+            State::Unopened(_) | State::Parked | State::Ended => self.losses,
         }
     }
 
     /// Looks for the first packet, keeping back the damage before it: if none comes, nothing could be read.
     fn prepare(&mut self) -> Peeked {
+        let wait = if self.is_followed() { Wait::No } else { Wait::Yes };
         if matches!(self.state, State::Unopened(_))
             && let Err(error) = self.recognise()
         {
@@ -255,10 +367,10 @@ impl Input {
         }
         loop {
             let State::Reading(reading) = &mut self.state else { return self.nothing() };
-            match reading.next(Wait::Yes) {
+            match reading.next(wait) {
                 Next::Packet(head) => {
-                    self.head = Some(head);
-                    return Peeked::Packet(head.at);
+                    self.may_hold_copies = reading.may_hold_copies();
+                    return self.keep(head);
                 }
                 Next::Broken(broken) => {
                     let damage = self.damage(*broken);
@@ -281,7 +393,11 @@ impl Input {
     #[cold]
     fn peek_first(&mut self, wait: Wait) -> Peeked {
         if self.head.is_none() {
-            if self.size.is_none() && wait == Wait::No && !matches!(self.state, State::Ended) {
+            let is_ready = match &self.follow {
+                Some(follow) => follow.is_stopped() || !self.is_too_short_to_tell(follow),
+                None => self.size.is_some() || wait == Wait::Yes,
+            };
+            if !is_ready && !matches!(self.state, State::Ended) {
                 return Peeked::NotYet;
             }
             match self.prepare() {
@@ -296,13 +412,16 @@ impl Input {
         }
     }
 
+    /// Whether a followed file does not hold a header of any format yet. One that is gone is found to be so later.
+    fn is_too_short_to_tell(&self, follow: &Follow) -> bool {
+        matches!(self.state, State::Unopened(_))
+            && std::fs::metadata(&follow.path).is_ok_and(|metadata| metadata.len() < LONGEST_HEADER)
+    }
+
     #[cold]
     fn other(&mut self, next: Next) -> Peeked {
         match next {
-            Next::Packet(head) => {
-                self.head = Some(head);
-                Peeked::Packet(head.at)
-            }
+            Next::Packet(head) => self.keep(head),
             Next::Broken(broken) => Peeked::Damage(self.damage(*broken)),
             Next::NotYet => Peeked::NotYet,
             Next::End => {
@@ -310,13 +429,13 @@ impl Input {
                 Peeked::End
             }
             Next::Failed => {
-                let source = match &mut self.state {
+                let why = match &mut self.state {
                     State::Reading(reading) => reading.window.take_error(),
-                    State::Unopened(_) | State::Ended => None,
+                    State::Unopened(_) | State::Parked | State::Ended => None,
                 };
-                let source = source.unwrap_or_else(|| io::Error::from(ErrorKind::Other));
+                let why = why.unwrap_or_else(|| io::Error::from(ErrorKind::Other));
                 let (name, offset) = (self.name.clone(), self.taken());
-                self.fail(CaptureError::Read { name, offset, source })
+                self.fail(CaptureError::Read { name, offset, why })
             }
         }
     }
@@ -352,21 +471,33 @@ impl Input {
     fn recognise(&mut self) -> Result<(), CaptureError> {
         let State::Unopened(disk) = std::mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
         let name = || self.name.clone();
-        let read_error = |source, offset| CaptureError::Read { name: name(), offset, source };
-        let origin = Origin::recognise(disk).map_err(|(source, offset)| read_error(source, offset))?;
-        let mut window = Window::new(origin, self.size.is_none());
+        let read_error = |why, offset| CaptureError::Read { name: name(), offset, why };
+        let origin = Origin::recognise(disk).map_err(|(why, offset)| read_error(why, offset))?;
+        let mut window = match (&self.follow, origin) {
+            (None, origin) => Window::new(origin, self.size.is_none()),
+            (Some(_), origin @ Origin::Plain(_)) => Window::followed(origin),
+            (Some(_), _) => {
+                let why = io::Error::new(ErrorKind::Unsupported, "it is compressed, so it cannot be followed");
+                return Err(CaptureError::Open { name: name(), why });
+            }
+        };
         // A pipe with only a header in it must not be waited for longer than the format needs.
         window.want(4, Wait::Yes);
         let format = if let Some(reader) = pcap::Reader::recognise(window.bytes()) {
             Some(Format::Pcap(reader))
         } else if pcapng::is_one(window.bytes()) {
             Some(Format::PcapNg(pcapng::Reader::new()))
+        } else if window.bytes().starts_with(b"snoo")
+            && window.want(snoop::MAGIC.len(), Wait::Yes) == Have::Enough
+            && window.bytes().starts_with(&snoop::MAGIC)
+        {
+            Some(Format::Snoop(snoop::Reader::default()))
         } else {
             window.want(looks::ENOUGH, Wait::Yes);
             None
         };
-        if let Some(source) = window.take_error() {
-            return Err(read_error(source, window.taken()));
+        if let Some(why) = window.take_error() {
+            return Err(read_error(why, window.taken()));
         }
         self.taken = window.taken();
         let Some(format) = format else {
@@ -391,6 +522,14 @@ impl Reading {
         match &mut self.format {
             Format::Pcap(reader) => reader.next(&mut self.window, wait),
             Format::PcapNg(reader) => reader.next(&mut self.window, wait),
+            Format::Snoop(reader) => reader.next(&mut self.window, wait),
+        }
+    }
+
+    fn may_hold_copies(&self) -> bool {
+        match &self.format {
+            Format::Pcap(_) | Format::Snoop(_) => false,
+            Format::PcapNg(reader) => reader.may_hold_copies(),
         }
     }
 
@@ -398,6 +537,7 @@ impl Reading {
         match &self.format {
             Format::Pcap(_) => Losses::default(),
             Format::PcapNg(reader) => reader.losses(),
+            Format::Snoop(reader) => reader.losses(),
         }
     }
 }
@@ -421,7 +561,7 @@ impl Next {
         match window.ended() {
             Some(Ended::Failed(_)) => Self::Failed,
             Some(Ended::Damaged(what)) => Self::broken(window.offset(), *what, Aftermath::Stopped),
-            Some(Ended::Here) if window.len() == 0 => Self::End,
+            Some(Ended::Here) if window.len() == 0 || window.is_followed() => Self::End,
             Some(Ended::Here) | None => Self::broken(window.offset(), midway, Aftermath::Stopped),
         }
     }

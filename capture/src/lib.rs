@@ -39,7 +39,7 @@ mod tick;
 pub use batch::Batch;
 pub use error::CaptureError;
 pub use file::MAX_PACKET;
-pub use merge::{Files, open};
+pub use merge::{Files, follow, open};
 pub use packet::{CaptureTime, InputId, LinkType, Packet, PacketId};
 pub use record::Recorder;
 pub use source::{Aftermath, Damage, Losses, Position, Progress, Source};

@@ -9,8 +9,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use crate::file::{Input, Peeked, Wait, printable};
+use crate::file::{Input, POLL, Peeked, Wait, printable};
 use crate::tick::Clock;
 use crate::{Batch, CaptureError, CaptureTime, InputId, Losses, Position, Progress, Source};
 
@@ -28,6 +30,7 @@ pub struct Files {
     clock: Clock,
     arrival: u64,
     error: Option<CaptureError>,
+    passed_over: Vec<CaptureError>,
 }
 
 /// What the clock said of the next packet.
@@ -44,32 +47,108 @@ enum Looked {
     HandOut,
 }
 
-/// Opens capture files, to be read as one; `-` is standard input.
+/// Opens capture files, to be read as one; `-` is standard input, and a folder stands for the files in it.
 ///
 /// Each file is read up to its first packet, so a file that is of no use is told now. Pipes are left alone until
-/// the first [`Source::fill`], which may wait for them.
+/// the first [`Source::fill`], which may wait for them. In a folder, what is no capture is passed over, see
+/// [`Files::passed_over`]; folders in it and hidden files are not looked at.
 ///
 /// # Errors
-/// [`CaptureError`] for the first input that cannot be opened, is no capture, or has nothing readable in it.
+/// [`CaptureError`] for the first input that cannot be opened, is no capture, or has nothing readable in it, and for a
+/// folder without a capture.
 pub fn open<P: AsRef<Path>>(inputs: &[P]) -> Result<Files, CaptureError> {
-    let mut opened = Vec::with_capacity(inputs.len());
-    let mut standard_input_taken = false;
-    for (path, id) in inputs.iter().map(AsRef::as_ref).zip(0_u16..) {
+    let mut opening = Opening::default();
+    for path in inputs.iter().map(AsRef::as_ref) {
+        if path != Path::new("-") && path.is_dir() {
+            opening.folder(path)?;
+        } else {
+            opening.check(path)?;
+            let input = Input::open(opening.next_id(path)?, path)?;
+            opening.push(input);
+        }
+    }
+    Ok(Files { passed_over: opening.passed_over, ..Files::new(opening.inputs) })
+}
+
+/// Opens capture files that are still written to, to be read as one, until `stop` is set. What comes is handed out as
+/// it comes; where nothing does, [`Source::fill`] answers [`Progress::Idle`] now and then.
+///
+/// That a file ends in the middle of a packet is no damage here. A file that is cut back, removed, or whose name another
+/// file takes, ends there, and that is told as damage. Pipes and standard input are read as ever.
+///
+/// # Errors
+/// [`CaptureError::Open`] for the first input that cannot be opened, and for folders. Whether it is a capture is found
+/// when there is something in it.
+pub fn follow<P: AsRef<Path>>(inputs: &[P], stop: &Arc<AtomicBool>) -> Result<Files, CaptureError> {
+    let mut opening = Opening::default();
+    for path in inputs.iter().map(AsRef::as_ref) {
+        opening.check(path)?;
+        let input = Input::follow(opening.next_id(path)?, path, Arc::clone(stop))?;
+        opening.push(input);
+    }
+    Ok(Files::new(opening.inputs))
+}
+
+/// Inputs while they are opened.
+#[derive(Debug, Default)]
+struct Opening {
+    inputs: Vec<Input>,
+    passed_over: Vec<CaptureError>,
+    standard_input_taken: bool,
+}
+
+impl Opening {
+    fn check(&mut self, path: &Path) -> Result<(), CaptureError> {
         let is_standard_input = path == Path::new("-");
-        if is_standard_input && standard_input_taken {
+        if is_standard_input && self.standard_input_taken {
             return Err(refused("standard input", "it can be read only once, so name - only once"));
         }
-        standard_input_taken |= is_standard_input;
-        opened.push(Input::open(InputId(id), path)?);
+        self.standard_input_taken |= is_standard_input;
+        Ok(())
     }
-    if let Some(path) = inputs.get(opened.len()) {
-        return Err(refused(&printable(path.as_ref()), "65536 inputs are the most, merge some of them before"));
+
+    fn next_id(&self, path: &Path) -> Result<InputId, CaptureError> {
+        u16::try_from(self.inputs.len())
+            .map(InputId)
+            .map_err(|_| refused(&printable(path), "65536 inputs are the most, merge some of them before"))
     }
-    Ok(Files::new(opened))
+
+    fn push(&mut self, mut input: Input) {
+        if self.inputs.len() >= OPEN_AT_ONCE {
+            input.park();
+        }
+        self.inputs.push(input);
+    }
+
+    /// Opens the files of a folder, in the order of their names.
+    fn folder(&mut self, folder: &Path) -> Result<(), CaptureError> {
+        let cannot = |why| CaptureError::Open { name: printable(folder), why };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(cannot)? {
+            let entry = entry.map_err(cannot)?;
+            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            // A link is what it leads to; a pipe in a folder may never bring anything.
+            if !is_hidden && entry.path().is_file() {
+                paths.push(entry.path());
+            }
+        }
+        paths.sort();
+        let before = self.inputs.len();
+        for path in paths {
+            match Input::open(self.next_id(&path)?, &path) {
+                Ok(input) => self.push(input),
+                Err(error) => self.passed_over.push(error),
+            }
+        }
+        if self.inputs.len() == before {
+            return Err(refused(&printable(folder), "there is no capture in this folder"));
+        }
+        Ok(())
+    }
 }
 
 fn refused(name: &str, why: &'static str) -> CaptureError {
-    CaptureError::Open { name: name.to_owned(), source: io::Error::new(ErrorKind::InvalidInput, why) }
+    CaptureError::Open { name: name.to_owned(), why: io::Error::new(ErrorKind::InvalidInput, why) }
 }
 
 impl Files {
@@ -78,6 +157,24 @@ impl Files {
     /// Reading starts with the first [`Source::fill`], so that is where an unusable input is told.
     pub fn from_reader(name: &str, reader: impl Read + Send + 'static) -> Self {
         Self::from_readers([(name, Box::new(reader) as Box<dyn Read + Send>)])
+    }
+
+    /// Says by how many nanoseconds the clock of each input is ahead of a common one, by which packets are then ordered and
+    /// timed. To be said before the first [`Source::fill`].
+    pub fn align_clocks(&mut self, ahead: impl IntoIterator<Item = i64>) {
+        for (input, ahead) in self.inputs.iter_mut().zip(ahead) {
+            input.put_back(ahead);
+        }
+    }
+
+    /// The paths of the inputs, if all are files that can be read once more.
+    pub fn paths(&self) -> Option<Vec<&Path>> {
+        self.inputs.iter().map(Input::file).collect()
+    }
+
+    /// Why files in the folders that were opened are not among the inputs.
+    pub fn passed_over(&self) -> &[CaptureError] {
+        &self.passed_over
     }
 
     /// As [`Files::from_reader`], for several inputs merged into one. Of more than 65,536 the rest is left out.
@@ -96,21 +193,31 @@ impl Files {
             clock: Clock::default(),
             arrival: 0,
             error: None,
+            passed_over: Vec::new(),
         }
     }
 
     /// Finds the next packet of every input, so that the earliest is known.
     fn look(&mut self, batch: &mut Batch) -> Result<Looked, CaptureError> {
+        let mut silent = Vec::new();
+        let mut looked = Looked::AtAll;
         while let Some(index) = self.unknown.pop() {
             let Some(input) = self.inputs.get_mut(index) else { continue };
             // What is ready goes out before a pipe is waited for: a live capture may be silent for long.
-            let wait = if is_fresh(batch) { Wait::Yes } else { Wait::No };
-            let peeked = input.peek(wait);
-            if let Looked::HandOut = self.note(index, peeked, batch)? {
-                return Ok(Looked::HandOut);
+            let wait = if is_fresh(batch) && !input.is_followed() { Wait::Yes } else { Wait::No };
+            match input.peek(wait) {
+                // The others go on without it: nobody knows when its next packet comes.
+                Peeked::NotYet if input.is_followed() => silent.push(index),
+                peeked => {
+                    looked = self.note(index, peeked, batch)?;
+                    if let Looked::HandOut = looked {
+                        break;
+                    }
+                }
             }
         }
-        Ok(Looked::AtAll)
+        self.unknown.extend(silent);
+        Ok(looked)
     }
 
     /// Puts the input `index` where it belongs by what comes next in it.
@@ -143,6 +250,9 @@ impl Files {
 
     /// Moves packets of the input `index`, the next one captured `at`, into `batch` while they are the earliest.
     fn run(&mut self, mut at: CaptureTime, index: usize, batch: &mut Batch) -> Result<Looked, CaptureError> {
+        if let Some(failed) = self.inputs.get_mut(index).and_then(Input::wake) {
+            return self.note(index, failed, batch);
+        }
         loop {
             if batch.is_full() || !self.may_enter(at, batch) {
                 self.known.push(Reverse((at, index)));
@@ -179,8 +289,8 @@ impl Files {
     }
 }
 
-impl Source for Files {
-    fn fill(&mut self, batch: &mut Batch) -> Result<Progress, CaptureError> {
+impl Files {
+    fn fill_one(&mut self, batch: &mut Batch) -> Result<Progress, CaptureError> {
         batch.clear();
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -189,11 +299,28 @@ impl Source for Files {
             if let Looked::HandOut = self.look(batch)? {
                 return Ok(Progress::More);
             }
-            let Some(Reverse((at, index))) = self.known.pop() else { return Ok(Progress::End) };
+            let Some(Reverse((at, index))) = self.known.pop() else {
+                return Ok(match (self.unknown.is_empty(), is_fresh(batch)) {
+                    (true, _) => Progress::End,
+                    (false, false) => Progress::More,
+                    (false, true) => {
+                        std::thread::sleep(POLL);
+                        Progress::Idle
+                    }
+                });
+            };
             if let Looked::HandOut = self.run(at, index, batch)? {
                 return Ok(Progress::More);
             }
         }
+    }
+}
+
+impl Source for Files {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Progress, CaptureError> {
+        let progress = self.fill_one(batch);
+        batch.set_may_hold_copies(self.inputs.len() > 1 || self.inputs.iter().any(Input::may_hold_copies));
+        progress
     }
 
     fn inputs(&self) -> &[String] {
@@ -214,6 +341,10 @@ impl Source for Files {
         })
     }
 }
+
+/// Files held open between the first look at them and their turn. Systems allow 256 or more, and a ring of files has
+/// thousands, one of which is in use at a time.
+const OPEN_AT_ONCE: usize = 64;
 
 fn is_fresh(batch: &Batch) -> bool {
     batch.is_empty() && batch.damage().is_empty()

@@ -77,16 +77,30 @@ impl LinkType {
     pub const NULL: Self = Self(0);
     /// Ethernet II or 802.3.
     pub const ETHERNET: Self = Self(1);
+    /// Token ring. Known by name only.
+    pub const TOKEN_RING: Self = Self(6);
+    /// PPP, with or without the address and control bytes of HDLC-like framing.
+    pub const PPP: Self = Self(9);
+    /// FDDI. Known by name only.
+    pub const FDDI: Self = Self(10);
     /// Raw IP, the number some writers use.
     pub const RAW_BSD: Self = Self(12);
     /// Raw IP, another number in use (OpenBSD).
     pub const RAW_OPENBSD: Self = Self(14);
+    /// PPP in HDLC-like framing.
+    pub const PPP_HDLC: Self = Self(50);
+    /// PPP over Ethernet, from the PPPoE header on.
+    pub const PPP_ETHER: Self = Self(51);
     /// Raw IPv4 or IPv6, told apart by the first four bits.
     pub const RAW: Self = Self(101);
+    /// 802.11, from the MAC header on.
+    pub const IEEE802_11: Self = Self(105);
     /// OpenBSD loopback: a 4-byte address family in network byte order.
     pub const LOOP: Self = Self(108);
     /// Linux cooked capture.
     pub const LINUX_SLL: Self = Self(113);
+    /// 802.11 behind a radiotap header.
+    pub const IEEE802_11_RADIOTAP: Self = Self(127);
     /// Raw IPv4.
     pub const IPV4: Self = Self(228);
     /// Raw IPv6.

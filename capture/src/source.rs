@@ -31,7 +31,7 @@ pub trait Source: Send {
 pub enum Progress {
     /// The batch holds something, and more may follow.
     More,
-    /// Nothing came for now. Files never say this.
+    /// Nothing came for now. Files say this only while they are followed.
     Idle,
     /// The last batch: nothing follows it. It may hold packets.
     End,

@@ -63,9 +63,12 @@ pub(crate) struct Events {
 
 #[derive(Debug, Args)]
 pub(crate) struct Input {
-    /// Captures: pcap or pcapng, gzipped or not; `-` is standard input
+    /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<std::path::PathBuf>,
+    /// Go on reading as the files grow, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
     /// Threads to decode with; the result does not depend on it [default: one for each processor]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,

@@ -13,10 +13,13 @@ use std::{
 };
 
 use anyhow::bail;
+use capture::Source as _;
+use trace::ClockOffset;
 
 use crate::{
     args::{Arguments, Command, Input},
-    exit::Status,
+    exit::{Status, complain},
+    interrupt,
 };
 
 /// Runs the command that was asked for.
@@ -29,6 +32,26 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         Command::Rules(arguments) => rules::run(arguments),
         Command::Generate(arguments) => generate::run(arguments),
     }
+}
+
+/// Opens the captures and aligns their clocks, which is told too. What a folder holds besides captures is told.
+fn open(input: &Input) -> anyhow::Result<(capture::Files, Vec<ClockOffset>)> {
+    if input.follow {
+        return Ok((capture::follow(&input.files, &interrupt::stop())?, Vec::new()));
+    }
+    let mut files = capture::open(&input.files)?;
+    for error in files.passed_over() {
+        complain(&format!("passed over: {error}"));
+    }
+    let clocks = files.paths().map(|paths| diagnose::clock_offsets(&paths)).unwrap_or_default();
+    let mut ahead = vec![0; files.inputs().len()];
+    for clock in &clocks {
+        if let Some(ahead) = ahead.get_mut(usize::from(clock.input)) {
+            *ahead = clock.ahead;
+        }
+    }
+    files.align_clocks(ahead);
+    Ok((files, clocks))
 }
 
 /// Sets up the threads and says how the work is divided among them. Refuses to wait for a capture to be typed.

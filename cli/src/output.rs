@@ -13,6 +13,8 @@ use std::{
 use anyhow::{Context as _, bail};
 use tempfile::NamedTempFile;
 
+use crate::interrupt;
+
 /// A buffered output. Nothing is certain to be written before [`Output::finish`].
 pub(crate) struct Output {
     to: To,
@@ -64,7 +66,7 @@ impl Output {
             builder.permissions(permissions);
         }
         let file = builder.tempfile_in(folder).map_err(|error| io::Error::new(error.kind(), why(&error)))?;
-        remove_when_interrupted(file.path().to_owned());
+        interrupt::remove(file.path().to_owned());
         Ok(To::File { writer: BufWriter::new(file), path })
     }
 
@@ -102,19 +104,6 @@ impl Write for Output {
         self.writer().flush().map_err(|error| about(&self.name, &error))
     }
 }
-
-/// Ctrl-C and SIGTERM end the program as ever, but first take away the file that is not complete.
-fn remove_when_interrupted(unfinished: PathBuf) {
-    // Where signals are ignored (nohup) they stay so, and it does without: what may be left behind then has a name of its
-    // own, and no report is damaged.
-    let _ = ctrlc::try_set_handler(move || {
-        let _ = fs::remove_file(&unfinished);
-        std::process::exit(INTERRUPTED);
-    });
-}
-
-/// 128 and the number of SIGINT, as shells tell it.
-const INTERRUPTED: i32 = 130;
 
 fn about(name: &str, error: &io::Error) -> io::Error {
     match error.kind() {

@@ -20,6 +20,8 @@ mod interruption;
 mod messages;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/places.rs"]
+mod places;
 #[path = "cli/report.rs"]
 mod report;
 #[path = "cli/schemas.rs"]

@@ -5,6 +5,7 @@
 //! [`Session`] runs the whole way from a source of packets to reports.
 
 mod catalogue;
+mod clocks;
 mod diagnose;
 mod finding;
 mod report;
@@ -17,11 +18,12 @@ mod testing;
 mod windows;
 
 pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
+pub use clocks::clock_offsets;
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
 pub use report::{
-    CaptureReport, ChecklistItem, DomainControllerReport, EvidenceReport, FindingReport, LogonReport, Report,
-    StepReport,
+    CaptureReport, ChecklistItem, ClockReport, DomainControllerReport, EvidenceReport, FindingReport, LogonReport,
+    Report, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, read_all};

@@ -11,7 +11,9 @@ use std::{
 use capture::CaptureTime;
 use decode::{Event, Message, Seen, WireText, kerberos, x509::Certificate};
 use serde::{Serialize, Serializer};
-use trace::{DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Ping, Service, Session, Step};
+use trace::{
+    ClockOffset, DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Ping, Service, Session, Step,
+};
 
 use crate::{Diagnosis, Severity, Subject, diagnose, diagnose::Failures};
 
@@ -42,6 +44,10 @@ pub struct CaptureReport {
     pub inputs: Vec<String>,
     /// Packets.
     pub packets: u64,
+    /// Those of them that were copies of others, recorded at another place, and count in nothing else.
+    pub copies: u64,
+    /// How the clocks of the inputs differ; empty where it cannot be told.
+    pub clock_offsets: Vec<ClockReport>,
     /// Bytes of packets, as captured.
     pub bytes: u64,
     /// Capture time of the first packet; `""` without packets.
@@ -62,9 +68,22 @@ pub struct CaptureReport {
     pub one_sided: bool,
     /// Packets of link types that cannot be read, by link type.
     pub unread_links: BTreeMap<u16, u64>,
+    /// Packets that were not read down to TCP, UDP or ICMP, by what was in the way.
+    pub unread: BTreeMap<String, u64>,
     /// Rules that failed by a fault of this program, by code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rule_failures: BTreeMap<&'static str, u64>,
+}
+
+/// How the clock of an input differs from that of the first. All times are by the first one's clock.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClockReport {
+    /// The input by name.
+    pub input: String,
+    /// Microseconds that it is ahead; negative where it is behind.
+    pub ahead_microseconds: i64,
+    /// Packets in both by which this was found.
+    pub packets: u64,
 }
 
 /// An attempt to sign in.
@@ -314,6 +333,8 @@ impl Writer<'_> {
         CaptureReport {
             inputs: self.inputs.iter().map(|input| harmless(input)).collect(),
             packets: visibility.packets,
+            copies: visibility.copies,
+            clock_offsets: visibility.clocks.iter().map(|clock| self.clock(clock)).collect(),
             bytes: visibility.bytes,
             first: time(visibility.first),
             last: time(visibility.last),
@@ -333,8 +354,14 @@ impl Writer<'_> {
             cut_packets: visibility.cut_packets,
             one_sided: visibility.is_one_sided(),
             unread_links: visibility.unread_links.clone(),
+            unread: visibility.unread.iter().map(|(unread, count)| (unread.to_string(), *count)).collect(),
             rule_failures: failures.0.clone(),
         }
+    }
+
+    fn clock(&self, clock: &ClockOffset) -> ClockReport {
+        let name = self.inputs.get(usize::from(clock.input)).map(|name| harmless(name));
+        ClockReport { input: name.unwrap_or_default(), ahead_microseconds: clock.ahead / 1000, packets: clock.packets }
     }
 
     fn logon(

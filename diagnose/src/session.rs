@@ -2,7 +2,7 @@
 
 use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use trace::{Facts, Logon, Settings, Tracer};
+use trace::{ClockOffset, Facts, Logon, Settings, Tracer};
 
 use crate::Report;
 
@@ -22,6 +22,11 @@ impl Session {
     /// Starts with nothing read.
     pub fn new(settings: Settings) -> Self {
         Self { tracer: Tracer::new(settings), inputs: Vec::new() }
+    }
+
+    /// Notes how the clocks of the inputs were found to differ.
+    pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
+        self.tracer.note_clocks(clocks);
     }
 
     /// Reads the source to its end. `progress` is told how far reading has come, now and then.
@@ -45,8 +50,8 @@ impl Session {
     }
 
     /// Reads the source to its end like [`Session::run`], and hands out a report now and then: after the first batch,
-    /// and whenever a quarter more has been read since the last, so that all the reports of a long run together cost no more
-    /// than five times the last one.
+    /// whenever a quarter more has been read since the last, so that all the reports of a long run together cost no more
+    /// than five times the last one, and where nothing more comes for now.
     ///
     /// # Errors
     /// When the source fails. The report of what was read until then can still be had.
@@ -59,12 +64,14 @@ impl Session {
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
         let Self { tracer, inputs } = self;
-        let (mut batches, mut next) = (0_u64, 1);
+        let (mut batches, mut next, mut told) = (0_u64, 1, 0);
         let (result, losses) = read_all(source, packets_per_batch, |batch, position| {
             tracer.push(batch);
             progress(position);
-            batches += 1;
-            if batches >= next {
+            let is_idle = batch.is_idle();
+            batches += u64::from(!is_idle);
+            if batches >= next || (is_idle && batches > told) {
+                told = batches;
                 next = batches + (batches / 4).max(1);
                 tracer.account(Losses::default());
                 publish(Report::new(inputs, tracer.logons(), tracer.facts()));

@@ -29,4 +29,4 @@ pub use ping::{Ping, PingAnswer, Pings};
 pub use session::{Service, Session, SessionAnswer, SessionProof};
 pub use subject::Principal;
 pub use tracer::{Decoding, Settings, Tracer};
-pub use visibility::Visibility;
+pub use visibility::{ClockOffset, Visibility};

@@ -18,7 +18,7 @@ use decode::{
 };
 use rayon::prelude::*;
 
-use crate::{Facts, Grouper, Logon};
+use crate::{ClockOffset, Facts, Grouper, Logon};
 
 /// How the work is divided. Nothing here changes any result.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,9 @@ impl Decoding {
         if let Some(now) = tick {
             self.tick(now, out);
         }
+        if batch.may_hold_copies() {
+            self.wire.watch_for_copies();
+        }
         let after_tick = out.len();
         let count = self.shards.len();
         let mut lanes: Vec<Vec<Unit<'_>>> = std::iter::repeat_with(Vec::new).take(count).collect();
@@ -132,6 +135,8 @@ impl Decoding {
         visibility.packets = counters.packets;
         visibility.cut_packets = counters.cut;
         visibility.unread_links = counters.unknown_links.iter().map(|(link, count)| (link.0, *count)).collect();
+        visibility.copies = counters.copies;
+        visibility.unread = counters.all_unread();
         visibility.bytes = self.bytes;
         visibility.first = self.first_time;
         visibility.last = self.last_time;
@@ -234,6 +239,11 @@ impl Tracer {
         let visibility = &mut self.grouper.facts_mut().visibility;
         self.decoding.account(visibility);
         visibility.losses = losses;
+    }
+
+    /// Notes how the clocks of the inputs were found to differ.
+    pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
+        self.grouper.facts_mut().visibility.clocks = clocks;
     }
 
     /// The logons so far, in the order in which they began.

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 
 use capture::{Aftermath, CaptureTime, Damage, Losses};
-use decode::{Event, GapKind, KDC_PORT, Message, Protocol};
+use decode::{Event, GapKind, KDC_PORT, Message, Protocol, wire::Unread};
 
 /// What the capture covers.
 #[derive(Clone, Debug, Default)]
 pub struct Visibility {
     /// Packets read.
     pub packets: u64,
+    /// Those of them that were copies of others, recorded at another place, and not counted again in anything else.
+    pub copies: u64,
+    /// How the clocks of the inputs differ, by packets that several of them hold.
+    pub clocks: Vec<ClockOffset>,
     /// Bytes of packets read, as captured.
     pub bytes: u64,
     /// Capture time of the first packet in arrival order.
@@ -38,8 +42,21 @@ pub struct Visibility {
     pub one_sided: u64,
     /// Link types that could not be read, and how many packets each.
     pub unread_links: BTreeMap<u16, u64>,
+    /// What kept packets from being read down to TCP, UDP or ICMP, those link types included, and how many packets each.
+    pub unread: BTreeMap<Unread, u64>,
     /// Whether the capture has ended: nothing will be added.
     pub finished: bool,
+}
+
+/// How the clock of one input differs from that of the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// Its place among the inputs, from 0.
+    pub input: u16,
+    /// Nanoseconds that it is ahead; negative where it is behind. Its times are put back by this.
+    pub ahead: i64,
+    /// Packets compared.
+    pub packets: u64,
 }
 
 impl Visibility {

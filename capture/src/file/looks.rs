@@ -23,10 +23,12 @@ pub(super) fn looks_like(first: &[u8]) -> String {
 
 /// Whether this is an event trace log of Windows, by its name or by its first buffer.
 ///
-/// The format has no magic number, so the name (`.etl`, also `.etl.gz`) counts for as much as the bytes.
+/// The format has no magic number, so the name (`.etl`, also `.etl.gz` and the like) counts for as much as the bytes.
 pub(super) fn is_event_trace_log(name: &Path, first: &[u8]) -> bool {
     let named_so = |path: &Path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("etl"));
-    let zipped = name.extension().is_some_and(|extension: &OsStr| extension.eq_ignore_ascii_case("gz"));
+    let zipped = name.extension().is_some_and(|extension: &OsStr| {
+        ["gz", "zst", "lz4"].iter().any(|packed| extension.eq_ignore_ascii_case(packed))
+    });
     if named_so(name) || (zipped && name.file_stem().is_some_and(|stem| named_so(Path::new(stem)))) {
         return true;
     }
@@ -62,14 +64,14 @@ fn hex(bytes: &[u8]) -> String {
 /// Formats that people have in the same folder as captures.
 const KNOWN: [(&[u8], &str); 14] = [
     (b"PK\x03\x04", "a zip archive"),
-    (b"\x28\xb5\x2f\xfd", "zstd-compressed data"),
-    (b"\x04\x22\x4d\x18", "lz4-compressed data"),
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed data inside compressed data"),
+    (b"\x04\x22\x4d\x18", "lz4-compressed data inside compressed data"),
+    (b"\x02\x21\x4c\x18", "lz4-compressed data in the old form, to be packed anew with `lz4`"),
     (b"\xfd7zXZ\x00", "xz-compressed data"),
     (b"BZh", "bzip2-compressed data"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"MSCF", "a Windows cabinet"),
-    (b"\x1f\x8b", "gzip-compressed data inside gzip"),
-    (b"snoop\x00\x00\x00", "a snoop capture"),
+    (b"\x1f\x8b", "gzip-compressed data inside compressed data"),
     (b"GMBU", "a capture of Microsoft Network Monitor"),
     (b"RTSS", "a capture of Microsoft Network Monitor 1"),
     (b"TRSNIFF data", "a capture of Network General Sniffer"),
@@ -92,7 +94,7 @@ mod tests {
             (b"\x00\x01\x02\x03\x04\x05\x06\x07\x08", "its first bytes are 00 01 02 03 04 05 06 07"),
             (b"\x00", "it has only 1 byte"),
             (b"ab", "it has only 2 bytes"),
-            (b"snoop\x00\x00\x00\x00\x00\x00\x02", "it begins with 73 6e 6f 6f 70 00 00 00, a snoop capture"),
+            (b"GMBU\x00", "it begins with 47 4d 42 55, a capture of Microsoft Network Monitor"),
         ] {
             assert_eq!(looks_like(first), expected);
         }

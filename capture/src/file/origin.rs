@@ -1,17 +1,27 @@
-//! Where the bytes of an input come from: a file, a pipe, either of them gzipped.
+//! Where the bytes of an input come from: a file, a pipe, either of them compressed.
 //!
-//! Counts what was taken from the disk, undoes gzip (several members in a row, as `cat a.gz b.gz` makes), and
-//! keeps a failing disk apart from a damaged gzip stream: the first ends the run, the second ends the input.
+//! Counts what was taken from the disk, undoes gzip, zstd and lz4 (several members or frames in a row, as
+//! `cat a.gz b.gz` makes), and keeps a failing disk apart from a damaged stream: the first ends the run, the second
+//! ends the input.
 
 use std::fmt;
+use std::fs::Metadata;
 use std::io::{self, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
+
+use super::lz4::{self, Lz4};
+use super::zstd::{self, Zstd};
 
 /// The bytes of an input after decompression.
 pub(super) enum Origin {
     Plain(Disk),
     Gzip(Box<MultiGzDecoder<BufReader<Disk>>>),
+    Zstd(Box<Zstd<BufReader<Disk>>>),
+    Lz4(Box<Lz4<BufReader<Disk>>>),
 }
 
 /// What a read brought.
@@ -20,16 +30,18 @@ pub(super) enum Got {
     Bytes(usize),
     /// The input ended where it should.
     End,
-    /// The gzip stream ended early or is not gzip any more.
+    /// The file is still written to, and holds no more for now.
+    NotYet,
+    /// The compressed stream ended early or is not what it began as any more.
     Damaged(&'static str),
     /// The disk or the pipe failed.
     Failed(io::Error),
 }
 
 impl Origin {
-    /// Looks at the first bytes and undoes gzip if they say so. A failing disk gives the error and how far it came.
+    /// Looks at the first bytes and undoes the compression that they tell of. A failing disk gives the error and how far it came.
     pub(super) fn recognise(mut disk: Disk) -> Result<Self, (io::Error, u64)> {
-        let mut first = [0; GZIP.len()];
+        let mut first = [0; LONGEST_MAGIC];
         let mut length = 0;
         while let Some(free) = first.get_mut(length..).filter(|free| !free.is_empty()) {
             match disk.read(free) {
@@ -40,11 +52,13 @@ impl Origin {
             }
         }
         disk.again = first.get(..length).unwrap_or_default().to_vec();
-        if disk.again == GZIP {
-            let reader = BufReader::with_capacity(COMPRESSED_BUFFER, disk);
-            return Ok(Self::Gzip(Box::new(MultiGzDecoder::new(reader))));
-        }
-        Ok(Self::Plain(disk))
+        let buffered = |disk| BufReader::with_capacity(COMPRESSED_BUFFER, disk);
+        Ok(match disk.again.as_slice() {
+            again if again.starts_with(&GZIP) => Self::Gzip(Box::new(MultiGzDecoder::new(buffered(disk)))),
+            again if again == zstd::MAGIC => Self::Zstd(Box::new(Zstd::new(buffered(disk)))),
+            again if again == lz4::MAGIC => Self::Lz4(Box::new(Lz4::new(buffered(disk)))),
+            _ => Self::Plain(disk),
+        })
     }
 
     /// Fills the beginning of `free`, which must not be empty.
@@ -56,43 +70,112 @@ impl Origin {
                     let length = free.len().min(DECOMPRESSED_AT_ONCE);
                     decoder.read(free.get_mut(..length).unwrap_or_default())
                 }
+                Self::Zstd(decoder) => decoder.read(free),
+                Self::Lz4(decoder) => decoder.read(free),
             };
             return match result {
                 Ok(0) => Got::End,
                 Ok(read) => Got::Bytes(read),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => match self {
-                    Self::Gzip(decoder) if !decoder.get_ref().get_ref().failed => match error.kind() {
-                        ErrorKind::UnexpectedEof => Got::Damaged("the compressed data ends too early"),
-                        _ => Got::Damaged("the compressed data is damaged"),
-                    },
-                    Self::Gzip(_) | Self::Plain(_) => Got::Failed(error),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Got::NotYet,
+                Err(_) if let Some(fate) = self.disk().fate => Got::Damaged(fate),
+                Err(error) if self.disk().failed => Got::Failed(error),
+                Err(error) => match error.kind() {
+                    ErrorKind::UnexpectedEof => Got::Damaged("the compressed data ends too early"),
+                    _ => Got::Damaged("the compressed data is damaged"),
                 },
             };
         }
     }
 
-    /// Bytes taken from the disk so far.
-    pub(super) fn taken(&self) -> u64 {
+    fn disk(&self) -> &Disk {
         match self {
-            Self::Plain(disk) => disk.taken,
-            Self::Gzip(decoder) => decoder.get_ref().get_ref().taken,
+            Self::Plain(disk) => disk,
+            Self::Gzip(decoder) => decoder.get_ref().get_ref(),
+            Self::Zstd(decoder) => decoder.get_ref().get_ref(),
+            Self::Lz4(decoder) => decoder.get_ref().get_ref(),
         }
     }
+
+    /// Bytes taken from the disk so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.disk().taken
+    }
+}
+
+/// A file that is still written to.
+#[derive(Clone, Debug)]
+pub(super) struct Follow {
+    pub(super) path: PathBuf,
+    /// Set when whoever follows it has seen enough; then its end is its end.
+    pub(super) stop: Arc<AtomicBool>,
+    /// Which file bore the name when it was opened, where the system tells files apart.
+    file: (u64, u64),
+}
+
+impl Follow {
+    pub(super) fn new(path: &Path, metadata: &Metadata, stop: Arc<AtomicBool>) -> Self {
+        Self { path: path.to_owned(), stop, file: identity(metadata) }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// What became of the file, of which `taken` bytes were read, if that is why no more will come.
+    fn fate(&self, taken: u64) -> Option<&'static str> {
+        match std::fs::metadata(&self.path) {
+            Ok(now) if identity(&now) != self.file => Some("another file took its name while it was followed"),
+            Ok(now) if now.len() < taken => Some("the file was cut back while it was followed"),
+            Err(error) if error.kind() == ErrorKind::NotFound => Some("the file was removed while it was followed"),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
+/// What tells a file from any other that bears its name later; the same for all where the standard library cannot tell.
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> (u64, u64) {
+    (0, 0)
 }
 
 /// A file or a pipe as the system hands it out.
 pub(super) struct Disk {
     inner: Box<dyn Read + Send>,
-    /// Bytes read ahead to recognise gzip, to be read once more.
+    /// Bytes read ahead to recognise compression, to be read once more.
     again: Vec<u8>,
     taken: u64,
     failed: bool,
+    follow: Option<Follow>,
+    /// What became of a followed file, if its name stands for something else now.
+    fate: Option<&'static str>,
 }
 
 impl Disk {
     pub(super) fn new(inner: Box<dyn Read + Send>) -> Self {
-        Self { inner, again: Vec::new(), taken: 0, failed: false }
+        Self { inner, again: Vec::new(), taken: 0, failed: false, follow: None, fate: None }
+    }
+
+    /// A file that is still written to. Its end is [`ErrorKind::WouldBlock`] until it is stopped.
+    pub(super) fn followed(inner: Box<dyn Read + Send>, follow: Follow) -> Self {
+        Self { follow: Some(follow), ..Self::new(inner) }
+    }
+
+    /// What the end of the file means.
+    fn end(&mut self) -> io::Result<usize> {
+        match &self.follow {
+            Some(follow) if !follow.is_stopped() => {
+                self.fate = follow.fate(self.taken);
+                Err(if self.fate.is_some() { ErrorKind::Other } else { ErrorKind::WouldBlock }.into())
+            }
+            _ => Ok(0),
+        }
     }
 
     pub(super) fn taken(&self) -> u64 {
@@ -110,6 +193,7 @@ impl Read for Disk {
             return Ok(length);
         }
         match self.inner.read(free) {
+            Ok(0) => self.end(),
             Ok(read) => {
                 self.taken = self.taken.saturating_add(read as u64);
                 Ok(read)
@@ -127,6 +211,8 @@ impl fmt::Debug for Origin {
         let kind = match self {
             Self::Plain(_) => "Plain",
             Self::Gzip(_) => "Gzip",
+            Self::Zstd(_) => "Zstd",
+            Self::Lz4(_) => "Lz4",
         };
         write!(f, "{kind}({} bytes)", self.taken())
     }
@@ -140,6 +226,9 @@ impl fmt::Debug for Disk {
 
 /// A gzip member begins with two magic bytes and method 8, the only one there is (RFC 1952 §2.3.1).
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// The most first bytes that a compression is known by.
+const LONGEST_MAGIC: usize = 4;
 
 /// Compressed bytes read from the disk at once.
 const COMPRESSED_BUFFER: usize = 64 << 10;
@@ -159,8 +248,8 @@ mod tests {
                 return Err(io::Error::other("bad sector"));
             }
             self.0 -= 1;
-            free[..GZIP.len()].copy_from_slice(&GZIP);
-            Ok(GZIP.len())
+            free[..4].copy_from_slice(&[0x1f, 0x8b, 8, 0]);
+            Ok(4)
         }
     }
 

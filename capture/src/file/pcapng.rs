@@ -20,6 +20,8 @@ pub(super) struct Reader {
     lost_before: Losses,
     /// Of the packet before: a simple packet block has no time of its own.
     last: CaptureTime,
+    /// Whether the section says which program wrote it.
+    has_application: bool,
     /// Blocks since the packet before that hold none, and that Wireshark numbers as if they did.
     others: u64,
 }
@@ -62,7 +64,8 @@ pub(super) fn is_one(first: &[u8]) -> bool {
 impl Reader {
     pub(super) fn new() -> Self {
         let (order, lost_before) = (Order::Little, Losses::default());
-        Self { order, interfaces: Vec::new(), lost_before, last: CaptureTime(0), others: 0 }
+        let (last, has_application) = (CaptureTime(0), false);
+        Self { order, interfaces: Vec::new(), lost_before, last, has_application, others: 0 }
     }
 
     /// The next packet, or what is wrong before it.
@@ -91,6 +94,9 @@ impl Reader {
                 SECTION_HEADER => match section(body, block.order) {
                     Ok(()) => {
                         self.begin_section(block.order);
+                        let options = body.get(16..).unwrap_or_default();
+                        let has_application = self.options(options).any(|(code, _)| code == SHB_USERAPPL);
+                        self.has_application = has_application;
                         Ok(())
                     }
                     Err(what) => {
@@ -119,6 +125,14 @@ impl Reader {
             by_interface: sum.by_interface.saturating_add(interface.lost.by_interface),
             by_system: sum.by_system.saturating_add(interface.lost.by_system),
         })
+    }
+
+    /// Whether a packet may be in it more than once: recorded on several interfaces, or, by the tools of Windows, at
+    /// several components. Those (`pktmon etl2pcap`, `etl2pcapng`) do not say who they are, unlike most others, and
+    /// components have frames of Ethernet or 802.11; raw IP comes from elsewhere.
+    pub(super) fn may_hold_copies(&self) -> bool {
+        let has_frames = |interface: &Interface| matches!(interface.link, LinkType::ETHERNET | LinkType::IEEE802_11);
+        self.interfaces.len() > 1 || (!self.has_application && self.interfaces.iter().any(has_frames))
     }
 
     /// Brings a whole block into the window and checks its frame. Blocks too large for that, none of which we
@@ -467,6 +481,7 @@ const CUSTOM: u32 = 0x0bad;
 const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 
 const END_OF_OPTIONS: u16 = 0;
+const SHB_USERAPPL: u16 = 4;
 const IF_TSRESOL: u16 = 9;
 const IF_TSOFFSET: u16 = 14;
 const ISB_IFDROP: u16 = 5;

@@ -5,6 +5,7 @@
 //! beyond twice [`Window::MAX`], whatever lengths the input claims.
 
 use std::io;
+use std::time::Duration;
 
 use super::origin::{Got, Origin};
 
@@ -20,7 +21,12 @@ pub(super) struct Window {
     offset: u64,
     ended: Option<Ended>,
     is_stream: bool,
+    is_followed: bool,
 }
+
+/// How often to look whether a file that is still written to has grown. Short enough for people who wait, long enough
+/// to cost nothing.
+pub(crate) const POLL: Duration = Duration::from_millis(200);
 
 /// Why no more bytes come.
 #[derive(Debug)]
@@ -38,7 +44,8 @@ pub(super) enum Ended {
 pub(crate) enum Wait {
     /// Read until there is enough.
     Yes,
-    /// Files are read as ever, but of a pipe only what is in memory already.
+    /// Files are read as ever, those that are still written to up to what they hold by now, but of a pipe only what is
+    /// in memory already.
     No,
 }
 
@@ -62,7 +69,13 @@ impl Window {
 
     /// Over `origin`; `is_stream` when reading it may take for ever.
     pub(super) fn new(origin: Origin, is_stream: bool) -> Self {
-        Self { origin, buffer: vec![0; Self::USUAL], start: 0, end: 0, offset: 0, ended: None, is_stream }
+        let buffer = vec![0; Self::USUAL];
+        Self { origin, buffer, start: 0, end: 0, offset: 0, ended: None, is_stream, is_followed: false }
+    }
+
+    /// Over a file that is still written to: where it ends is no damage.
+    pub(super) fn followed(origin: Origin) -> Self {
+        Self { is_followed: true, ..Self::new(origin, false) }
     }
 
     /// Makes sure that [`Window::bytes`] holds `length` bytes, at most [`Window::MAX`], or says why not.
@@ -84,6 +97,8 @@ impl Window {
             match self.origin.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
                 Got::Bytes(read) => self.end = self.end.saturating_add(read).min(self.buffer.len()),
                 Got::End => self.ended = Some(Ended::Here),
+                Got::NotYet if wait == Wait::No => return Have::NotYet,
+                Got::NotYet => std::thread::sleep(POLL),
                 Got::Damaged(what) => self.ended = Some(Ended::Damaged(what)),
                 Got::Failed(error) => self.ended = Some(Ended::Failed(Some(error))),
             }
@@ -145,6 +160,11 @@ impl Window {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.end.saturating_sub(self.start)
+    }
+
+    /// Whether the file is still written to.
+    pub(super) fn is_followed(&self) -> bool {
+        self.is_followed
     }
 
     /// Why no more bytes come; `None` while they may.

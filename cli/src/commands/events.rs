@@ -1,24 +1,33 @@
 //! `hellotrace events`: every decoded message, a JSON object a line.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    io::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
 use decode::{Event, Message};
 use trace::{Decoding, Visibility};
 
-use super::settings;
+use super::{open, settings};
 use crate::{
     args::Events,
     exit::{Status, complain},
-    output::{Output, json, progress::Bar},
+    output::{Output, json, progress::Bar, text::clock_line},
 };
 
 /// Reads and writes as it goes.
 pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let stop = AtomicBool::new(false);
-    let mut source = Stoppable { source: capture::open(&arguments.input.files)?, stop: &stop };
+    let (source, clocks) = open(&arguments.input)?;
+    let mut source = Stoppable { source, stop: &stop };
     let inputs = source.inputs().to_vec();
+    for clock in clocks {
+        if let Some(input) = inputs.get(usize::from(clock.input)) {
+            complain(&clock_line(input, clock.ahead / 1000, clock.packets));
+        }
+    }
     let mut output = Output::new(arguments.target.output.as_deref(), &arguments.input.files)?;
     let bar = Bar::new(source.position());
     let mut decoding = Decoding::new(settings);
@@ -31,6 +40,9 @@ pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
         }
         decoding.push(batch, &mut events);
         written = write(&mut events, &inputs, &mut visibility, &mut output);
+        if batch.is_idle() && written.is_ok() {
+            written = output.flush().map_err(Into::into);
+        }
         stop.store(written.is_err(), Ordering::Relaxed);
         bar.at(position);
     });

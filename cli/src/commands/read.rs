@@ -2,11 +2,11 @@
 
 use anyhow::Context as _;
 use capture::{CaptureTime, Source as _};
-use decode::WireText;
+use decode::{WireText, wire::Unread};
 use diagnose::{Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::settings;
+use super::{open, settings};
 use crate::{
     args::{Format, Read},
     exit::{Status, complain},
@@ -17,9 +17,10 @@ use crate::{
 pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let since = arguments.since.as_deref().map(Since::parse).transpose()?;
-    let mut source = capture::open(&arguments.input.files)?;
+    let (mut source, clocks) = open(&arguments.input)?;
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
+    session.note_clocks(clocks);
     let ended = session.run(&mut source, arguments.input.batch as usize, |position| bar.at(position));
     bar.done();
     warn(&session);
@@ -64,6 +65,11 @@ fn warn(session: &Session) {
         complain(&format!(
             "{packets} packets have link type {link}, which hellotrace cannot read; convert them to Ethernet or raw IP"
         ));
+    }
+    for (unread, packets) in &visibility.unread {
+        if unread.may_hide() && !matches!(unread, Unread::Link(_)) {
+            complain(&format!("{packets} packets hold {unread}, into which hellotrace cannot look"));
+        }
     }
     if let Some(cut_at) = visibility.cut_at.filter(|_| visibility.kerberos_cut() > 0) {
         complain(&format!(

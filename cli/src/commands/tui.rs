@@ -12,7 +12,7 @@ use capture::Source;
 use crossbeam_channel::{Sender, unbounded};
 use diagnose::Session;
 
-use super::settings;
+use super::{open, settings};
 use crate::{
     args::Tui,
     exit::{Status, complain},
@@ -24,13 +24,15 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
         bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
     }
     let settings = settings(&arguments.input)?;
-    let mut source = capture::open(&arguments.input.files)?;
+    let (mut source, clocks) = open(&arguments.input)?;
+    let mut session = Session::new(settings);
+    session.note_clocks(clocks);
     let (sender, messages) = unbounded();
     let packets_per_batch = arguments.input.batch as usize;
     // Not waited for: whoever quits while it reads has seen enough.
     thread::Builder::new()
         .name("read".to_owned())
-        .spawn(move || read(&mut source, Session::new(settings), packets_per_batch, &sender))
+        .spawn(move || read(&mut source, session, packets_per_batch, &sender))
         .context("no thread to read in")?;
     let left = ::tui::run(messages, Theme::from_environment()).context("the terminal")?;
     for fault in left.faults {

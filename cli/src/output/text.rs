@@ -53,7 +53,14 @@ fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Re
         (true, _) | (_, 0) => String::new(),
         _ => format!(", {} to {} UTC", minutes(&capture.first), minutes(&capture.last)),
     };
-    writeln!(output, "{inputs}: {}{span}", counted(capture.packets, "packet"))?;
+    let copies = match capture.copies {
+        0 => String::new(),
+        copies => format!(" ({copies} of them copies of others, counted once)"),
+    };
+    writeln!(output, "{inputs}: {}{copies}{span}", counted(capture.packets, "packet"))?;
+    for clock in &capture.clock_offsets {
+        writeln!(output, "{}", clock_line(&clock.input, clock.ahead_microseconds, clock.packets))?;
+    }
     let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
     for logon in &report.logons {
         *outcomes.entry(logon.outcome).or_default() += 1;
@@ -66,6 +73,15 @@ fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Re
     let hidden = if hidden == 0 { String::new() } else { format!("; {hidden} not asked for") };
     writeln!(output, "{}{parts}{hidden}", counted(report.logons.len() as u64, "sign-in"))?;
     Ok(())
+}
+
+/// `dc.pcap: its clock is 5.002000 s ahead, by 812 packets that it shares; its times are put right`.
+pub(crate) fn clock_line(input: &str, microseconds: i64, packets: u64) -> String {
+    let way = if microseconds < 0 { "behind" } else { "ahead" };
+    let (seconds, rest) = (microseconds.unsigned_abs() / 1_000_000, microseconds.unsigned_abs() % 1_000_000);
+    format!(
+        "{input}: its clock is {seconds}.{rest:06} s {way}, by {packets} packets that it shares; its times are put right"
+    )
 }
 
 /// Findings by the number of the logon they concern, worst first as in the report.

@@ -110,3 +110,40 @@ fn a_terminal_or_none_makes_no_difference() {
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{settings}");
     }
 }
+
+#[test]
+fn a_capture_that_grows_is_followed_until_an_interrupt() {
+    let whole = fs::read(sample("key-arrives-late")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("growing.pcap");
+    for command in ["read", "events"] {
+        fs::write(&path, &whole[..10_000]).unwrap();
+        let mut child = spawn([command, "--follow", path.to_str().unwrap()]);
+        thread::sleep(Duration::from_millis(500));
+        if ignores_interrupts(child.id()) {
+            println!("skipped: whoever started the tests has interrupts ignored");
+            child.kill().unwrap();
+            ends(&mut child);
+            return;
+        }
+        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(&whole[10_000..]).unwrap();
+        thread::sleep(Duration::from_millis(1500));
+        assert!(child.try_wait().unwrap().is_none(), "{command} ended though the file may grow");
+        assert!(shell("kill -INT \"$2\"", [child.id().to_string()]).status.success());
+        let mut output = child.stdout.take().unwrap();
+        let reader = thread::spawn(move || {
+            let mut text = String::new();
+            output.read_to_string(&mut text).unwrap();
+            text
+        });
+        let status = ends(&mut child).code();
+        let text = reader.join().unwrap();
+        let expected = run([command, sample("key-arrives-late").to_str().unwrap()]);
+        assert_eq!(status, Some(expected.status), "{command}");
+        let is_about_file = |line: &&str| !line.contains("capture.pcap") && !line.contains("growing.pcap");
+        let lines = |text: &str| text.lines().filter(is_about_file).map(str::to_owned).collect::<Vec<_>>();
+        let told = |text: &str| if command == "read" { lines(text) } else { vec![text.lines().count().to_string()] };
+        assert_eq!(told(&text), told(&expected.stdout), "{command}");
+    }
+}

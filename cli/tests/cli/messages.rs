@@ -37,8 +37,8 @@ fn a_reason_is_told_once() {
 }
 
 #[test]
-fn a_directory() {
-    assert_both_refuse(tempfile::tempdir().unwrap().path(), &["directory"]);
+fn a_folder_without_a_capture() {
+    assert_both_refuse(tempfile::tempdir().unwrap().path(), &["there is no capture in this folder"]);
 }
 
 #[test]

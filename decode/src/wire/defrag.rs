@@ -90,7 +90,7 @@ impl Defrag {
     /// Takes a fragment; answers with the whole payload if it was the last one missing.
     pub(super) fn push<'b>(
         &mut self,
-        packet: &Packet<'b>,
+        packet: &Packet<'_>,
         ip: &Ip<'b>,
         fragment: Fragment,
         counters: &mut WireCounters,

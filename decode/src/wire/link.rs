@@ -1,34 +1,52 @@
-//! Link headers: what a capture puts in front of IP.
+//! Link headers: what a capture puts in front of IP, and what stands between the two.
 //!
-//! In: the bytes of a packet and its link type. Out: the IP packet in it, or why there is none. Whether the IP
-//! header then says 4 or 6 is read from the header itself: link layers are wrong about it often enough.
+//! In: the bytes of a packet and its link type, or of what a tunnel carries. Out: the IP packet in it, or why there is
+//! none. Whether the IP header then says 4 or 6 is read from the header itself: link layers are wrong about it often
+//! enough.
 //!
-//! Layouts: <https://www.tcpdump.org/linktypes.html>, IEEE 802.1Q.
+//! Layouts: <https://www.tcpdump.org/linktypes.html>, IEEE 802.1Q, IEEE 802.11 §9.2, IEEE 802.2, RFC 1661 §2,
+//! RFC 1662 §3.1, RFC 2516 §4, RFC 3032 §2.1, RFC 4385 §3.
 
 use capture::LinkType;
 
-/// What lies under a link header.
+use super::unread::Unread;
+
+/// What lies under link headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payload<'b> {
     /// An IP packet, with whatever the link adds behind it.
     Ip(&'b [u8]),
-    /// Something else: ARP, LLDP, 802.3 frames, …
-    Other,
-    /// More tags than [`MAX_TAGS`].
+    /// Something else: ARP, LLDP, …
+    Other(Unread),
+    /// More headers than [`MAX_HEADERS`].
     TooDeep,
-    /// The bytes end inside the link header.
+    /// The bytes end inside a header.
     Short,
     /// A link type that is not read here.
     Unknown,
 }
 
+/// What the next bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// What this EtherType says.
+    EtherType(u16),
+    /// An Ethernet frame.
+    Ethernet,
+    /// An 802.2 header.
+    Llc,
+    /// PPP, perhaps in HDLC-like framing.
+    Ppp,
+    /// A PPPoE header.
+    PppoE,
+    /// MPLS labels.
+    Mpls,
+}
+
 /// Strips the link header of one packet.
 pub(super) fn strip(link: LinkType, bytes: &[u8]) -> Payload<'_> {
     match link {
-        LinkType::ETHERNET => match bytes.split_first_chunk::<14>() {
-            Some(([.., high, low], rest)) => tagged(u16::from_be_bytes([*high, *low]), rest),
-            None => Payload::Short,
-        },
+        LinkType::ETHERNET => strip_all(Next::Ethernet, bytes),
         LinkType::LINUX_SLL => match bytes.split_first_chunk::<16>() {
             Some(([_, _, hardware @ .., high, low], rest)) => {
                 cooked(hardware.first_chunk(), u16::from_be_bytes([*high, *low]), rest)
@@ -51,38 +69,164 @@ pub(super) fn strip(link: LinkType, bytes: &[u8]) -> Payload<'_> {
             {
                 Payload::Ip(rest)
             }
-            Some(_) => Payload::Other,
+            Some((&family, _)) => Payload::Other(Unread::Family(u32::from_be_bytes(family))),
             None => Payload::Short,
+        },
+        LinkType::PPP | LinkType::PPP_HDLC => strip_all(Next::Ppp, bytes),
+        LinkType::PPP_ETHER => strip_all(Next::PppoE, bytes),
+        LinkType::IEEE802_11 => wireless(bytes),
+        // Version, padding, then the length of the whole radiotap header in the order of x86.
+        LinkType::IEEE802_11_RADIOTAP => match bytes {
+            [_, _, low, high, ..] => match bytes.get(usize::from(u16::from_le_bytes([*low, *high]))..) {
+                Some(frame) => wireless(frame),
+                None => Payload::Short,
+            },
+            _ => Payload::Short,
         },
         _ => Payload::Unknown,
     }
 }
 
+/// Strips headers until there is IP, or something that is not read.
+pub(super) fn strip_all(mut next: Next, mut bytes: &[u8]) -> Payload<'_> {
+    for _ in 0..=MAX_HEADERS {
+        let stripped = match next {
+            Next::EtherType(ETHER_IPV4 | ETHER_IPV6) => return Payload::Ip(bytes),
+            Next::EtherType(number) => ether_type(number, bytes),
+            Next::Ethernet => match bytes.split_first_chunk::<14>() {
+                Some(([.., high, low], rest)) => Ok((Next::EtherType(u16::from_be_bytes([*high, *low])), rest)),
+                None => return Payload::Short,
+            },
+            Next::Llc => llc(bytes),
+            Next::Ppp => ppp(bytes),
+            Next::PppoE => pppoe(bytes),
+            Next::Mpls => mpls(bytes),
+        };
+        (next, bytes) = match stripped {
+            Ok(stripped) => stripped,
+            Err(payload) => return payload,
+        };
+    }
+    Payload::TooDeep
+}
+
 /// What follows a cooked header, whose protocol is an EtherType unless the device was none of a network.
 fn cooked<'b>(hardware: Option<&[u8; 2]>, protocol: u16, rest: &'b [u8]) -> Payload<'b> {
     if hardware.is_some_and(|&hardware| u16::from_be_bytes(hardware) == ARPHRD_NETLINK) {
-        return Payload::Other;
+        return Payload::Other(Unread::Netlink(protocol));
     }
-    tagged(protocol, rest)
+    strip_all(if protocol == COOKED_LLC { Next::Llc } else { Next::EtherType(protocol) }, rest)
 }
 
-/// What follows an EtherType, behind any tags.
-fn tagged(mut ether_type: u16, mut bytes: &[u8]) -> Payload<'_> {
-    for _ in 0..=MAX_TAGS {
-        match ether_type {
-            ETHER_IPV4 | ETHER_IPV6 => return Payload::Ip(bytes),
-            ETHER_VLAN | ETHER_PROVIDER | ETHER_PROVIDER_OLD => match bytes.split_first_chunk::<4>() {
-                Some((&[_, _, high, low], rest)) => {
-                    ether_type = u16::from_be_bytes([high, low]);
-                    bytes = rest;
-                }
-                None => return Payload::Short,
-            },
-            // Below 0x600 it is an 802.3 length, and IP does not travel in those.
-            _ => return Payload::Other,
-        }
+/// What a header leads to, or why nothing is read behind it.
+type Stripped<'b> = Result<(Next, &'b [u8]), Payload<'b>>;
+
+fn ether_type(number: u16, bytes: &[u8]) -> Stripped<'_> {
+    match number {
+        ETHER_VLAN | ETHER_PROVIDER | ETHER_PROVIDER_OLD => match bytes.split_first_chunk::<4>() {
+            Some((&[_, _, high, low], rest)) => Ok((Next::EtherType(u16::from_be_bytes([high, low])), rest)),
+            None => Err(Payload::Short),
+        },
+        ETHER_MPLS | ETHER_MPLS_UPSTREAM => Ok((Next::Mpls, bytes)),
+        ETHER_PPPOE => Ok((Next::PppoE, bytes)),
+        ETHER_BRIDGED => Ok((Next::Ethernet, bytes)),
+        ETHER_PPP => Ok((Next::Ppp, bytes)),
+        // Not a type, but the length of an 802.3 frame.
+        0..0x600 => Ok((Next::Llc, bytes)),
+        _ => Err(Payload::Other(Unread::EtherType(number))),
     }
-    Payload::TooDeep
+}
+
+/// 802.2: of what it can announce, only SNAP leads to IP.
+fn llc(bytes: &[u8]) -> Stripped<'_> {
+    match bytes {
+        // An organisation of 0, or 00-00-f8 (802.1H), means that an EtherType follows.
+        [0xaa, 0xaa, 3, 0, 0, 0 | 0xf8, high, low, rest @ ..] => {
+            Ok((Next::EtherType(u16::from_be_bytes([*high, *low])), rest))
+        }
+        [service, _, _, ..] => Err(Payload::Other(Unread::Llc(*service))),
+        _ => Err(Payload::Short),
+    }
+}
+
+/// PPP: address and control unless left out, then the protocol, of which an odd first byte is the last.
+fn ppp(bytes: &[u8]) -> Stripped<'_> {
+    // Cisco's framing has an EtherType instead.
+    if let [0x0f | 0x8f, 0, high, low, rest @ ..] = bytes {
+        return Ok((Next::EtherType(u16::from_be_bytes([*high, *low])), rest));
+    }
+    let bytes = bytes.strip_prefix(&[0xff, 3]).unwrap_or(bytes);
+    let (protocol, rest) = match bytes {
+        [low, rest @ ..] if low % 2 == 1 => (u16::from(*low), rest),
+        [high, low, rest @ ..] => (u16::from_be_bytes([*high, *low]), rest),
+        _ => return Err(Payload::Short),
+    };
+    match protocol {
+        PPP_IPV4 => Ok((Next::EtherType(ETHER_IPV4), rest)),
+        PPP_IPV6 => Ok((Next::EtherType(ETHER_IPV6), rest)),
+        PPP_MPLS => Ok((Next::Mpls, rest)),
+        _ => Err(Payload::Other(Unread::Ppp(protocol))),
+    }
+}
+
+/// PPPoE: version and type 1, code, session, length. Only code 0 carries data.
+fn pppoe(bytes: &[u8]) -> Stripped<'_> {
+    match bytes.split_first_chunk::<6>() {
+        Some(([0x11, 0, ..], rest)) => Ok((Next::Ppp, rest)),
+        Some(_) => Err(Payload::Other(Unread::EtherType(ETHER_PPPOE_DISCOVERY))),
+        None => Err(Payload::Short),
+    }
+}
+
+/// MPLS: labels up to the one at the bottom. What is under them nobody says: IP by its version, else, behind a
+/// control word, Ethernet.
+fn mpls(mut bytes: &[u8]) -> Stripped<'_> {
+    for _ in 0..MAX_LABELS {
+        let Some((&[_, _, bottom, _], rest)) = bytes.split_first_chunk::<4>() else { return Err(Payload::Short) };
+        bytes = rest;
+        if bottom & 1 == 0 {
+            continue;
+        }
+        return match bytes.first().map(|first| first >> 4) {
+            Some(4 | 6) => Err(Payload::Ip(bytes)),
+            Some(0) => match bytes.split_first_chunk::<4>() {
+                Some((_, rest)) => Ok((Next::Ethernet, rest)),
+                None => Err(Payload::Short),
+            },
+            Some(_) => Err(Payload::Other(Unread::Mpls)),
+            None => Err(Payload::Short),
+        };
+    }
+    Err(Payload::TooDeep)
+}
+
+/// 802.11: data frames in the clear, which begin with an 802.2 header behind the MAC header.
+fn wireless(bytes: &[u8]) -> Payload<'_> {
+    let &[kind, flags, ..] = bytes else { return Payload::Short };
+    let (is_data, is_without) = (kind & 0x0c == 0x08, kind & 0x40 != 0);
+    if kind & 3 != 0 || !is_data || is_without {
+        return Payload::Other(Unread::WirelessControl);
+    }
+    if flags & WIRELESS_PROTECTED != 0 {
+        return Payload::Other(Unread::WirelessEncrypted);
+    }
+    let has_fourth_address = flags & 3 == 3;
+    let has_quality = kind & 0x80 != 0;
+    let mut length = if has_fourth_address { 30 } else { 24 };
+    let mut is_aggregated = false;
+    if has_quality {
+        is_aggregated = bytes.get(length).is_some_and(|quality| quality & 0x80 != 0);
+        length += if flags & WIRELESS_ORDER == 0 { 2 } else { 6 };
+    }
+    // The lower four bits number the fragments.
+    let is_fragment = flags & WIRELESS_MORE != 0 || bytes.get(22).is_some_and(|sequence| sequence & 0x0f != 0);
+    if is_aggregated || is_fragment {
+        return Payload::Other(Unread::WirelessAggregated);
+    }
+    match bytes.get(length..) {
+        Some(rest) => strip_all(Next::Llc, rest),
+        None => Payload::Short,
+    }
 }
 
 /// Whether an address family is one of IP on some system.
@@ -91,23 +235,45 @@ fn is_ip(family: u32) -> bool {
     matches!(family, 2 | 10 | 23 | 24 | 28 | 30)
 }
 
-/// Tags of 802.1Q and 802.1ad looked through. Two are standard, carriers stack a third; the rest is slack.
-const MAX_TAGS: usize = 4;
+/// Headers looked through up to one of IP. Ethernet, two tags of 802.1ad, PPPoE, PPP and MPLS make six; carriers stack
+/// a third tag; the rest is slack.
+const MAX_HEADERS: usize = 10;
 
-const ETHER_IPV4: u16 = 0x0800;
-const ETHER_IPV6: u16 = 0x86dd;
+/// Labels of MPLS looked through. Networks in use stack up to about six.
+const MAX_LABELS: usize = 16;
+
+pub(super) const ETHER_IPV4: u16 = 0x0800;
+pub(super) const ETHER_IPV6: u16 = 0x86dd;
+/// Transparent Ethernet bridging: a whole Ethernet frame, in tunnels.
+const ETHER_BRIDGED: u16 = 0x6558;
+const ETHER_MPLS: u16 = 0x8847;
+const ETHER_MPLS_UPSTREAM: u16 = 0x8848;
+const ETHER_PPP: u16 = 0x880b;
+const ETHER_PPPOE: u16 = 0x8864;
+const ETHER_PPPOE_DISCOVERY: u16 = 0x8863;
 const ETHER_VLAN: u16 = 0x8100;
 const ETHER_PROVIDER: u16 = 0x88a8;
 /// Stacked tags before 802.1ad.
 const ETHER_PROVIDER_OLD: u16 = 0x9100;
+/// What a cooked header says where an 802.2 header follows (ETH_P_802_2).
+const COOKED_LLC: u16 = 4;
 /// Hardware type of netlink devices, whose "protocol" is a netlink family.
 const ARPHRD_NETLINK: u16 = 824;
+
+const PPP_IPV4: u16 = 0x0021;
+const PPP_IPV6: u16 = 0x0057;
+const PPP_MPLS: u16 = 0x0281;
+
+/// Flags of 802.11's frame control.
+const WIRELESS_MORE: u8 = 0x04;
+const WIRELESS_PROTECTED: u8 = 0x40;
+const WIRELESS_ORDER: u8 = 0x80;
 
 #[cfg(test)]
 mod tests {
     use capture::LinkType;
 
-    use super::{Payload, strip};
+    use super::{Payload, Unread, strip};
 
     #[test]
     fn ethernet_with_and_without_tags() {
@@ -130,9 +296,13 @@ mod tests {
 
     #[test]
     fn other_ethernet_frames_are_not_ip() {
-        for ether_type in [[0x08, 0x06], [0x00, 0x26], [0x88, 0xcc]] {
+        for (ether_type, unread) in [
+            ([0x08, 0x06], Unread::EtherType(0x0806)),
+            ([0x00, 0x26], Unread::Llc(0x45)),
+            ([0x88, 0xcc], Unread::EtherType(0x88cc)),
+        ] {
             let frame = [[0; 12].as_slice(), &ether_type, &[0x45; 40]].concat();
-            assert_eq!(strip(LinkType::ETHERNET, &frame), Payload::Other);
+            assert_eq!(strip(LinkType::ETHERNET, &frame), Payload::Other(unread));
         }
     }
 
@@ -143,13 +313,13 @@ mod tests {
         assert_eq!(strip(LinkType::LINUX_SLL, &first), Payload::Ip(&[0x45]));
         let mut netlink = first;
         netlink[2..4].copy_from_slice(&824_u16.to_be_bytes());
-        assert_eq!(strip(LinkType::LINUX_SLL, &netlink), Payload::Other);
+        assert_eq!(strip(LinkType::LINUX_SLL, &netlink), Payload::Other(Unread::Netlink(0x0800)));
         // IPv6, reserved, interface 2, hardware 1, type 0, address length 6, address.
         let second = [0x86, 0xdd, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0x60];
         assert_eq!(strip(LinkType::LINUX_SLL2, &second), Payload::Ip(&[0x60]));
         let mut netlink = second;
         netlink[8..10].copy_from_slice(&824_u16.to_be_bytes());
-        assert_eq!(strip(LinkType::LINUX_SLL2, &netlink), Payload::Other);
+        assert_eq!(strip(LinkType::LINUX_SLL2, &netlink), Payload::Other(Unread::Netlink(0x86dd)));
     }
 
     #[test]
@@ -159,7 +329,7 @@ mod tests {
             assert_eq!(strip(LinkType::NULL, &packet), Payload::Ip(&[0x45]));
             assert_eq!(strip(LinkType::LOOP, &packet), Payload::Ip(&[0x45]));
         }
-        assert_eq!(strip(LinkType::NULL, &[7, 0, 0, 0, 0x45]), Payload::Other);
+        assert_eq!(strip(LinkType::NULL, &[0, 0, 0, 7, 0x45]), Payload::Other(Unread::Family(7)));
         assert_eq!(strip(LinkType::NULL, &[2, 0, 0]), Payload::Short);
     }
 
@@ -168,6 +338,87 @@ mod tests {
         for number in [101, 12, 14, 228, 229] {
             assert_eq!(strip(LinkType(number), &[0x45]), Payload::Ip(&[0x45]));
         }
-        assert_eq!(strip(LinkType(127), &[0x45]), Payload::Unknown);
+        assert_eq!(strip(LinkType(147), &[0x45]), Payload::Unknown);
+    }
+
+    const IP: Payload<'_> = Payload::Ip(&[0x45]);
+
+    #[test]
+    fn snap_leads_to_ip() {
+        let frame = [[0; 12].as_slice(), &[0, 9, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, 0x45]].concat();
+        assert_eq!(strip(LinkType::ETHERNET, &frame), IP);
+        let cooked = [0, 0, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0, 0, 4, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, 0x45];
+        assert_eq!(strip(LinkType::LINUX_SLL, &cooked), IP);
+    }
+
+    #[test]
+    fn ppp_in_all_its_framings() {
+        for bytes in [
+            &[0xff, 3, 0, 0x21, 0x45][..],
+            &[0, 0x21, 0x45],
+            &[0x21, 0x45],
+            &[0xff, 3, 0x21, 0x45],
+            &[0, 0x57, 0x45],
+            &[0x0f, 0, 8, 0, 0x45],
+        ] {
+            assert_eq!(strip(LinkType::PPP, bytes), IP, "{bytes:x?}");
+            assert_eq!(strip(LinkType::PPP_HDLC, bytes), IP, "{bytes:x?}");
+        }
+        assert_eq!(strip(LinkType::PPP, &[0xff, 3, 0xc0, 0x21, 1]), Payload::Other(Unread::Ppp(0xc021)));
+        assert_eq!(strip(LinkType::PPP, &[0xff, 3, 0]), Payload::Short);
+    }
+
+    #[test]
+    fn pppoe_sessions_and_not_their_discovery() {
+        let session = [0x11, 0, 0, 1, 0, 3, 0, 0x21, 0x45];
+        assert_eq!(strip(LinkType::PPP_ETHER, &session), IP);
+        let frame = [[0; 12].as_slice(), &[0x81, 0, 0, 5, 0x88, 0x64], &session].concat();
+        assert_eq!(strip(LinkType::ETHERNET, &frame), IP);
+        let padt = [0x11, 0xa7, 0, 1, 0, 0];
+        assert_eq!(strip(LinkType::PPP_ETHER, &padt), Payload::Other(Unread::EtherType(0x8863)));
+        assert_eq!(strip(LinkType::PPP_ETHER, &session[..5]), Payload::Short);
+    }
+
+    #[test]
+    fn mpls_with_ip_or_ethernet_under_the_labels() {
+        let under = |labels: &[u8], payload: &[u8]| [[0; 12].as_slice(), &[0x88, 0x47], labels, payload].concat();
+        let (top, bottom) = ([0, 1, 0, 64], [0, 2, 1, 64]);
+        let labels = [top, top, bottom].concat();
+        assert_eq!(strip(LinkType::ETHERNET, &under(&labels, &[0x45])), IP);
+        let pseudowire = [&[0, 0, 0, 9][..], &[7; 12], &[0x08, 0, 0x45]].concat();
+        assert_eq!(strip(LinkType::ETHERNET, &under(&bottom, &pseudowire)), IP);
+        assert_eq!(strip(LinkType::ETHERNET, &under(&bottom, &[0x75])), Payload::Other(Unread::Mpls));
+        assert_eq!(strip(LinkType::ETHERNET, &under(&top, &[])), Payload::Short);
+        assert_eq!(strip(LinkType::ETHERNET, &under(&top.repeat(50), &[])), Payload::TooDeep);
+    }
+
+    #[test]
+    fn wireless_data_in_the_clear() {
+        let frame = |kind: u8, flags: u8, more: &[u8]| {
+            let mut frame = vec![0; 24];
+            frame[0] = kind;
+            frame[1] = flags;
+            frame.extend(more);
+            frame.extend([0xaa, 0xaa, 3, 0, 0, 0, 8, 0, 0x45]);
+            frame
+        };
+        let strip = |frame: &[u8]| match strip(LinkType::IEEE802_11, frame) {
+            Payload::Ip(bytes) => Payload::Ip(if bytes == [0x45] { &[0x45] } else { &[] }),
+            Payload::Other(unread) => Payload::Other(unread),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(strip(&frame(0x08, 1, &[])), IP);
+        assert_eq!(strip(&frame(0x08, 3, &[0; 6])), IP);
+        assert_eq!(strip(&frame(0x88, 2, &[0, 0])), IP);
+        assert_eq!(strip(&frame(0x88, 0x82, &[0; 6])), IP);
+        assert_eq!(strip(&frame(0x08, 0x41, &[])), Payload::Other(Unread::WirelessEncrypted));
+        assert_eq!(strip(&frame(0x88, 2, &[0x80, 0])), Payload::Other(Unread::WirelessAggregated));
+        assert_eq!(strip(&frame(0x08, 5, &[])), Payload::Other(Unread::WirelessAggregated));
+        for kind in [0x80, 0xd4, 0x48] {
+            assert_eq!(strip(&frame(kind, 0, &[])), Payload::Other(Unread::WirelessControl));
+        }
+        let tapped = [&[0, 0, 9, 0, 1, 2, 3, 4, 5][..], &frame(0x08, 1, &[])].concat();
+        assert_eq!(super::strip(LinkType::IEEE802_11_RADIOTAP, &tapped), IP);
+        assert_eq!(super::strip(LinkType::IEEE802_11_RADIOTAP, &tapped[..8]), Payload::Short);
     }
 }

@@ -23,6 +23,9 @@ const MIN_FOR_WHOLE: usize = 9;
 /// Columns of the mark, the time and the packet number, and those of mark and time where there is no room for more.
 const BEFORE_LANES: usize = 20;
 const BEFORE_LANES_NARROW: usize = 12;
+
+/// Columns for the kind of a step.
+const KIND: usize = 12;
 /// Below this many columns there is no room for more.
 const NARROW: usize = 60;
 /// Lanes shown; what is further away shares the last.
@@ -204,8 +207,9 @@ impl Lanes {
         let before = if self.narrow { BEFORE_LANES_NARROW } else { BEFORE_LANES };
         let used = before + width(&arrow);
         spans.push(Span::styled(arrow, style));
-        let text =
-            if columns >= 110 { format!("{} {}", pad(step.kind, 12), step.summary) } else { step.summary.clone() };
+        // The arrow says which way it goes.
+        let kind = step.kind.strip_suffix("-response").filter(|_| step.kind.len() > KIND).unwrap_or(step.kind);
+        let text = if columns >= 110 { format!("{} {}", pad(kind, KIND), step.summary) } else { step.summary.clone() };
         spans.push(raw(cut(&text, columns.saturating_sub(used))));
         Line::from(spans)
     }
