@@ -208,10 +208,7 @@ impl Source for Files {
     }
 
     fn losses(&self) -> Losses {
-        self.inputs.iter().map(Input::losses).fold(Losses::default(), |sum, losses| Losses {
-            by_interface: sum.by_interface.saturating_add(losses.by_interface),
-            by_system: sum.by_system.saturating_add(losses.by_system),
-        })
+        self.inputs.iter().map(Input::losses).fold(Losses::default(), Losses::plus)
     }
 }
 

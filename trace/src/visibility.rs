@@ -88,11 +88,12 @@ impl Visibility {
         self.has_drops() || self.gaps.keys().any(missing)
     }
 
-    /// Whether packets that nothing else tells of may be missing: dropped by the recorder, or skipped with damage.
+    /// Whether packets that nothing else tells of may be missing: dropped by the recorder, sent while its interface was
+    /// away, or skipped with damage.
     ///
     /// An input that breaks off is complete up to there: it has ended early, and that is all.
     pub fn has_drops(&self) -> bool {
-        self.losses.by_interface + self.losses.by_system > 0 || self.skipped > 0
+        self.losses.dropped() > 0 || self.losses.interruptions > 0 || self.skipped > 0
     }
 
     /// Whether Kerberos was cut short by the snap length.

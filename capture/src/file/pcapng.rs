@@ -8,7 +8,7 @@
 
 use super::order::Order;
 use super::{Have, Head, MAX_PACKET, Next, Wait, Window};
-use crate::{Aftermath, CaptureTime, LinkType, Losses};
+use crate::{Aftermath, CaptureTime, LinkType, Losses, record};
 
 /// Walks the blocks.
 #[derive(Debug)]
@@ -115,10 +115,7 @@ impl Reader {
 
     /// What the writers of all sections say was lost: of each interface the last they said.
     pub(super) fn losses(&self) -> Losses {
-        self.interfaces.iter().fold(self.lost_before, |sum, interface| Losses {
-            by_interface: sum.by_interface.saturating_add(interface.lost.by_interface),
-            by_system: sum.by_system.saturating_add(interface.lost.by_system),
-        })
+        self.interfaces.iter().fold(self.lost_before, |sum, interface| sum.plus(interface.lost))
     }
 
     /// Brings a whole block into the window and checks its frame. Blocks too large for that, none of which we
@@ -346,6 +343,7 @@ impl Reader {
             match (code, self.order.u64_at(value, 0)) {
                 (ISB_IFDROP, Some(count)) => lost.by_interface = count,
                 (ISB_OSDROP, Some(count)) => lost.by_system = count,
+                (COMMENT, _) => record::read_comment(value, &mut lost),
                 _ => {}
             }
         }
@@ -469,6 +467,7 @@ const CUSTOM_NOT_COPIED: u32 = 0x4000_0bad;
 const END_OF_OPTIONS: u16 = 0;
 const IF_TSRESOL: u16 = 9;
 const IF_TSOFFSET: u16 = 14;
+const COMMENT: u16 = 1;
 const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;
 

@@ -268,7 +268,7 @@ impl Summary {
             protocol: "capture",
             message: "summary",
             packets: visibility.packets,
-            losses: visibility.losses.by_interface + visibility.losses.by_system,
+            losses: visibility.losses.dropped(),
             one_sided: visibility.is_one_sided(),
             damage: visibility.damage,
             cut_packets: visibility.cut_packets,

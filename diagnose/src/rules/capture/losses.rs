@@ -45,9 +45,12 @@ rule! {
 fn check(facts: &Facts) -> Verdict {
     let visibility = &facts.visibility;
     let mut said: Vec<String> = Vec::new();
-    let dropped = visibility.losses.by_interface.saturating_add(visibility.losses.by_system);
+    let dropped = visibility.losses.dropped();
     if dropped > 0 {
         said.push(format!("the recorder dropped {}", counted(dropped, "packet")));
+    }
+    if visibility.losses.interruptions > 0 {
+        said.push(format!("the interface was away {}", counted(visibility.losses.interruptions, "time")));
     }
     let missing: u64 =
         visibility.gaps.iter().filter(|((_, kind), _)| *kind == GapKind::Missing).map(|(_, count)| count).sum();
