@@ -51,6 +51,7 @@ pub(crate) struct Input {
     last: Option<PacketId>,
     error: Option<CaptureError>,
     losses: Losses,
+    complete_to: Option<CaptureTime>,
 }
 
 #[derive(Debug)]
@@ -172,6 +173,7 @@ impl Input {
             last: None,
             error: None,
             losses: Losses::default(),
+            complete_to: None,
         }
     }
 
@@ -235,6 +237,14 @@ impl Input {
             State::Unopened(disk) => disk.taken(),
             State::Reading(reading) => reading.window.taken(),
             State::Ended => self.taken,
+        }
+    }
+
+    /// Up to when nothing is missing but what was read, by the word of our own recorder.
+    pub(crate) fn complete_to(&self) -> Option<CaptureTime> {
+        match &self.state {
+            State::Reading(reading) => reading.complete_to(),
+            State::Unopened(_) | State::Ended => self.complete_to,
         }
     }
 
@@ -345,6 +355,7 @@ impl Input {
     fn end(&mut self) {
         self.taken = self.taken();
         self.losses = self.losses();
+        self.complete_to = self.complete_to();
         self.state = State::Ended;
     }
 
@@ -391,6 +402,13 @@ impl Reading {
         match &mut self.format {
             Format::Pcap(reader) => reader.next(&mut self.window, wait),
             Format::PcapNg(reader) => reader.next(&mut self.window, wait),
+        }
+    }
+
+    fn complete_to(&self) -> Option<CaptureTime> {
+        match &self.format {
+            Format::Pcap(_) => None,
+            Format::PcapNg(reader) => reader.complete_to(),
         }
     }
 

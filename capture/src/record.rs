@@ -78,7 +78,8 @@ impl<W: Write> Recorder<W> {
         self.end()
     }
 
-    /// Writes what was received and lost at `interface` since its beginning, as of `at`.
+    /// Writes what was received and lost at `interface` since its beginning, as of `at`: all packets up to then were
+    /// written, or are among those lost. So whoever reads it knows how long nothing came.
     ///
     /// # Errors
     /// Those of writing, and `InvalidInput` for an interface that was not described.
@@ -90,9 +91,7 @@ impl<W: Write> Recorder<W> {
         self.option(ISB_IFRECV, &received.to_le_bytes());
         self.option(ISB_IFDROP, &lost.by_interface.to_le_bytes());
         self.option(ISB_OSDROP, &lost.by_system.to_le_bytes());
-        if lost.thinned > 0 || lost.interruptions > 0 {
-            self.option(COMMENT, comment(lost).as_bytes());
-        }
+        self.option(COMMENT, comment(lost).as_bytes());
         self.end()
     }
 
@@ -160,14 +159,14 @@ fn comment(lost: Losses) -> String {
     format!("{COMMENT_BEGINS}{}{COMMENT_GOES_ON}{}", lost.thinned, lost.interruptions)
 }
 
-/// Reads such a comment; of any other nothing.
-pub(crate) fn read_comment(value: &[u8], lost: &mut Losses) {
+/// Reads such a comment, of any other nothing. Answers whether it was one.
+pub(crate) fn read_comment(value: &[u8], lost: &mut Losses) -> bool {
     let text = std::str::from_utf8(value).ok().and_then(|text| text.strip_prefix(COMMENT_BEGINS));
-    let Some((thinned, interruptions)) = text.and_then(|text| text.split_once(COMMENT_GOES_ON)) else { return };
-    if let (Ok(thinned), Ok(interruptions)) = (thinned.parse(), interruptions.parse()) {
-        lost.thinned = thinned;
-        lost.interruptions = interruptions;
-    }
+    let Some((thinned, interruptions)) = text.and_then(|text| text.split_once(COMMENT_GOES_ON)) else { return false };
+    let (Ok(thinned), Ok(interruptions)) = (thinned.parse(), interruptions.parse()) else { return false };
+    lost.thinned = thinned;
+    lost.interruptions = interruptions;
+    true
 }
 
 const COMMENT_BEGINS: &str = "hellotrace: packets of bulk left out ";

@@ -31,8 +31,6 @@ pub trait Source: Send {
 pub enum Progress {
     /// The batch holds something, and more may follow.
     More,
-    /// Nothing came for now. Files never say this.
-    Idle,
     /// The last batch: nothing follows it. It may hold packets.
     End,
 }

@@ -24,4 +24,4 @@ pub use report::{
     StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
-pub use session::{ReadError, Session, read_all};
+pub use session::{ReadError, Session, SoFar, read_all};

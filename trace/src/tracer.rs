@@ -45,6 +45,7 @@ pub struct Decoding {
     bytes: u64,
     first_time: Option<CaptureTime>,
     last_time: Option<CaptureTime>,
+    ticked: Option<CaptureTime>,
     cut_at: Option<u32>,
 }
 
@@ -67,6 +68,7 @@ impl Decoding {
             bytes: 0,
             first_time: None,
             last_time: None,
+            ticked: None,
             cut_at: None,
         }
     }
@@ -78,6 +80,7 @@ impl Decoding {
     pub fn push(&mut self, batch: &Batch, out: &mut Vec<Event>) -> Pushed {
         let tick = batch.tick();
         if let Some(now) = tick {
+            self.ticked = Some(now);
             self.tick(now, out);
         }
         let after_tick = out.len();
@@ -132,6 +135,7 @@ impl Decoding {
         visibility.bytes = self.bytes;
         visibility.first = self.first_time;
         visibility.last = self.last_time;
+        visibility.now = self.last_time.max(self.ticked);
         visibility.cut_at = self.cut_at;
     }
 

@@ -16,6 +16,8 @@ pub struct Visibility {
     pub first: Option<CaptureTime>,
     /// Latest capture time reached.
     pub last: Option<CaptureTime>,
+    /// The latest capture time that is known to have passed, with or without a packet.
+    pub now: Option<CaptureTime>,
     /// Packets dropped, by the recorder's own counters.
     pub losses: Losses,
     /// Number of places where an input is damaged.
@@ -101,8 +103,8 @@ impl Visibility {
         self.gaps.get(&(Protocol::Kerberos, GapKind::CutShort)).copied().unwrap_or(0)
     }
 
-    /// Seconds of capture time from `since` to the latest packet.
+    /// Seconds of capture time from `since` to now.
     pub fn seconds_since(&self, since: CaptureTime) -> i64 {
-        self.last.map_or(0, |last| last.since(since) / CaptureTime::SECOND)
+        self.now.map_or(0, |now| now.since(since) / CaptureTime::SECOND)
     }
 }

@@ -25,14 +25,14 @@ pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
     let mut visibility = Visibility::default();
     let mut events = Vec::new();
     let mut written = Ok(());
-    let (ended, losses) = diagnose::read_all(&mut source, arguments.input.batch as usize, |batch, position| {
+    let (ended, losses) = diagnose::read_all(&mut source, arguments.input.work.batch as usize, |batch, so_far| {
         if written.is_err() {
             return;
         }
         decoding.push(batch, &mut events);
         written = write(&mut events, &inputs, &mut visibility, &mut output);
         stop.store(written.is_err(), Ordering::Relaxed);
-        bar.at(position);
+        bar.at(so_far.position);
     });
     bar.done();
     written?;

@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let mut source = capture::open(&arguments.input.files)?;
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
-    let ended = session.run(&mut source, arguments.input.batch as usize, |position| bar.at(position));
+    let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
     warn(&session);
     let mut report = session.report();
@@ -51,7 +51,7 @@ fn write(report: &Report, hidden: usize, arguments: &Read) -> anyhow::Result<Sta
 }
 
 /// Says on standard error what is wrong with the inputs, a line each.
-fn warn(session: &Session) {
+pub(super) fn warn(session: &Session) {
     let visibility = &session.facts().visibility;
     for damage in &visibility.damages {
         complain(&damage.to_string());

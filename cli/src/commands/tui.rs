@@ -10,12 +10,13 @@ use ::tui::{Message, Theme};
 use anyhow::{Context as _, bail};
 use capture::Source;
 use crossbeam_channel::{Sender, unbounded};
-use diagnose::Session;
+use diagnose::{Report, Session};
 
-use super::settings;
+use super::{live, settings_for};
 use crate::{
     args::Tui,
     exit::{Status, complain},
+    signals::{self, Signal},
 };
 
 /// Reads in a thread while the screens show what has been read.
@@ -23,15 +24,31 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
     if !stdout().is_terminal() {
         bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
     }
-    let settings = settings(&arguments.input)?;
-    let mut source = capture::open(&arguments.input.files)?;
     let (sender, messages) = unbounded();
-    let packets_per_batch = arguments.input.batch as usize;
+    let packets_per_batch = arguments.work.batch as usize;
+    let reader = thread::Builder::new().name("read".to_owned());
     // Not waited for: whoever quits while it reads has seen enough.
-    thread::Builder::new()
-        .name("read".to_owned())
-        .spawn(move || read(&mut source, Session::new(settings), packets_per_batch, &sender))
-        .context("no thread to read in")?;
+    let reading = if let Some(device) = &arguments.device {
+        let (mut source, notes) = live::start(device)?;
+        let settings = settings_for(&[], &arguments.work)?;
+        let (orders, screen) = (source.orders(), sender.clone());
+        let signal = move |signal| match signal {
+            Signal::End => orders.stop(),
+            Signal::Rotate => orders.rotate(),
+        };
+        signals::listen(signal)?;
+        thread::Builder::new().name("notes".to_owned()).spawn(move || {
+            for note in notes {
+                let _ = screen.send(Message::Note(note));
+            }
+        })?;
+        reader.spawn(move || watch(&mut source, Session::new(settings), packets_per_batch, &sender))
+    } else {
+        let settings = settings_for(&arguments.files, &arguments.work)?;
+        let mut source = capture::open(&arguments.files)?;
+        reader.spawn(move || read(&mut source, Session::new(settings), packets_per_batch, &sender))
+    };
+    reading.context("no thread to read in")?;
     let left = ::tui::run(messages, Theme::from_environment()).context("the terminal")?;
     for fault in left.faults {
         complain(&format!("a fault in this program: {fault}"));
@@ -54,5 +71,19 @@ fn read(source: &mut dyn Source, mut session: Session, packets_per_batch: usize,
         |report| send(Message::Report(Arc::new(report))),
     );
     send(Message::Report(Arc::new(session.report())));
+    send(Message::Ended(ended.err().map(|error| error.to_string())));
+}
+
+/// The same from a device, for as long as it is recorded from.
+fn watch(source: &mut dyn Source, mut session: Session, packets_per_batch: usize, sender: &Sender<Message>) {
+    let send = |message| {
+        let _ = sender.send(message);
+    };
+    let live = |report: Report| {
+        send(Message::Live(report.capture.packets, report.capture.losses));
+        send(Message::Report(Arc::new(report)));
+    };
+    let ended = session.run_live(source, packets_per_batch, |report, _| live(report));
+    live(session.report());
     send(Message::Ended(ended.err().map(|error| error.to_string())));
 }

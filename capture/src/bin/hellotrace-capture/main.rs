@@ -165,6 +165,7 @@ fn run(args: &Args) -> Result<(), Stopped> {
         link_state,
         was_up: true,
         last: CaptureTime(0),
+        complete_to: CaptureTime(0),
         packets: 0,
         received: 0,
         lost: Losses { interruptions: u64::from(args.again), ..Losses::default() },
@@ -210,6 +211,8 @@ struct Recording<'a> {
     link_state: Option<LinkState>,
     was_up: bool,
     last: CaptureTime,
+    /// Before this nothing is left in the kernel.
+    complete_to: CaptureTime,
     packets: u64,
     /// The counters, since the device was opened.
     received: u64,
@@ -223,13 +226,22 @@ impl Recording<'_> {
         let most = args.count.unwrap_or(u64::MAX);
         let mut handed_on = begin;
         let mut counted = begin;
+        let mut ending = None;
         loop {
             let is_idle = self.drain(most)?;
             let time = now();
-            let is_over = self.packets >= most
-                || limit.is_some_and(|limit| time.duration_since(begin) >= limit)
-                || orders.is_over();
-            if is_over {
+            // What nothing was heard of while the interface is down was not silent.
+            if is_idle && self.was_up {
+                self.complete_to = CaptureTime(system::wall_clock().0.saturating_sub(SETTLED));
+            }
+            if limit.is_some_and(|limit| time.duration_since(begin) >= limit) || orders.is_over() {
+                // What came until now is still to come out of the kernel.
+                let since = time.duration_since(*ending.get_or_insert(time));
+                if since >= LAST_LOOK && is_idle || since >= LONGEST_LAST_LOOK {
+                    return self.end();
+                }
+            }
+            if self.packets >= most {
                 return self.end();
             }
             if is_idle || time.duration_since(handed_on) >= HAND_ON_EVERY {
@@ -245,7 +257,7 @@ impl Recording<'_> {
             if orders.take_rotate()
                 && let Some(ring) = &mut self.ring
             {
-                ring.rotate(self.last, time);
+                ring.rotate(self.last.max(self.complete_to), time);
             }
             if is_idle {
                 std::thread::sleep(PAUSE);
@@ -304,17 +316,19 @@ impl Recording<'_> {
     /// Writes the counters, and looks at the interface.
     fn count(&mut self, time: Instant) -> Result<(), Stopped> {
         self.ask();
+        let at = self.last.max(self.complete_to);
         if let Some(pipe) = &mut self.pipe {
-            pipe.statistics(0, self.last, self.received, self.lost)?;
+            pipe.statistics(0, at, self.received, self.lost)?;
             pipe.flush()?;
         }
         if let Some(ring) = &mut self.ring {
-            ring.count(self.last, self.received, self.lost, time);
+            ring.count(at, self.received, self.lost, time);
         }
         match self.link_state.as_mut().map(LinkState::read) {
             Some(State::Down) if self.was_up => {
                 say(&format!("{} is down: waiting for it", self.name));
                 self.was_up = false;
+                self.lost.interruptions = self.lost.interruptions.saturating_add(1);
             }
             Some(State::Up) if !self.was_up => {
                 say(&format!("{} is up again", self.name));
@@ -332,11 +346,12 @@ impl Recording<'_> {
     /// Writes the counters for the last time.
     fn end(&mut self) -> Result<(), Stopped> {
         self.ask();
+        let at = self.last.max(self.complete_to);
         if let Some(ring) = &mut self.ring {
-            ring.finish(self.last, self.received, self.lost);
+            ring.finish(at, self.received, self.lost);
         }
         if let Some(pipe) = &mut self.pipe {
-            pipe.statistics(0, self.last, self.received, self.lost)?;
+            pipe.statistics(0, at, self.received, self.lost)?;
             pipe.flush()?;
         }
         Ok(())
@@ -463,6 +478,12 @@ const AT_ONCE: u32 = 1024;
 const PAUSE: Duration = Duration::from_millis(20);
 const HAND_ON_EVERY: Duration = Duration::from_millis(100);
 const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// Some of the kernel's timeouts; and as long as anybody who asks for the end is kept waiting.
+const LAST_LOOK: Duration = Duration::from_millis(250);
+const LONGEST_LAST_LOOK: Duration = Duration::from_secs(2);
+/// What was stamped so long before the kernel had no more to hand on has been handed on, in nanoseconds: some of its
+/// timeouts.
+const SETTLED: i64 = 500_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use capture::rights;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::statvfs;
-use nix::unistd::{Gid, Pid, Uid, User, setgid, setgroups, setuid};
+use nix::unistd::Pid;
 
 use crate::orders::Orders;
 use crate::ring::folder_of;
@@ -77,34 +78,11 @@ pub(crate) fn missing_rights() -> String {
 ///
 /// Called once the device is open and before anything is read from it, and before there are other threads.
 pub(crate) fn give_up_rights(user: Option<&str>, writes: Option<&Path>) -> Result<(), String> {
-    let was_root = Uid::effective().is_root();
-    let failed = |what: &str, error: &dyn std::fmt::Display| format!("cannot give up {what}: {error}");
-    if was_root {
-        let (name, uid, gid) = ordinary_user(user)?;
+    if rights::is_root() {
         forget_bounding_set();
-        let error = |error| failed("root", &format!("cannot become {name}: {error}"));
-        setgroups(&[gid]).map_err(error)?;
-        setgid(gid).map_err(error)?;
-        setuid(uid).map_err(error)?;
-    } else if let Some(user) = user {
-        return Err(format!("cannot become {user}: only root can change users"));
     }
-    confine(writes).map_err(|why| failed("rights", &why))
-}
-
-/// Who to be instead of root: the user who was named, else the one who called sudo, else nobody.
-fn ordinary_user(user: Option<&str>) -> Result<(String, Uid, Gid), String> {
-    let found = |user: User| (user.name, user.uid, user.gid);
-    if let Some(name) = user {
-        let known = User::from_name(name).ok().flatten();
-        return known.map(found).ok_or_else(|| format!("there is no user {name}"));
-    }
-    let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok()).map(Uid::from_raw);
-    if let Some(user) = caller.filter(|uid| !uid.is_root()).and_then(|uid| User::from_uid(uid).ok().flatten()) {
-        return Ok(found(user));
-    }
-    let nobody = User::from_name("nobody").ok().flatten().map(found);
-    Ok(nobody.unwrap_or_else(|| ("nobody".to_owned(), Uid::from_raw(NOBODY), Gid::from_raw(NOBODY))))
+    rights::become_ordinary_user(user)?;
+    confine(writes).map_err(|error| format!("cannot give up rights: {error}"))
 }
 
 #[cfg(target_os = "linux")]
@@ -250,6 +228,3 @@ pub(crate) enum State {
 /// Where libpcap finds what an interface dropped.
 #[cfg(target_os = "linux")]
 const INTERFACE_COUNTERS: [&str; 2] = ["/sys/class/net", "/sys/devices"];
-
-/// The user that has no files, by convention.
-const NOBODY: u32 = 65_534;
