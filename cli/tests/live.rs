@@ -65,6 +65,11 @@ impl Wire {
 
     /// Sends these frames, one after the other.
     fn send(&self, frames: &[Vec<u8>]) {
+        self.send_each(|send| frames.iter().for_each(|frame| send(frame)));
+    }
+
+    /// Runs `work` with a way to send a frame.
+    fn send_each(&self, work: impl FnOnce(&mut dyn FnMut(&[u8])) + Send) {
         thread::scope(|scope| {
             // A namespace belongs to a thread.
             let sent = scope.spawn(|| {
@@ -76,10 +81,10 @@ impl Wire {
                     address.as_link_addr().copied()
                 });
                 let address = address.unwrap();
-                for frame in frames {
+                work(&mut |frame| {
                     let sent = sendto(socket.as_raw_fd(), frame, &address, MsgFlags::empty()).unwrap();
                     assert_eq!(sent, frame.len());
-                }
+                });
             });
             sent.join().unwrap();
         });
@@ -373,4 +378,117 @@ fn what_cannot_be_recorded_from_is_said_in_a_sentence() {
         }
         Err(error) => println!("skipped: cannot run setpriv: {error}"),
     }
+}
+
+/// Packets a second that are sent under load, and for how many seconds.
+const RATE: u64 = 50_000;
+const SECONDS: u64 = 60;
+
+/// Nine in ten frames are bulk on 443, in 64 connections; the tenth is the next of a sample.
+struct Mix {
+    sample: Vec<Vec<u8>>,
+    bulk: Vec<Vec<u8>>,
+    next: usize,
+}
+
+impl Mix {
+    fn new() -> Self {
+        let bulk = |connection: u16| {
+            let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
+            frame.extend(1040_u16.to_be_bytes());
+            frame.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 10, 99, 1, 1, 10, 99, 1, 2]);
+            frame.extend((40_000 + connection).to_be_bytes());
+            frame.extend(443_u16.to_be_bytes());
+            frame.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0]);
+            frame.resize(frame.len() + 1000, 0x17);
+            frame
+        };
+        Self { sample: frames("key-trust-success"), bulk: (0..64).map(bulk).collect(), next: 0 }
+    }
+
+    fn next(&mut self) -> &[u8] {
+        self.next += 1;
+        match self.next % 10 {
+            0 => &self.sample[self.next / 10 % self.sample.len()],
+            _ => &self.bulk[self.next % self.bulk.len()],
+        }
+    }
+}
+
+/// Sends the mix at the rate; answers the frames sent.
+#[expect(clippy::disallowed_methods, reason = "a rate is kept by the clock on the wall")]
+fn load(wire: &Wire) -> u64 {
+    let mut sent = 0;
+    wire.send_each(|send| {
+        let mut mix = Mix::new();
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < Duration::from_secs(SECONDS) {
+            let due = u64::try_from(begin.elapsed().as_micros()).unwrap() * RATE / 1_000_000;
+            while sent < due {
+                send(mix.next());
+                sent += 1;
+            }
+            thread::sleep(Duration::from_micros(500));
+        }
+    });
+    sent
+}
+
+/// Seconds of processor time, and the most MB of memory, of these processes.
+fn used(processes: &[String]) -> Vec<(f64, u64)> {
+    let of = |process: &String| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        let fields: Vec<u64> = stat.rsplit(')').next().unwrap().split(' ').map(|it| it.parse().unwrap_or(0)).collect();
+        // utime and stime, in hundredths: proc(5).
+        let hundredths = u32::try_from(fields[12] + fields[13]).unwrap();
+        let peak = status_line(process, "VmHWM:").trim_end_matches(" kB").parse::<u64>().unwrap();
+        (f64::from(hundredths) / 100.0, peak >> 10)
+    };
+    processes.iter().map(of).collect()
+}
+
+/// `cargo test --release -p cli --test live -- --ignored --nocapture`, with the recorder built in release too.
+#[test]
+#[ignore = "takes minutes, and measures: docs/performance.md"]
+fn under_load_every_packet_is_accounted_for() {
+    let Some(wire) = Wire::lay() else { return };
+    let folder = folder();
+    let first = folder.path().join("live.pcapng");
+    let path = first.to_str().unwrap();
+    let child = wire.run(&["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0"]);
+    wait("the recording", || first.exists());
+    let sent = load(&wire);
+    thread::sleep(Duration::from_secs(2));
+    let processes = recorders(&wire.recorder);
+    let used_here = used(&processes);
+    tell(&child, Signal::SIGTERM);
+    let (_, out, errors) = end(child);
+    let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
+    let number = |field: &str| live["capture"][field].as_u64().unwrap_or(0);
+    let (packets, thinned, losses) = (number("packets"), number("thinned"), number("losses"));
+    println!(
+        "sent {sent}: {packets} kept, {thinned} of bulk left out, {losses} dropped; {} sign-ins",
+        live["logons"].as_array().unwrap().len()
+    );
+    println!("processor seconds and MB of hellotrace, the one that waits, the recorder: {used_here:?}");
+    assert_eq!(packets + thinned + losses, sent);
+
+    // The same for who only records.
+    let other = folder.path().join("tcpdump.pcap");
+    let mut command = Command::new("ip");
+    let recording = ["tcpdump", "-i", "r0", "-s", "0", "-B", "65536", "-Z", "root", "-w"];
+    command.args(["netns", "exec", &wire.recorder]).args(recording).arg(&other);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    thread::sleep(Duration::from_secs(2));
+    if !other.exists() {
+        println!("tcpdump is not here to compare with: {}", end(child).2);
+        return;
+    }
+    let sent = load(&wire);
+    thread::sleep(Duration::from_secs(2));
+    let used_there = used(&recorders(&wire.recorder));
+    tell(&child, Signal::SIGINT);
+    let (_, _, said) = end(child);
+    println!("sent {sent} to tcpdump: {used_there:?}; {said}");
 }

@@ -51,7 +51,12 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
     let mut teller = Teller::default();
     let mut session = Session::new(settings);
     let orders = source.orders();
+    let mut dropped = 0;
     let ended = session.run_live(&mut source, arguments.work.batch as usize, |report, now| {
+        if report.capture.losses > dropped {
+            dropped = report.capture.losses;
+            complain(&format!("{dropped} packets were dropped so far, by the kernel or the interface"));
+        }
         if teller.tell(&report, now, &mut lines).is_err() {
             // Nobody reads it any more.
             orders.stop();

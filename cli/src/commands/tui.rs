@@ -16,7 +16,6 @@ use super::{live, settings_for};
 use crate::{
     args::Tui,
     exit::{Status, complain},
-    signals::{self, Signal},
 };
 
 /// Reads in a thread while the screens show what has been read.
@@ -31,12 +30,7 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
     let reading = if let Some(device) = &arguments.device {
         let (mut source, notes) = live::start(device)?;
         let settings = settings_for(&[], &arguments.work)?;
-        let (orders, screen) = (source.orders(), sender.clone());
-        let signal = move |signal| match signal {
-            Signal::End => orders.stop(),
-            Signal::Rotate => orders.rotate(),
-        };
-        signals::listen(signal)?;
+        let screen = sender.clone();
         thread::Builder::new().name("notes".to_owned()).spawn(move || {
             for note in notes {
                 let _ = screen.send(Message::Note(note));

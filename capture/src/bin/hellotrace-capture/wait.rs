@@ -18,6 +18,7 @@ pub(crate) fn keep_recording(name: &str, arguments: impl Iterator<Item = OsStrin
     let orders = Orders::default();
     system::listen(&orders)?;
     let program = std::env::current_exe()?;
+    let can_see_it = LinkState::of(name).is_some();
     let mut again = false;
     loop {
         let mut command = Command::new(&program);
@@ -35,7 +36,7 @@ pub(crate) fn keep_recording(name: &str, arguments: impl Iterator<Item = OsStrin
         };
         match status.code() {
             Some(0) => return Ok(()),
-            Some(NOT_THERE) => {}
+            Some(NOT_THERE) if can_see_it => {}
             // It has said why.
             code => return Err(Stopped::Silently(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(2))),
         }

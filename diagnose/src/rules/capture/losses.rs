@@ -14,7 +14,7 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// The recorder's own counters say so; or a peer acknowledged bytes that the capture does not hold; or the file
+    /// The recorder's own counters say so; or it says that its interface was away meanwhile; or a peer acknowledged bytes that the capture does not hold; or the file
     /// breaks off or holds what no capture file may; or Kerberos messages end where the recorder stopped keeping bytes
     /// (snap length). PKINIT messages are long and are the first to suffer from that.
     ///
