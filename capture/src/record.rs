@@ -239,6 +239,37 @@ mod tests {
     }
 
     #[test]
+    fn silence_that_was_watched_is_time_that_passes() {
+        let at = |second: i64| CaptureTime(second * CaptureTime::SECOND);
+        let mut recorder = Recorder::new(Vec::new(), "a test").unwrap();
+        recorder.interface("eth0", LinkType::ETHERNET, 0, "").unwrap();
+        for (second, is_packet) in [(1, true), (2, true), (5, false), (5, false), (6, true), (9, false)] {
+            if is_packet {
+                recorder.packet(0, at(second), 3, b"one").unwrap();
+            } else {
+                recorder.statistics(0, at(second), 0, Losses::default()).unwrap();
+            }
+        }
+        let file = recorder.into_inner();
+        for most in [1, 2, 4096] {
+            let mut source = Files::from_reader("memory", Cursor::new(file.clone()));
+            let mut batch = Batch::new(most);
+            let mut told = Vec::new();
+            loop {
+                let progress = source.fill(&mut batch).unwrap();
+                told.extend(batch.tick().map(|tick| ("tick", tick.seconds())));
+                told.extend(batch.packets().map(|packet| ("packet", packet.at.seconds())));
+                if progress == Progress::End {
+                    break;
+                }
+            }
+            let expected =
+                [("packet", 1), ("tick", 2), ("packet", 2), ("tick", 5), ("tick", 6), ("packet", 6), ("tick", 9)];
+            assert_eq!(told, expected, "{most} packets in a batch");
+        }
+    }
+
+    #[test]
     fn impossible_packets_are_refused() {
         let mut recorder = Recorder::new(Vec::new(), "a test").unwrap();
         assert!(recorder.packet(0, CaptureTime(0), 1, b"x").is_err());

@@ -82,9 +82,9 @@ struct Args {
     /// When the interface goes away, wait for it and go on.
     #[arg(long)]
     wait: bool,
-    /// Recording goes on after the interface was away.
-    #[arg(long, hide = true)]
-    again: bool,
+    /// Recording goes on after the interface was away, so many seconds after it began.
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    again: Option<u64>,
     /// Take orders from standard input, and end with it.
     #[arg(long, hide = true)]
     orders: bool,
@@ -168,7 +168,7 @@ fn run(args: &Args) -> Result<(), Stopped> {
         complete_to: CaptureTime(0),
         packets: 0,
         received: 0,
-        lost: Losses { interruptions: u64::from(args.again), ..Losses::default() },
+        lost: Losses { interruptions: u64::from(args.again.is_some()), ..Losses::default() },
     };
     recording.run(args, &orders)
 }
@@ -183,7 +183,7 @@ impl Args {
             age: self.rotate_age.map(Duration::from_secs),
             total,
             free: bytes(self.min_free),
-            again: self.again,
+            again: self.again.is_some(),
         })
     }
 }
@@ -222,7 +222,8 @@ struct Recording<'a> {
 impl Recording<'_> {
     fn run(mut self, args: &Args, orders: &Orders) -> Result<(), Stopped> {
         let begin = now();
-        let limit = args.duration.map(Duration::from_secs);
+        let before = args.again.unwrap_or(0);
+        let limit = args.duration.map(|limit| Duration::from_secs(limit.saturating_sub(before)));
         let most = args.count.unwrap_or(u64::MAX);
         let mut handed_on = begin;
         let mut counted = begin;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::orders::Orders;
 use crate::system::{self, LinkState, State};
-use crate::{NOT_THERE, Stopped, say};
+use crate::{NOT_THERE, Stopped, now, say};
 
 /// Records from the interface `name` with these arguments (of which `--wait` is taken away), until told to end.
 pub(crate) fn keep_recording(name: &str, arguments: impl Iterator<Item = OsString>) -> Result<(), Stopped> {
@@ -19,12 +19,13 @@ pub(crate) fn keep_recording(name: &str, arguments: impl Iterator<Item = OsStrin
     system::listen(&orders)?;
     let program = std::env::current_exe()?;
     let can_see_it = LinkState::of(name).is_some();
+    let begin = now();
     let mut again = false;
     loop {
         let mut command = Command::new(&program);
         command.args(&arguments);
         if again {
-            command.arg("--again");
+            command.arg("--again").arg(now().duration_since(begin).as_secs().to_string());
         }
         let mut recording = command.spawn()?;
         let status = loop {
