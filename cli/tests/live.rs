@@ -163,9 +163,21 @@ fn text_of(from: &mut impl std::io::Read) -> String {
 /// What a run said: status, standard output, standard error.
 #[track_caller]
 fn end(mut child: Child) -> (i32, String, String) {
+    let said = listen(&mut child);
+    end_of(child, said)
+}
+
+/// What a child says on standard output and on standard error.
+type Said = (thread::JoinHandle<String>, thread::JoinHandle<String>);
+
+/// Takes in what it says from now on: whoever is not heard waits at some point.
+fn listen(child: &mut Child) -> Said {
     let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let errors = thread::spawn(move || text_of(&mut stderr));
-    let out = thread::spawn(move || text_of(&mut stdout));
+    (thread::spawn(move || text_of(&mut stdout)), thread::spawn(move || text_of(&mut stderr)))
+}
+
+#[track_caller]
+fn end_of(mut child: Child, (out, errors): Said) -> (i32, String, String) {
     let mut status = None;
     wait("the end of the program", || {
         status = child.try_wait().unwrap();
@@ -384,9 +396,11 @@ fn what_cannot_be_recorded_from_is_said_in_a_sentence() {
 const RATE: u64 = 50_000;
 const SECONDS: u64 = 60;
 
-/// Nine in ten frames are bulk on 443, in 64 connections; the tenth is the next of a sample.
+/// Nine in ten frames are bulk on 443, in 64 connections; the tenth is the next of a sample, which a client of another
+/// address goes through each time.
 struct Mix {
     sample: Vec<Vec<u8>>,
+    frame: Vec<u8>,
     bulk: Vec<Vec<u8>>,
     next: usize,
 }
@@ -403,15 +417,24 @@ impl Mix {
             frame.resize(frame.len() + 1000, 0x17);
             frame
         };
-        Self { sample: frames("key-trust-success"), bulk: (0..64).map(bulk).collect(), next: 0 }
+        Self { sample: frames("key-trust-success"), frame: Vec::new(), bulk: (0..64).map(bulk).collect(), next: 0 }
     }
 
     fn next(&mut self) -> &[u8] {
         self.next += 1;
-        match self.next % 10 {
-            0 => &self.sample[self.next / 10 % self.sample.len()],
-            _ => &self.bulk[self.next % self.bulk.len()],
+        if !self.next.is_multiple_of(10) {
+            return &self.bulk[self.next % self.bulk.len()];
         }
+        let turn = self.next / 10;
+        let [.., high, low] = u32::try_from(turn / self.sample.len()).unwrap().to_be_bytes();
+        self.frame.clone_from(&self.sample[turn % self.sample.len()]);
+        // Source and destination in IPv4 behind Ethernet.
+        for at in [26, 30] {
+            if self.frame[at..at + 4] == [10, 99, 0, 101] {
+                self.frame[at..at + 4].copy_from_slice(&[10, 100, high, low]);
+            }
+        }
+        &self.frame
     }
 }
 
@@ -455,14 +478,15 @@ fn under_load_every_packet_is_accounted_for() {
     let folder = folder();
     let first = folder.path().join("live.pcapng");
     let path = first.to_str().unwrap();
-    let child = wire.run(&["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0"]);
+    let mut child = wire.run(&["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0"]);
+    let said = listen(&mut child);
     wait("the recording", || first.exists());
     let sent = load(&wire);
     thread::sleep(Duration::from_secs(2));
     let processes = recorders(&wire.recorder);
     let used_here = used(&processes);
     tell(&child, Signal::SIGTERM);
-    let (_, out, errors) = end(child);
+    let (_, out, errors) = end_of(child, said);
     let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
     let number = |field: &str| live["capture"][field].as_u64().unwrap_or(0);
     let (packets, thinned, losses) = (number("packets"), number("thinned"), number("losses"));
