@@ -484,7 +484,7 @@ fn under_load_every_packet_is_accounted_for() {
     let sent = load(&wire);
     thread::sleep(Duration::from_secs(2));
     let processes = recorders(&wire.recorder);
-    let used_here = used(&processes);
+    let ours = used(&processes);
     tell(&child, Signal::SIGTERM);
     let (_, out, errors) = end_of(child, said);
     let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
@@ -494,7 +494,7 @@ fn under_load_every_packet_is_accounted_for() {
         "sent {sent}: {packets} kept, {thinned} of bulk left out, {losses} dropped; {} sign-ins",
         live["logons"].as_array().unwrap().len()
     );
-    println!("processor seconds and MB of hellotrace, the one that waits, the recorder: {used_here:?}");
+    println!("processor seconds and MB of hellotrace, the one that waits, the recorder: {ours:?}");
     assert_eq!(packets + thinned + losses, sent);
 
     // The same for who only records.
@@ -511,8 +511,8 @@ fn under_load_every_packet_is_accounted_for() {
     }
     let sent = load(&wire);
     thread::sleep(Duration::from_secs(2));
-    let used_there = used(&recorders(&wire.recorder));
+    let others = used(&recorders(&wire.recorder));
     tell(&child, Signal::SIGINT);
     let (_, _, said) = end(child);
-    println!("sent {sent} to tcpdump: {used_there:?}; {said}");
+    println!("sent {sent} to tcpdump: {others:?}; {said}");
 }
