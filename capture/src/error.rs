@@ -27,6 +27,12 @@ pub enum CaptureError {
         /// Why.
         why: io::Error,
     },
+    /// Recording from a device came to an end that nobody asked for.
+    #[error("{why}")]
+    Recorder {
+        /// What the recorder said, as a clause.
+        why: String,
+    },
     /// The input has no bytes.
     #[error("{name} is empty: nothing was captured, or it was not written yet")]
     Empty {

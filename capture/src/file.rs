@@ -65,6 +65,7 @@ pub(crate) struct Input {
     may_hold_copies: bool,
     /// Nanoseconds that its clock is ahead of the others'.
     ahead: i64,
+    complete_to: Option<CaptureTime>,
 }
 
 #[derive(Debug)]
@@ -211,6 +212,7 @@ impl Input {
             follow: None,
             may_hold_copies: false,
             ahead: 0,
+            complete_to: None,
         }
     }
 
@@ -349,6 +351,15 @@ impl Input {
         }
     }
 
+    /// Up to when nothing is missing but what was read, by the word of our own recorder.
+    pub(crate) fn complete_to(&self) -> Option<CaptureTime> {
+        let at = match &self.state {
+            State::Reading(reading) => reading.complete_to(),
+            State::Unopened(_) | State::Parked | State::Ended => self.complete_to,
+        }?;
+        Some(CaptureTime(at.0.saturating_sub(self.ahead)))
+    }
+
     /// What its writer says was lost.
     pub(crate) fn losses(&self) -> Losses {
         match &self.state {
@@ -464,6 +475,7 @@ impl Input {
     fn end(&mut self) {
         self.taken = self.taken();
         self.losses = self.losses();
+        self.complete_to = self.complete_to();
         self.state = State::Ended;
     }
 
@@ -530,6 +542,13 @@ impl Reading {
         match &self.format {
             Format::Pcap(_) | Format::Snoop(_) => false,
             Format::PcapNg(reader) => reader.may_hold_copies(),
+        }
+    }
+
+    fn complete_to(&self) -> Option<CaptureTime> {
+        match &self.format {
+            Format::Pcap(_) | Format::Snoop(_) => None,
+            Format::PcapNg(reader) => reader.complete_to(),
         }
     }
 

@@ -30,15 +30,19 @@
 mod batch;
 mod error;
 mod file;
+mod live;
 mod merge;
 mod packet;
 mod record;
+#[cfg(unix)]
+pub mod rights;
 mod source;
 mod tick;
 
 pub use batch::Batch;
 pub use error::CaptureError;
 pub use file::MAX_PACKET;
+pub use live::{Live, Orders};
 pub use merge::{Files, follow, open};
 pub use packet::{CaptureTime, InputId, LinkType, Packet, PacketId};
 pub use record::Recorder;

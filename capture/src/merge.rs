@@ -28,6 +28,8 @@ pub struct Files {
     /// Set while the next packet has met the clock and not yet a batch.
     met: Option<Met>,
     clock: Clock,
+    /// Up to when the clock was told that nothing came.
+    passed: Option<CaptureTime>,
     arrival: u64,
     error: Option<CaptureError>,
     passed_over: Vec<CaptureError>,
@@ -191,6 +193,7 @@ impl Files {
             inputs,
             met: None,
             clock: Clock::default(),
+            passed: None,
             arrival: 0,
             error: None,
             passed_over: Vec::new(),
@@ -273,6 +276,26 @@ impl Files {
         }
     }
 
+    /// Gives the tick of time that passed without a packet, if it did and nothing that is known comes before it.
+    ///
+    /// Our own recorder tells of it, so that silence counts live as it does when the recording is read. Of several inputs
+    /// none can speak for the others before the end of all.
+    fn pass_time(&mut self, batch: &mut Batch) -> bool {
+        let is_open = self.met.is_some() || !self.known.is_empty();
+        if is_open || self.error.is_some() || (self.inputs.len() > 1 && !self.unknown.is_empty()) {
+            return false;
+        }
+        let Some(at) = self.complete_to().filter(|at| Some(*at) > self.passed) else { return false };
+        self.passed = Some(at);
+        let Some(tick) = self.clock.observe(at) else { return false };
+        batch.set_tick(tick);
+        true
+    }
+
+    fn complete_to(&self) -> Option<CaptureTime> {
+        self.inputs.iter().filter_map(Input::complete_to).max()
+    }
+
     /// Whether the next packet, captured `at`, may go into `batch`: not if a tick must come before it there.
     #[inline]
     fn may_enter(&mut self, at: CaptureTime, batch: &mut Batch) -> bool {
@@ -295,19 +318,29 @@ impl Files {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        if self.pass_time(batch) {
+            return Ok(Progress::More);
+        }
         loop {
             if let Looked::HandOut = self.look(batch)? {
                 return Ok(Progress::More);
             }
             let Some(Reverse((at, index))) = self.known.pop() else {
-                return Ok(match (self.unknown.is_empty(), is_fresh(batch)) {
-                    (true, _) => Progress::End,
-                    (false, false) => Progress::More,
-                    (false, true) => {
-                        std::thread::sleep(POLL);
-                        Progress::Idle
+                let has_any = !is_fresh(batch);
+                // What is left are files that are still written to.
+                if !self.unknown.is_empty() {
+                    if has_any {
+                        return Ok(Progress::More);
                     }
-                });
+                    std::thread::sleep(POLL);
+                    return Ok(Progress::Idle);
+                }
+                // Time that passed behind the last packet comes in a batch of its own.
+                let is_due = has_any && self.complete_to() > self.passed;
+                if !has_any {
+                    self.pass_time(batch);
+                }
+                return Ok(if is_due { Progress::More } else { Progress::End });
             };
             if let Looked::HandOut = self.run(at, index, batch)? {
                 return Ok(Progress::More);
@@ -335,10 +368,7 @@ impl Source for Files {
     }
 
     fn losses(&self) -> Losses {
-        self.inputs.iter().map(Input::losses).fold(Losses::default(), |sum, losses| Losses {
-            by_interface: sum.by_interface.saturating_add(losses.by_interface),
-            by_system: sum.by_system.saturating_add(losses.by_system),
-        })
+        self.inputs.iter().map(Input::losses).fold(Losses::default(), Losses::plus)
     }
 }
 

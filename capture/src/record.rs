@@ -78,7 +78,8 @@ impl<W: Write> Recorder<W> {
         self.end()
     }
 
-    /// Writes what was received and lost at `interface` since its beginning, as of `at`.
+    /// Writes what was received and lost at `interface` since its beginning, as of `at`: all packets up to then were
+    /// written, or are among those lost. So whoever reads it knows how long nothing came.
     ///
     /// # Errors
     /// Those of writing, and `InvalidInput` for an interface that was not described.
@@ -90,6 +91,7 @@ impl<W: Write> Recorder<W> {
         self.option(ISB_IFRECV, &received.to_le_bytes());
         self.option(ISB_IFDROP, &lost.by_interface.to_le_bytes());
         self.option(ISB_OSDROP, &lost.by_system.to_le_bytes());
+        self.option(COMMENT, comment(lost).as_bytes());
         self.end()
     }
 
@@ -99,6 +101,11 @@ impl<W: Write> Recorder<W> {
     }
 
     /// What it writes to.
+    pub fn get_ref(&self) -> &W {
+        &self.out
+    }
+
+    /// What it writes to, and nothing more will be written.
     pub fn into_inner(self) -> W {
         self.out
     }
@@ -147,6 +154,24 @@ impl<W: Write> Recorder<W> {
     }
 }
 
+/// What the format has no counters for.
+fn comment(lost: Losses) -> String {
+    format!("{COMMENT_BEGINS}{}{COMMENT_GOES_ON}{}", lost.thinned, lost.interruptions)
+}
+
+/// Reads such a comment, of any other nothing. Answers whether it was one.
+pub(crate) fn read_comment(value: &[u8], lost: &mut Losses) -> bool {
+    let text = std::str::from_utf8(value).ok().and_then(|text| text.strip_prefix(COMMENT_BEGINS));
+    let Some((thinned, interruptions)) = text.and_then(|text| text.split_once(COMMENT_GOES_ON)) else { return false };
+    let (Ok(thinned), Ok(interruptions)) = (thinned.parse(), interruptions.parse()) else { return false };
+    lost.thinned = thinned;
+    lost.interruptions = interruptions;
+    true
+}
+
+const COMMENT_BEGINS: &str = "hellotrace: packets of bulk left out ";
+const COMMENT_GOES_ON: &str = ", times the interface was away ";
+
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 /// 1.0, two numbers of 16 bits.
@@ -158,6 +183,7 @@ const SHB_USERAPPL: u16 = 4;
 const IF_NAME: u16 = 2;
 const IF_TSRESOL: u16 = 9;
 const IF_FILTER: u16 = 11;
+const COMMENT: u16 = 1;
 const ISB_IFRECV: u16 = 4;
 const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;
@@ -186,7 +212,7 @@ mod tests {
         for (interface, at, wire_len, bytes) in packets {
             recorder.packet(interface, CaptureTime(at), wire_len, bytes).unwrap();
         }
-        let lost = Losses { by_interface: 3, by_system: 4 };
+        let lost = Losses { by_interface: 3, by_system: 4, thinned: 5, interruptions: 1 };
         recorder.statistics(0, CaptureTime(start), 1, lost).unwrap();
         recorder.statistics(0, CaptureTime(start + 4), 3, lost).unwrap();
         recorder.statistics(1, CaptureTime(start + 4), 2, lost).unwrap();
@@ -209,7 +235,38 @@ mod tests {
             }
         }
         assert!(expected.next().is_none());
-        assert_eq!(source.losses(), Losses { by_interface: 6, by_system: 8 });
+        assert_eq!(source.losses(), lost.plus(lost));
+    }
+
+    #[test]
+    fn silence_that_was_watched_is_time_that_passes() {
+        let at = |second: i64| CaptureTime(second * CaptureTime::SECOND);
+        let mut recorder = Recorder::new(Vec::new(), "a test").unwrap();
+        recorder.interface("eth0", LinkType::ETHERNET, 0, "").unwrap();
+        for (second, is_packet) in [(1, true), (2, true), (5, false), (5, false), (6, true), (9, false)] {
+            if is_packet {
+                recorder.packet(0, at(second), 3, b"one").unwrap();
+            } else {
+                recorder.statistics(0, at(second), 0, Losses::default()).unwrap();
+            }
+        }
+        let file = recorder.into_inner();
+        for most in [1, 2, 4096] {
+            let mut source = Files::from_reader("memory", Cursor::new(file.clone()));
+            let mut batch = Batch::new(most);
+            let mut told = Vec::new();
+            loop {
+                let progress = source.fill(&mut batch).unwrap();
+                told.extend(batch.tick().map(|tick| ("tick", tick.seconds())));
+                told.extend(batch.packets().map(|packet| ("packet", packet.at.seconds())));
+                if progress == Progress::End {
+                    break;
+                }
+            }
+            let expected =
+                [("packet", 1), ("tick", 2), ("packet", 2), ("tick", 5), ("tick", 6), ("packet", 6), ("tick", 9)];
+            assert_eq!(told, expected, "{most} packets in a batch");
+        }
     }
 
     #[test]

@@ -46,13 +46,36 @@ pub struct Position {
     pub total: Option<u64>,
 }
 
-/// Packets that were on the wire and are not in the capture, by the counters of who recorded it.
+/// What was on the wire and is not in the capture, by the counters of who recorded it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Losses {
     /// Dropped by the interface (pcapng `isb_ifdrop`).
     pub by_interface: u64,
     /// Dropped by the operating system for want of buffers (pcapng `isb_osdrop`).
     pub by_system: u64,
+    /// Left out on purpose: bulk behind the beginning of connections to web and SMB ports. Nothing else is among them,
+    /// so they make no silence elsewhere doubtful.
+    pub thinned: u64,
+    /// How often the interface was away while it was to be recorded from. How many packets that cost is not known.
+    pub interruptions: u64,
+}
+
+impl Losses {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            by_interface: self.by_interface.saturating_add(other.by_interface),
+            by_system: self.by_system.saturating_add(other.by_system),
+            thinned: self.thinned.saturating_add(other.thinned),
+            interruptions: self.interruptions.saturating_add(other.interruptions),
+        }
+    }
+
+    /// Packets that nobody wanted to lose.
+    pub fn dropped(self) -> u64 {
+        self.by_interface.saturating_add(self.by_system)
+    }
 }
 
 /// A place where an input is not what its format says.

@@ -16,6 +16,10 @@ pub(crate) enum Command {
     Read(Read),
     /// Look at captures on interactive screens: sign-ins, their steps, what was found; `?` shows the keys
     Tui(Tui),
+    /// Record from a network interface: each sign-in as it settles, and the report at the end
+    Live(Live),
+    /// List the network interfaces that can be recorded from, with their addresses
+    Interfaces,
     /// Print every decoded message as one JSON object a line
     Events(Events),
     /// Explain a finding (DCC-01), a Kerberos error (62), a status (0xc00000bb) or a Windows event (event 107)
@@ -49,8 +53,77 @@ pub(crate) struct Read {
 
 #[derive(Debug, Args)]
 pub(crate) struct Tui {
+    /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
+    #[arg(value_name = "FILE", required_unless_present = "interface", conflicts_with = "interface")]
+    pub(crate) files: Vec<std::path::PathBuf>,
+    /// Go on reading as the files grow, until Ctrl-C
+    #[arg(long, conflicts_with = "interface")]
+    pub(crate) follow: bool,
     #[command(flatten)]
-    pub(crate) input: Input,
+    pub(crate) device: Option<Device>,
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Live {
+    #[command(flatten)]
+    pub(crate) device: Option<Device>,
+    #[command(flatten)]
+    pub(crate) work: Work,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How to write the report at the end
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Print the built-in filter and exit
+    #[arg(long, required_unless_present = "interface")]
+    pub(crate) print_filter: bool,
+}
+
+/// What to record, and where to: options that `hellotrace-capture` understands, under the same names.
+#[derive(Debug, Args)]
+pub(crate) struct Device {
+    /// The interface to record from; `hellotrace interfaces` lists them
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) interface: String,
+    /// Stop after so many packets
+    #[arg(long, value_name = "N", requires = "interface", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", requires = "interface", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) duration: Option<u64>,
+    /// Record all that this pcap-filter(7) expression chooses, '' for everything, instead of what a sign-in uses
+    #[arg(long, value_name = "EXPRESSION", requires = "interface", allow_hyphen_values = true)]
+    pub(crate) filter: Option<String>,
+    /// Keep so many bytes of each packet [default: all]
+    #[arg(long, value_name = "BYTES", requires = "interface")]
+    pub(crate) snaplen: Option<u32>,
+    /// Let the kernel keep so many MB of packets while this program is late [default: 64]
+    #[arg(long, value_name = "MB", requires = "interface")]
+    pub(crate) buffer_size: Option<u16>,
+    /// See only what is sent to and from this machine, and to all
+    #[arg(long, requires = "interface")]
+    pub(crate) no_promiscuous: bool,
+    /// Also record the packets to this file, which must not exist. With a size, an age or a total, to files named after it
+    /// and the time
+    #[arg(long, value_name = "FILE", requires = "interface")]
+    pub(crate) write: Option<std::path::PathBuf>,
+    /// Begin the next file after so many MB
+    #[arg(long, value_name = "MB", requires = "write")]
+    pub(crate) rotate_size: Option<u64>,
+    /// Begin the next file after so many seconds
+    #[arg(long, value_name = "SECONDS", requires = "write")]
+    pub(crate) rotate_age: Option<u64>,
+    /// Delete the oldest files beyond so many MB together
+    #[arg(long, value_name = "MB", requires = "write")]
+    pub(crate) keep: Option<u64>,
+    /// Pause recording to files while less than so many MB are free on the disk [default: 1024]
+    #[arg(long, value_name = "MB", requires = "write")]
+    pub(crate) min_free: Option<u64>,
+    /// Who to be once the device is open, when started by root [default: who called sudo, else nobody]
+    #[arg(long, value_name = "NAME", requires = "interface")]
+    pub(crate) user: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +142,13 @@ pub(crate) struct Input {
     /// Go on reading as the files grow, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
+/// How the work is divided.
+#[derive(Debug, Args)]
+pub(crate) struct Work {
     /// Threads to decode with; the result does not depend on it [default: one for each processor]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,

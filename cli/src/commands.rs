@@ -3,13 +3,14 @@
 mod events;
 mod explain;
 mod generate;
+mod live;
 mod read;
 mod rules;
 mod tui;
 
 use std::{
     io::{self, IsTerminal as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::bail;
@@ -17,7 +18,7 @@ use capture::Source as _;
 use trace::ClockOffset;
 
 use crate::{
-    args::{Arguments, Command, Input},
+    args::{Arguments, Command, Input, Work},
     exit::{Status, complain},
     interrupt,
 };
@@ -27,6 +28,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
     match &arguments.command {
         Command::Read(arguments) => read::run(arguments),
         Command::Tui(arguments) => tui::run(arguments),
+        Command::Live(arguments) => live::run(arguments),
+        Command::Interfaces => live::interfaces(),
         Command::Events(arguments) => events::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
@@ -35,11 +38,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
 }
 
 /// Opens the captures and aligns their clocks, which is told too. What a folder holds besides captures is told.
-fn open(input: &Input) -> anyhow::Result<(capture::Files, Vec<ClockOffset>)> {
-    if input.follow {
-        return Ok((capture::follow(&input.files, &interrupt::stop())?, Vec::new()));
+fn open(files: &[PathBuf], follow: bool) -> anyhow::Result<(capture::Files, Vec<ClockOffset>)> {
+    if follow {
+        return Ok((capture::follow(files, &interrupt::stop())?, Vec::new()));
     }
-    let mut files = capture::open(&input.files)?;
+    let mut files = capture::open(files)?;
     for error in files.passed_over() {
         complain(&format!("passed over: {error}"));
     }
@@ -56,10 +59,15 @@ fn open(input: &Input) -> anyhow::Result<(capture::Files, Vec<ClockOffset>)> {
 
 /// Sets up the threads and says how the work is divided among them. Refuses to wait for a capture to be typed.
 fn settings(input: &Input) -> anyhow::Result<trace::Settings> {
-    if input.files.iter().any(|file| file == Path::new("-")) && io::stdin().is_terminal() {
+    settings_for(&input.files, &input.work)
+}
+
+/// The same, for inputs that are not there or come another way.
+fn settings_for(files: &[PathBuf], work: &Work) -> anyhow::Result<trace::Settings> {
+    if files.iter().any(|file| file == Path::new("-")) && io::stdin().is_terminal() {
         bail!("standard input is a terminal: pipe a capture into it, or name a file");
     }
-    if let Some(threads) = input.threads {
+    if let Some(threads) = work.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global()?;
     }
     Ok(trace::Settings::default())

@@ -26,4 +26,4 @@ pub use report::{
     Report, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
-pub use session::{ReadError, Session, read_all};
+pub use session::{ReadError, Session, SoFar, read_all};

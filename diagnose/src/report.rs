@@ -58,6 +58,12 @@ pub struct CaptureReport {
     pub messages: BTreeMap<&'static str, u64>,
     /// Packets that the recorder says it dropped.
     pub losses: u64,
+    /// Packets that the recorder left out on purpose: bulk on web and SMB ports.
+    #[serde(skip_serializing_if = "is_no_number")]
+    pub thinned: u64,
+    /// How often the interface was away while it was recorded from.
+    #[serde(skip_serializing_if = "is_no_number")]
+    pub interruptions: u64,
     /// Things that were not decoded, by `protocol.reason`.
     pub gaps: BTreeMap<String, u64>,
     /// Places where an input is damaged.
@@ -344,7 +350,9 @@ impl Writer<'_> {
                 .filter(|(_, count)| **count > 0)
                 .map(|(protocol, count)| (protocol.name(), *count))
                 .collect(),
-            losses: visibility.losses.by_interface + visibility.losses.by_system,
+            losses: visibility.losses.dropped(),
+            thinned: visibility.losses.thinned,
+            interruptions: visibility.losses.interruptions,
             gaps: visibility
                 .gaps
                 .iter()
@@ -684,6 +692,11 @@ fn as_text<S: Serializer>(time: &CaptureTime, serializer: S) -> Result<S::Ok, S:
 
 fn harmless(text: &str) -> String {
     WireText::from(text).to_string()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_no_number(number: &u64) -> bool {
+    *number == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

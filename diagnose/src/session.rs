@@ -1,6 +1,6 @@
 //! From a source of packets to a report: one thread reads, the others decode, and the rules look at the result.
 
-use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
+use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Source};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use trace::{ClockOffset, Facts, Logon, Settings, Tracer};
 
@@ -8,6 +8,9 @@ use crate::Report;
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
 const BATCHES: usize = 4;
+
+/// Sign-ins for which a report is made each second while a source goes on; for twice as many it is every other second.
+const LOGONS_A_TICK: usize = 2000;
 
 /// A run over one source.
 pub struct Session {
@@ -41,9 +44,9 @@ impl Session {
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
         let tracer = &mut self.tracer;
-        let (result, losses) = read_all(source, packets_per_batch, |batch, position| {
+        let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
             tracer.push(batch);
-            progress(position);
+            progress(so_far.position);
         });
         self.tracer.finish(losses);
         result
@@ -65,9 +68,9 @@ impl Session {
         self.inputs = source.inputs().to_vec();
         let Self { tracer, inputs } = self;
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
-        let (result, losses) = read_all(source, packets_per_batch, |batch, position| {
+        let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
             tracer.push(batch);
-            progress(position);
+            progress(so_far.position);
             let is_idle = batch.is_idle();
             batches += u64::from(!is_idle);
             if batches >= next || (is_idle && batches > told) {
@@ -75,6 +78,35 @@ impl Session {
                 next = batches + (batches / 4).max(1);
                 tracer.account(Losses::default());
                 publish(Report::new(inputs, tracer.logons(), tracer.facts()));
+            }
+        });
+        self.tracer.finish(losses);
+        result
+    }
+
+    /// Reads a source that goes on for long, and hands out a report as time passes: each second of capture time that
+    /// brought something, and more seldom when there are so many sign-ins that reports would cost more than they tell.
+    /// With it comes the capture time that has been reached.
+    ///
+    /// # Errors
+    /// When the source fails. The report of what was read until then can still be had.
+    pub fn run_live(
+        &mut self,
+        source: &mut dyn Source,
+        packets_per_batch: usize,
+        mut publish: impl FnMut(Report, CaptureTime),
+    ) -> Result<(), ReadError> {
+        self.inputs = source.inputs().to_vec();
+        let Self { tracer, inputs } = self;
+        let mut ticks = 0;
+        let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
+            tracer.push(batch);
+            ticks += usize::from(batch.tick().is_some());
+            if ticks > tracer.logons().len() / LOGONS_A_TICK {
+                ticks = 0;
+                tracer.account(so_far.losses);
+                let now = tracer.facts().visibility.now.unwrap_or(CaptureTime(0));
+                publish(Report::new(inputs, tracer.logons(), tracer.facts()), now);
             }
         });
         self.tracer.finish(losses);
@@ -97,13 +129,22 @@ impl Session {
     }
 }
 
+/// How things stand behind a batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SoFar {
+    /// How far reading has come.
+    pub position: Position,
+    /// What was lost.
+    pub losses: Losses,
+}
+
 /// Calls `take` for every batch of the source, in order, while a thread reads ahead.
 pub fn read_all(
     source: &mut dyn Source,
     packets_per_batch: usize,
-    mut take: impl FnMut(&Batch, Position),
+    mut take: impl FnMut(&Batch, SoFar),
 ) -> (Result<(), CaptureError>, Losses) {
-    let (full_sender, full) = bounded::<(Batch, Position)>(BATCHES);
+    let (full_sender, full) = bounded::<(Batch, SoFar)>(BATCHES);
     let (empty, empty_receiver) = bounded::<Batch>(BATCHES);
     for _ in 0..BATCHES {
         // Cannot fail: the receiver is alive and the channel has room for all of them.
@@ -112,8 +153,8 @@ pub fn read_all(
     let result = std::thread::scope(|scope| {
         let source = &mut *source;
         let reader = scope.spawn(move || read(source, &full_sender, &empty_receiver));
-        for (batch, position) in full {
-            take(&batch, position);
+        for (batch, so_far) in full {
+            take(&batch, so_far);
             let _ = empty.send(batch);
         }
         match reader.join() {
@@ -126,14 +167,10 @@ pub fn read_all(
 }
 
 /// Fills batches until the source ends, fails, or nobody wants them any more.
-fn read(
-    source: &mut dyn Source,
-    full: &Sender<(Batch, Position)>,
-    empty: &Receiver<Batch>,
-) -> Result<(), CaptureError> {
+fn read(source: &mut dyn Source, full: &Sender<(Batch, SoFar)>, empty: &Receiver<Batch>) -> Result<(), CaptureError> {
     while let Ok(mut batch) = empty.recv() {
         let progress = source.fill(&mut batch)?;
-        let sent = full.send((batch, source.position()));
+        let sent = full.send((batch, SoFar { position: source.position(), losses: source.losses() }));
         if sent.is_err() || progress == Progress::End {
             break;
         }

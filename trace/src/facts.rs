@@ -341,7 +341,7 @@ impl Facts {
 
     /// Whether capture time has passed `seconds` after `at`.
     pub fn passed(&self, at: CaptureTime, seconds: i64) -> bool {
-        self.visibility.last.is_some_and(|last| last.since(at) >= seconds * CaptureTime::SECOND)
+        self.visibility.now.is_some_and(|now| now.since(at) >= seconds * CaptureTime::SECOND)
     }
 
     /// Whether nothing that is not here yet can still come: `seconds` have passed since `at`.

@@ -147,6 +147,7 @@ pub fn play(text: &str) -> Played {
     visibility.packets = packets;
     visibility.first = first;
     visibility.last = Some(last);
+    visibility.now = Some(last);
     visibility.finished = finished;
     Played { grouper }
 }

@@ -47,6 +47,7 @@ pub struct Decoding {
     bytes: u64,
     first_time: Option<CaptureTime>,
     last_time: Option<CaptureTime>,
+    ticked: Option<CaptureTime>,
     cut_at: Option<u32>,
 }
 
@@ -70,6 +71,7 @@ impl Decoding {
             bytes: 0,
             first_time: None,
             last_time: None,
+            ticked: None,
             cut_at: None,
         }
     }
@@ -81,6 +83,7 @@ impl Decoding {
     pub fn push(&mut self, batch: &Batch, out: &mut Vec<Event>) -> Pushed {
         let tick = batch.tick();
         if let Some(now) = tick {
+            self.ticked = Some(now);
             self.tick(now, out);
         }
         if batch.may_hold_copies() {
@@ -140,6 +143,7 @@ impl Decoding {
         visibility.bytes = self.bytes;
         visibility.first = self.first_time;
         visibility.last = self.last_time;
+        visibility.now = self.last_time.max(self.ticked);
         visibility.cut_at = self.cut_at;
     }
 

@@ -20,6 +20,8 @@ pub struct Visibility {
     pub first: Option<CaptureTime>,
     /// Latest capture time reached.
     pub last: Option<CaptureTime>,
+    /// The latest capture time that is known to have passed, with or without a packet.
+    pub now: Option<CaptureTime>,
     /// Packets dropped, by the recorder's own counters.
     pub losses: Losses,
     /// Number of places where an input is damaged.
@@ -112,11 +114,12 @@ impl Visibility {
         self.gaps.iter().filter(|(key, _)| counts(key)).map(|(_, count)| count).sum()
     }
 
-    /// Whether packets that nothing else tells of may be missing: dropped by the recorder, or skipped with damage.
+    /// Whether packets that nothing else tells of may be missing: dropped by the recorder, sent while its interface was
+    /// away, or skipped with damage.
     ///
     /// An input that breaks off is complete up to there: it has ended early, and that is all.
     pub fn has_drops(&self) -> bool {
-        self.losses.by_interface + self.losses.by_system > 0 || self.skipped > 0
+        self.losses.dropped() > 0 || self.losses.interruptions > 0 || self.skipped > 0
     }
 
     /// Whether Kerberos was cut short by the snap length.
@@ -124,9 +127,9 @@ impl Visibility {
         self.gaps.get(&(Protocol::Kerberos, GapKind::CutShort)).copied().unwrap_or(0)
     }
 
-    /// Seconds of capture time from `since` to the latest packet.
+    /// Seconds of capture time from `since` to now.
     pub fn seconds_since(&self, since: CaptureTime) -> i64 {
-        self.last.map_or(0, |last| last.since(since) / CaptureTime::SECOND)
+        self.now.map_or(0, |now| now.since(since) / CaptureTime::SECOND)
     }
 }
 

@@ -21,6 +21,10 @@ pub enum Message {
     Resized(u16, u16),
     /// This many bytes have been read, of so many where that is known.
     Progress(u64, Option<u64>),
+    /// So many packets came from a device so far, and so many more were dropped.
+    Live(u64, u64),
+    /// What there is to know of the device, in a sentence.
+    Note(String),
     /// The state of things so far.
     Report(Arc<Report>),
     /// Reading is over; what ended it early, if anything did.

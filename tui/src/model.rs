@@ -16,6 +16,8 @@ use crate::keys::Place;
 pub struct Model {
     pub(crate) report: Option<Arc<Report>>,
     pub(crate) reading: Reading,
+    /// What was last said of the device that is recorded from, until packets come again.
+    pub(crate) note: String,
     /// What the list shows, worst first.
     pub(crate) rows: Vec<Row>,
     /// The worst finding of each sign-in, by index into the report's.
@@ -48,6 +50,8 @@ pub(crate) struct Limits {
 pub(crate) enum Reading {
     /// This many bytes, of so many where that is known.
     Going(u64, Option<u64>),
+    /// From a device: so many packets, and so many more were dropped.
+    Live(u64, u64),
     /// To the end.
     Done,
     /// It ended early, for this reason.

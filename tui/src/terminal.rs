@@ -48,7 +48,7 @@ pub fn run(reading: Receiver<Message>, theme: Theme) -> io::Result<Left> {
     let (model, faults) = within(|screen| event_loop(screen, reading, theme))?;
     let unread = match model?.reading {
         Reading::Failed(why) => Some(why),
-        Reading::Going(..) | Reading::Done => None,
+        Reading::Going(..) | Reading::Live(..) | Reading::Done => None,
     };
     Ok(Left { unread, faults })
 }

@@ -23,6 +23,15 @@ pub fn update(model: &mut Model, message: Message) {
                 model.reading = Reading::Going(read, total);
             }
         }
+        Message::Live(packets, dropped) => {
+            if matches!(model.reading, Reading::Going(..) | Reading::Live(..)) {
+                if model.reading != Reading::Live(packets, dropped) {
+                    model.note.clear();
+                }
+                model.reading = Reading::Live(packets, dropped);
+            }
+        }
+        Message::Note(note) => model.note = note.chars().filter(|character| !character.is_control()).collect(),
         Message::Report(report) => {
             let selected = selected_id(model).filter(|_| model.moved);
             model.report = Some(report);
@@ -31,7 +40,7 @@ pub fn update(model: &mut Model, message: Message) {
             keep_screens(model);
         }
         Message::Gone => {
-            if matches!(model.reading, Reading::Going(..)) {
+            if matches!(model.reading, Reading::Going(..) | Reading::Live(..)) {
                 model.reading = Reading::Failed("reading stopped by a fault in this program".to_owned());
             }
         }

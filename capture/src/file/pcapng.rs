@@ -8,7 +8,7 @@
 
 use super::order::Order;
 use super::{Have, Head, MAX_PACKET, Next, Wait, Window};
-use crate::{Aftermath, CaptureTime, LinkType, Losses};
+use crate::{Aftermath, CaptureTime, LinkType, Losses, record};
 
 /// Walks the blocks.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(super) struct Reader {
     has_application: bool,
     /// Blocks since the packet before that hold none, and that Wireshark numbers as if they did.
     others: u64,
+    /// Up to when nothing is missing but what was read, by the word of our own recorder.
+    complete_to: Option<CaptureTime>,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl Reader {
     pub(super) fn new() -> Self {
         let (order, lost_before) = (Order::Little, Losses::default());
         let (last, has_application) = (CaptureTime(0), false);
-        Self { order, interfaces: Vec::new(), lost_before, last, has_application, others: 0 }
+        Self { order, interfaces: Vec::new(), lost_before, last, has_application, others: 0, complete_to: None }
     }
 
     /// The next packet, or what is wrong before it.
@@ -78,6 +80,7 @@ impl Reader {
             };
             let whole = block.whole;
             let body = window.bytes().get(8..whole.saturating_sub(4)).unwrap_or_default();
+            let complete_to = self.complete_to;
             let what = match block.kind {
                 ENHANCED_PACKET => match self.enhanced(body, whole) {
                     Ok(head) => return self.deliver(head),
@@ -116,15 +119,21 @@ impl Reader {
             if let Err(what) = what {
                 return Next::broken(offset, what, Aftermath::Resumed { skipped: whole as u64 });
             }
+            // Time has passed without a packet: that is news, and the next block may be long in coming.
+            if complete_to != self.complete_to {
+                return Next::NotYet;
+            }
         }
+    }
+
+    /// Up to when nothing is missing but what was read; `None` where the writer does not tell.
+    pub(super) fn complete_to(&self) -> Option<CaptureTime> {
+        self.complete_to
     }
 
     /// What the writers of all sections say was lost: of each interface the last they said.
     pub(super) fn losses(&self) -> Losses {
-        self.interfaces.iter().fold(self.lost_before, |sum, interface| Losses {
-            by_interface: sum.by_interface.saturating_add(interface.lost.by_interface),
-            by_system: sum.by_system.saturating_add(interface.lost.by_system),
-        })
+        self.interfaces.iter().fold(self.lost_before, |sum, interface| sum.plus(interface.lost))
     }
 
     /// Whether a packet may be in it more than once: recorded on several interfaces, or, by the tools of Windows, at
@@ -356,11 +365,20 @@ impl Reader {
         let Some(mut lost) = self.described(id).map(|interface| interface.lost).ok() else {
             return Err(format!("statistics are of interface {id}, which was not described"));
         };
+        let mut is_ours = false;
         for (code, value) in self.options(body.get(12..).unwrap_or_default()) {
             match (code, self.order.u64_at(value, 0)) {
                 (ISB_IFDROP, Some(count)) => lost.by_interface = count,
                 (ISB_OSDROP, Some(count)) => lost.by_system = count,
+                (COMMENT, _) => is_ours |= record::read_comment(value, &mut lost),
                 _ => {}
+            }
+        }
+        let stamp = self.order.u32_at(body, 4).zip(self.order.u32_at(body, 8));
+        if let (true, Some((upper, lower)), Ok(interface)) = (is_ours, stamp, self.described(id)) {
+            let at = interface.time(u64::from(upper) << 32 | u64::from(lower));
+            if self.complete_to.is_none_or(|before| at.seconds() > before.seconds()) {
+                self.complete_to = Some(at);
             }
         }
         if let Some(interface) = usize::try_from(id).ok().and_then(|id| self.interfaces.get_mut(id)) {
@@ -484,6 +502,7 @@ const END_OF_OPTIONS: u16 = 0;
 const SHB_USERAPPL: u16 = 4;
 const IF_TSRESOL: u16 = 9;
 const IF_TSOFFSET: u16 = 14;
+const COMMENT: u16 = 1;
 const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;
 

@@ -70,7 +70,7 @@ impl Reader {
 
     /// Dropped by the system, up to the last packet read.
     pub(super) fn losses(&self) -> Losses {
-        Losses { by_interface: 0, by_system: self.dropped }
+        Losses { by_system: self.dropped, ..Losses::default() }
     }
 
     /// Reads the file's header.

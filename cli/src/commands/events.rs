@@ -20,7 +20,7 @@ use crate::{
 pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let stop = AtomicBool::new(false);
-    let (source, clocks) = open(&arguments.input)?;
+    let (source, clocks) = open(&arguments.input.files, arguments.input.follow)?;
     let mut source = Stoppable { source, stop: &stop };
     let inputs = source.inputs().to_vec();
     for clock in clocks {
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
     let mut visibility = Visibility::default();
     let mut events = Vec::new();
     let mut written = Ok(());
-    let (ended, losses) = diagnose::read_all(&mut source, arguments.input.batch as usize, |batch, position| {
+    let (ended, losses) = diagnose::read_all(&mut source, arguments.input.work.batch as usize, |batch, so_far| {
         if written.is_err() {
             return;
         }
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
             written = output.flush().map_err(Into::into);
         }
         stop.store(written.is_err(), Ordering::Relaxed);
-        bar.at(position);
+        bar.at(so_far.position);
     });
     bar.done();
     written?;

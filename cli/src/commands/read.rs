@@ -17,11 +17,11 @@ use crate::{
 pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let since = arguments.since.as_deref().map(Since::parse).transpose()?;
-    let (mut source, clocks) = open(&arguments.input)?;
+    let (mut source, clocks) = open(&arguments.input.files, arguments.input.follow)?;
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
-    let ended = session.run(&mut source, arguments.input.batch as usize, |position| bar.at(position));
+    let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
     warn(&session);
     let mut report = session.report();
@@ -52,7 +52,7 @@ fn write(report: &Report, hidden: usize, arguments: &Read) -> anyhow::Result<Sta
 }
 
 /// Says on standard error what is wrong with the inputs, a line each.
-fn warn(session: &Session) {
+pub(super) fn warn(session: &Session) {
     let visibility = &session.facts().visibility;
     for damage in &visibility.damages {
         complain(&damage.to_string());

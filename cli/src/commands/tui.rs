@@ -10,9 +10,9 @@ use ::tui::{Message, Theme};
 use anyhow::{Context as _, bail};
 use capture::Source;
 use crossbeam_channel::{Sender, unbounded};
-use diagnose::Session;
+use diagnose::{Report, Session};
 
-use super::{open, settings};
+use super::{live, open, settings_for};
 use crate::{
     args::Tui,
     exit::{Status, complain},
@@ -23,17 +23,28 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
     if !stdout().is_terminal() {
         bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
     }
-    let settings = settings(&arguments.input)?;
-    let (mut source, clocks) = open(&arguments.input)?;
-    let mut session = Session::new(settings);
-    session.note_clocks(clocks);
     let (sender, messages) = unbounded();
-    let packets_per_batch = arguments.input.batch as usize;
+    let packets_per_batch = arguments.work.batch as usize;
+    let reader = thread::Builder::new().name("read".to_owned());
     // Not waited for: whoever quits while it reads has seen enough.
-    thread::Builder::new()
-        .name("read".to_owned())
-        .spawn(move || read(&mut source, session, packets_per_batch, &sender))
-        .context("no thread to read in")?;
+    let reading = if let Some(device) = &arguments.device {
+        let (mut source, notes) = live::start(device)?;
+        let settings = settings_for(&[], &arguments.work)?;
+        let screen = sender.clone();
+        thread::Builder::new().name("notes".to_owned()).spawn(move || {
+            for note in notes {
+                let _ = screen.send(Message::Note(note));
+            }
+        })?;
+        reader.spawn(move || watch(&mut source, Session::new(settings), packets_per_batch, &sender))
+    } else {
+        let settings = settings_for(&arguments.files, &arguments.work)?;
+        let (mut source, clocks) = open(&arguments.files, arguments.follow)?;
+        let mut session = Session::new(settings);
+        session.note_clocks(clocks);
+        reader.spawn(move || read(&mut source, session, packets_per_batch, &sender))
+    };
+    reading.context("no thread to read in")?;
     let left = ::tui::run(messages, Theme::from_environment()).context("the terminal")?;
     for fault in left.faults {
         complain(&format!("a fault in this program: {fault}"));
@@ -56,5 +67,19 @@ fn read(source: &mut dyn Source, mut session: Session, packets_per_batch: usize,
         |report| send(Message::Report(Arc::new(report))),
     );
     send(Message::Report(Arc::new(session.report())));
+    send(Message::Ended(ended.err().map(|error| error.to_string())));
+}
+
+/// The same from a device, for as long as it is recorded from.
+fn watch(source: &mut dyn Source, mut session: Session, packets_per_batch: usize, sender: &Sender<Message>) {
+    let send = |message| {
+        let _ = sender.send(message);
+    };
+    let live = |report: Report| {
+        send(Message::Live(report.capture.packets, report.capture.losses));
+        send(Message::Report(Arc::new(report)));
+    };
+    let ended = session.run_live(source, packets_per_batch, |report, _| live(report));
+    live(session.report());
     send(Message::Ended(ended.err().map(|error| error.to_string())));
 }

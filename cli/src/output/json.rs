@@ -277,7 +277,7 @@ impl Summary {
             message: "summary",
             packets: visibility.packets,
             copies: visibility.copies,
-            losses: visibility.losses.by_interface + visibility.losses.by_system,
+            losses: visibility.losses.dropped(),
             one_sided: visibility.is_one_sided(),
             damage: visibility.damage,
             cut_packets: visibility.cut_packets,

@@ -43,6 +43,35 @@ pub(crate) fn write(report: &Report, hidden: usize, output: &mut impl Write) -> 
     Ok(())
 }
 
+/// Writes one line about a sign-in that has come to rest: `09:58:49 FAILED bob@CORP.EXAMPLE by key trust from … at …: …`.
+/// `again` when what was said of it before has changed.
+pub(crate) fn line(
+    logon: &LogonReport,
+    findings: &[&FindingReport],
+    again: bool,
+    output: &mut impl Write,
+) -> std::io::Result<()> {
+    let time = logon.started.get(11..19).unwrap_or_default();
+    let who = logon.principal.as_deref().unwrap_or("(nobody named)");
+    let from = named(&logon.client_name, &logon.client);
+    let at = logon.kdc.as_ref().map(|kdc| format!(" at {}", named(&logon.kdc_name, kdc))).unwrap_or_default();
+    let again = if again { ", now" } else { "" };
+    let what = if findings.is_empty() {
+        logon.reached.to_owned()
+    } else {
+        let told =
+            |finding: &&FindingReport| format!("{} {}: {}", finding.code, finding.severity.name(), finding.summary);
+        findings.iter().map(told).collect::<Vec<_>>().join("; ")
+    };
+    let outcome = outcome_word(logon.outcome);
+    writeln!(
+        output,
+        "{time} {outcome:<9} {who} {} from {from}{at} (sign-in {}{again}): {what}",
+        method(logon.method),
+        logon.id
+    )
+}
+
 fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
     let capture = &report.capture;
     let inputs = match capture.inputs.as_slice() {
@@ -57,7 +86,15 @@ fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Re
         0 => String::new(),
         copies => format!(" ({copies} of them copies of others, counted once)"),
     };
-    writeln!(output, "{inputs}: {}{copies}{span}", counted(capture.packets, "packet"))?;
+    let dropped = match capture.losses {
+        0 => String::new(),
+        losses => format!(", {losses} more dropped"),
+    };
+    let thinned = match capture.thinned {
+        0 => String::new(),
+        thinned => format!(", {thinned} of bulk left out"),
+    };
+    writeln!(output, "{inputs}: {}{copies}{dropped}{thinned}{span}", counted(capture.packets, "packet"))?;
     for clock in &capture.clock_offsets {
         writeln!(output, "{}", clock_line(&clock.input, clock.ahead_microseconds, clock.packets))?;
     }

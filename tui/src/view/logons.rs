@@ -49,7 +49,7 @@ fn nothing(model: &Model) -> &'static str {
     match (&model.report, &model.reading) {
         (_, Reading::Failed(_)) if model.all_rows() == 0 => "Nothing could be read.",
         (None, _) => "Reading ...",
-        (Some(_), Reading::Going(..)) if model.all_rows() == 0 => "No sign-in so far.",
+        (Some(_), Reading::Going(..) | Reading::Live(..)) if model.all_rows() == 0 => "No sign-in so far.",
         (Some(_), _) if model.all_rows() == 0 => "No sign-in was found, and nothing to report.",
         (Some(_), _) => "Nothing matches; esc shows everything again.",
     }

@@ -55,6 +55,9 @@ fn state(model: &Model, scroll_limit: usize) -> String {
     match &model.reading {
         Reading::Failed(_) => "read in part".to_owned(),
         Reading::Going(read, Some(total)) if *total > 0 => format!("reading {} %", (read * 100 / total).min(100)),
+        Reading::Live(..) | Reading::Going(0, _) if !model.note.is_empty() => model.note.clone(),
+        Reading::Live(packets, 0) => format!("live, {packets} packets"),
+        Reading::Live(packets, dropped) => format!("live, {packets} packets, {dropped} dropped"),
         Reading::Going(0, _) => "reading".to_owned(),
         Reading::Going(read, _) => format!("reading, {} MB", read >> 20),
         Reading::Done if scroll_limit > 0 => "more: up, down".to_owned(),

@@ -207,3 +207,19 @@ fn no_size_breaks_a_screen() {
         }
     }
 }
+
+#[test]
+fn a_device_is_shown_with_what_it_lost_and_what_became_of_it() {
+    let mut screens = Screens::new(80, 24);
+    update(&mut screens.model, Message::Note("eth0 is down: waiting for it".to_owned()));
+    assert!(screens.text().contains("eth0 is down: waiting for it"));
+    update(&mut screens.model, Message::Live(12, 0));
+    let text = screens.text();
+    assert!(text.contains("live, 12 packets") && !text.contains("is down"), "{text}");
+    update(&mut screens.model, Message::Live(13, 7));
+    assert!(screens.text().contains("live, 13 packets, 7 dropped"));
+    update(&mut screens.model, Message::Note("a\u{1b}[2Jb".to_owned()));
+    assert!(screens.text().contains("a[2Jb"), "nothing that a terminal would obey");
+    update(&mut screens.model, Message::Ended(None));
+    assert!(!screens.text().contains("live"));
+}

@@ -13,7 +13,7 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// The recorder's own counters say so; or a peer acknowledged bytes that the capture does not hold; or the file
+    /// The recorder's own counters say so; or it says that its interface was away meanwhile; or a peer acknowledged bytes that the capture does not hold; or the file
     /// breaks off or holds what no capture file may; or Kerberos messages end where the recorder stopped keeping bytes
     /// (snap length). PKINIT messages are long and are the first to suffer from that.
     ///
@@ -44,9 +44,12 @@ rule! {
 fn check(facts: &Facts) -> Verdict {
     let visibility = &facts.visibility;
     let mut said: Vec<String> = Vec::new();
-    let dropped = visibility.losses.by_interface.saturating_add(visibility.losses.by_system);
+    let dropped = visibility.losses.dropped();
     if dropped > 0 {
         said.push(format!("the recorder dropped {}", counted(dropped, "packet")));
+    }
+    if visibility.losses.interruptions > 0 {
+        said.push(format!("the interface was away {}", counted(visibility.losses.interruptions, "time")));
     }
     let missing = visibility.missing_parts();
     if missing > 0 {

@@ -1,0 +1,518 @@
+//! Live capture between network namespaces that the tests make themselves: packets of samples are sent at one end of a
+//! veth pair, and `hellotrace live` records at the other.
+//!
+//! Needs root, `ip`, and `hellotrace-capture` beside `hellotrace` (`cargo build -p capture --features live`). Where one of
+//! them is missing, these tests say so and pass.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of this is tests")]
+
+use std::{
+    fs::{self, File},
+    os::{fd::AsRawFd as _, unix::fs::PermissionsExt as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    ifaddrs::getifaddrs,
+    sched::{CloneFlags, setns},
+    sys::{
+        signal::{Signal, kill},
+        socket::{AddressFamily, MsgFlags, SockFlag, SockType, sendto, socket},
+    },
+    unistd::Pid,
+};
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_hellotrace");
+
+/// Two namespaces, joined by a wire. Both are gone when it goes out of scope.
+struct Wire {
+    sender: String,
+    recorder: String,
+}
+
+impl Wire {
+    /// `None`, and a word of why, where there cannot be one.
+    fn lay() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if !Path::new(PROGRAM).with_file_name("hellotrace-capture").exists() {
+            println!("skipped: hellotrace-capture is not built (cargo build -p capture --features live)");
+            return None;
+        }
+        let id = format!("{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let wire = Self { sender: format!("hts{id}"), recorder: format!("htr{id}") };
+        let made = ip(&["netns", "add", &wire.sender]) && ip(&["netns", "add", &wire.recorder]) && wire.connect();
+        if !made {
+            println!("skipped: network namespaces cannot be made here (needs root and iproute2)");
+            return None;
+        }
+        Some(wire)
+    }
+
+    fn connect(&self) -> bool {
+        let (sender, recorder) = (self.sender.as_str(), self.recorder.as_str());
+        // Samples hold frames as large as a network card that does the cutting hands them over.
+        ip(&[
+            "-n", sender, "link", "add", "s0", "mtu", "65535", "type", "veth", "peer", "name", "r0", "netns", recorder,
+        ]) && ip(&["-n", recorder, "link", "set", "r0", "mtu", "65535", "up"])
+            && ip(&["-n", sender, "link", "set", "s0", "up"])
+    }
+
+    /// Sends these frames, one after the other.
+    fn send(&self, frames: &[Vec<u8>]) {
+        self.send_each(|send| frames.iter().for_each(|frame| send(frame)));
+    }
+
+    /// Runs `work` with a way to send a frame.
+    fn send_each(&self, work: impl FnOnce(&mut dyn FnMut(&[u8])) + Send) {
+        thread::scope(|scope| {
+            // A namespace belongs to a thread.
+            let sent = scope.spawn(|| {
+                let namespace = File::open(Path::new("/run/netns").join(&self.sender)).unwrap();
+                setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+                let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).unwrap();
+                let address = getifaddrs().unwrap().find_map(|interface| {
+                    let address = interface.address.filter(|_| interface.interface_name == "s0")?;
+                    address.as_link_addr().copied()
+                });
+                let address = address.unwrap();
+                work(&mut |frame| {
+                    let sent = sendto(socket.as_raw_fd(), frame, &address, MsgFlags::empty()).unwrap();
+                    assert_eq!(sent, frame.len());
+                });
+            });
+            sent.join().unwrap();
+        });
+    }
+
+    /// Runs the program at the recording end.
+    fn run(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.recorder, PROGRAM]).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // A test that failed may have left some running.
+        for process in recorders(&self.recorder) {
+            let _ = kill(Pid::from_raw(process.parse().unwrap()), Signal::SIGKILL);
+        }
+        for name in [&self.sender, &self.recorder] {
+            // It may not have come to that.
+            let _ = Command::new("ip").args(["netns", "del", name]).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) -> bool {
+    let status = Command::new("ip").args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// A folder that whoever is root no longer can write to.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    folder
+}
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples").join(name).join("capture.pcap")
+}
+
+/// The frames of a sample: little-endian pcap, Ethernet.
+fn frames(name: &str) -> Vec<Vec<u8>> {
+    let file = fs::read(sample(name)).unwrap();
+    let (header, mut rest) = file.split_at(24);
+    assert_eq!((&header[..4], header[20]), (&[0xd4, 0xc3, 0xb2, 0xa1][..], 1));
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let end = 16 + u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+        frames.push(rest[16..end].to_vec());
+        rest = &rest[end..];
+    }
+    frames
+}
+
+/// Waits until something is so, for as long as a slow machine may take.
+#[track_caller]
+fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..1200 {
+        if is_so() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(25));
+    }
+    panic!("waited in vain for {what}");
+}
+
+fn text_of(from: &mut impl std::io::Read) -> String {
+    let mut text = String::new();
+    from.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// What a run said: status, standard output, standard error.
+#[track_caller]
+fn end(mut child: Child) -> (i32, String, String) {
+    let said = listen(&mut child);
+    end_of(child, said)
+}
+
+/// What a child says on standard output and on standard error.
+type Said = (thread::JoinHandle<String>, thread::JoinHandle<String>);
+
+/// Takes in what it says from now on: whoever is not heard waits at some point.
+fn listen(child: &mut Child) -> Said {
+    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    (thread::spawn(move || text_of(&mut stdout)), thread::spawn(move || text_of(&mut stderr)))
+}
+
+#[track_caller]
+fn end_of(mut child: Child, (out, errors): Said) -> (i32, String, String) {
+    let mut status = None;
+    wait("the end of the program", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    (status.unwrap().code().unwrap(), out.join().unwrap(), errors.join().unwrap())
+}
+
+fn tell(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+}
+
+fn report(arguments: &[&str]) -> Value {
+    let output = Command::new(PROGRAM).args(["read", "--format", "json"]).args(arguments).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Who signed in how, with what result.
+fn logons(report: &Value) -> Vec<(String, String, String)> {
+    let text = |logon: &Value, field: &str| logon[field].as_str().unwrap_or_default().to_owned();
+    let logons = report["logons"].as_array().unwrap().iter();
+    let mut logons: Vec<_> =
+        logons.map(|logon| (text(logon, "principal"), text(logon, "method"), text(logon, "outcome"))).collect();
+    logons.sort();
+    logons
+}
+
+/// Processes that record from an interface in this namespace.
+fn recorders(namespace: &str) -> Vec<String> {
+    let output = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The line of `/proc/PID/status` with this name.
+fn status_line(process: &str, name: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+}
+
+#[test]
+fn what_is_seen_live_is_what_the_recording_says() {
+    for name in ["key-trust-success", "key-not-in-directory", "key-trust-udp-to-tcp", "password-after-refused-key"] {
+        let Some(wire) = Wire::lay() else { return };
+        let folder = folder();
+        let recording = folder.path().join("live.pcapng");
+        let path = recording.to_str().unwrap();
+        let arguments = ["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0"];
+        let child = wire.run(&arguments);
+        wait("the recording", || recording.exists());
+        wire.send(&frames(name));
+        // Long enough for the counters to be written once more.
+        thread::sleep(Duration::from_millis(1500));
+        tell(&child, Signal::SIGTERM);
+        let (status, out, errors) = end(child);
+        let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
+
+        let mut read = report(&[path]);
+        assert_eq!(live["capture"]["inputs"][0], "r0");
+        read["capture"]["inputs"] = live["capture"]["inputs"].clone();
+        assert_eq!(live, read, "{name}: live and the recording say the same");
+        assert_eq!(live["capture"]["losses"], 0);
+        let offline = report(&[sample(name).to_str().unwrap()]);
+        assert_eq!(logons(&live), logons(&offline), "{name}: all its sign-ins are found");
+        let has_faults = live["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|finding| ["medium", "high", "critical"].contains(&finding["severity"].as_str().unwrap()));
+        assert_eq!(status, i32::from(has_faults), "{errors}");
+    }
+}
+
+#[test]
+fn sign_ins_are_told_as_they_settle_and_the_report_follows() {
+    let Some(wire) = Wire::lay() else { return };
+    let child = wire.run(&["live", "-i", "r0", "--duration", "14"]);
+    wait("the recorder", || recorders(&wire.recorder).len() >= 3);
+    thread::sleep(Duration::from_secs(1));
+    wire.send(&frames("key-not-in-directory"));
+    let (status, out, errors) = end(child);
+    assert_eq!((status, errors.as_str()), (1, ""), "{out}");
+    let (lines, report) = out.split_once("\n\n").unwrap_or_else(|| panic!("no line before the report: {out}"));
+    let line = lines.lines().find(|line| line.contains("KEY-02")).unwrap_or_else(|| panic!("{out}"));
+    assert!(line.contains("FAILED") && line.contains("bob@CORP.EXAMPLE"), "{line}");
+    assert!(report.contains("to do") && report.contains("KEY-02"), "{out}");
+}
+
+#[test]
+fn nobody_who_reads_packets_has_rights() {
+    let Some(wire) = Wire::lay() else { return };
+    let child = wire.run(&["live", "-i", "r0"]);
+    let mut processes = Vec::new();
+    wait("the recorder to be without rights", || {
+        processes = recorders(&wire.recorder);
+        // hellotrace, the one that waits for the interface, and the one that records.
+        processes.len() == 3 && processes.iter().filter(|it| status_line(it, "Seccomp:") == "2").count() == 1
+    });
+    let recording = processes.iter().find(|it| status_line(it, "Seccomp:") == "2").unwrap();
+    let analyzer = child.id().to_string();
+    for process in [recording, &analyzer] {
+        for set in ["CapPrm:", "CapEff:", "CapInh:", "CapAmb:"] {
+            let held = u64::from_str_radix(&status_line(process, set), 16).unwrap();
+            assert_eq!(held, 0, "{set} of {process}");
+        }
+        assert!(!status_line(process, "Uid:").split_whitespace().any(|uid| uid == "0"), "{process} is root");
+        assert!(!status_line(process, "Groups:").split_whitespace().any(|group| group == "0"), "{process}");
+    }
+    assert_eq!(status_line(recording, "NoNewPrivs:"), "1");
+    tell(&child, Signal::SIGINT);
+    let (status, out, errors) = end(child);
+    assert_eq!((status, errors.as_str()), (0, ""));
+    assert!(out.contains("0 packets"), "{out}");
+    assert_eq!(recorders(&wire.recorder), [""; 0], "something was left behind");
+}
+
+#[test]
+fn an_interface_that_goes_down_or_away_is_waited_for() {
+    let Some(wire) = Wire::lay() else { return };
+    let folder = folder();
+    let first = folder.path().join("live.pcapng");
+    let path = first.to_str().unwrap();
+    let child = wire.run(&["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0"]);
+    wait("the recording", || first.exists());
+    let sample = frames("key-not-in-directory");
+    thread::sleep(Duration::from_millis(500));
+    assert!(ip(&["-n", &wire.recorder, "link", "set", "r0", "down"]));
+    thread::sleep(Duration::from_millis(1500));
+    assert!(ip(&["-n", &wire.recorder, "link", "set", "r0", "up"]));
+    thread::sleep(Duration::from_millis(1500));
+    let (before, rest) = sample.split_at(10);
+    wire.send(before);
+    thread::sleep(Duration::from_millis(500));
+    assert!(ip(&["-n", &wire.recorder, "link", "del", "r0"]));
+    thread::sleep(Duration::from_millis(1500));
+    assert!(wire.connect());
+    wait("the next recording", || fs::read_dir(folder.path()).unwrap().count() == 2);
+    wire.send(rest);
+    thread::sleep(Duration::from_millis(500));
+    tell(&child, Signal::SIGTERM);
+    let (_, out, errors) = end(child);
+    let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
+    for said in ["r0 is down", "r0 is up again", "waiting for r0", "r0 is there again"] {
+        assert!(errors.contains(said), "{said:?} is not in: {errors}");
+    }
+    assert_eq!(live["capture"]["packets"], sample.len(), "{errors}");
+    assert_eq!(live["capture"]["interruptions"], 2, "silence counts for nothing");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let files: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
+    let read = report(&files);
+    for field in ["packets", "interruptions", "losses", "messages"] {
+        assert_eq!(read["capture"][field], live["capture"][field], "{field}");
+    }
+    assert_eq!(logons(&read), logons(&live));
+}
+
+#[test]
+fn a_hangup_begins_the_next_file_and_a_count_ends_it() {
+    let Some(wire) = Wire::lay() else { return };
+    let folder = folder();
+    let first = folder.path().join("live.pcapng");
+    let path = first.to_str().unwrap();
+    let sample = frames("key-not-in-directory");
+    let count = sample.len().to_string();
+    let arguments = ["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0", "--count", &count];
+    let child = wire.run(&arguments);
+    wait("the recording", || first.exists());
+    let (before, rest) = sample.split_at(10);
+    wire.send(before);
+    thread::sleep(Duration::from_millis(500));
+    tell(&child, Signal::SIGHUP);
+    wait("the next file", || fs::read_dir(folder.path()).unwrap().count() == 2);
+    wire.send(rest);
+    let (status, out, errors) = end(child);
+    assert_eq!((status, errors.as_str()), (1, ""));
+    let live: Value = serde_json::from_str(&out).unwrap();
+    let mut files: Vec<PathBuf> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let files: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
+    let read = report(&files);
+    assert_eq!(read["capture"]["packets"], sample.len());
+    assert_eq!(logons(&read), logons(&live));
+}
+
+#[test]
+fn what_cannot_be_recorded_from_is_said_in_a_sentence() {
+    let Some(wire) = Wire::lay() else { return };
+    let (status, out, errors) = end(wire.run(&["live", "-i", "nosuch0"]));
+    assert_eq!((status, out.as_str(), errors.lines().count()), (2, "", 1), "{errors}");
+    assert!(errors.contains("cannot record from nosuch0"), "{errors}");
+    let (status, out, errors) = end(wire.run(&["live", "-i", "r0", "--filter", "no such word"]));
+    assert_eq!((status, out.as_str(), errors.lines().count()), (2, "", 1), "{errors}");
+    assert!(errors.contains("cannot use the filter"), "{errors}");
+    let (status, out, errors) = end(wire.run(&["live", "-i", "r0", "--write", "/proc/nothing/live.pcapng"]));
+    assert_eq!((status, out.as_str(), errors.lines().count()), (2, "", 1), "{errors}");
+    assert!(errors.contains("cannot write /proc/nothing/live.pcapng"), "{errors}");
+    // Without rights: what is missing, and how to grant it.
+    let mut command = Command::new("setpriv");
+    let unprivileged = ["--reuid", "65534", "--regid", "65534", "--clear-groups", PROGRAM, "live", "-i", "lo"];
+    command.args(unprivileged).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    match command.spawn() {
+        Ok(child) => {
+            let (status, out, errors) = end(child);
+            if errors.contains("Permission denied") && !errors.contains("setcap") {
+                println!("skipped: the program lies where nobody may run it");
+                return;
+            }
+            assert_eq!((status, out.as_str(), errors.lines().count()), (2, "", 1), "{errors}");
+            assert!(errors.contains("setcap cap_net_raw,cap_net_admin+ep"), "{errors}");
+        }
+        Err(error) => println!("skipped: cannot run setpriv: {error}"),
+    }
+}
+
+/// Packets a second that are sent under load, and for how many seconds.
+const RATE: u64 = 50_000;
+const SECONDS: u64 = 60;
+
+/// Nine in ten frames are bulk on 443, in 64 connections; the tenth is the next of a sample, which a client of another
+/// address goes through each time.
+struct Mix {
+    sample: Vec<Vec<u8>>,
+    frame: Vec<u8>,
+    bulk: Vec<Vec<u8>>,
+    next: usize,
+}
+
+impl Mix {
+    fn new() -> Self {
+        let bulk = |connection: u16| {
+            let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
+            frame.extend(1040_u16.to_be_bytes());
+            frame.extend([0, 0, 0x40, 0, 64, 6, 0, 0, 10, 99, 1, 1, 10, 99, 1, 2]);
+            frame.extend((40_000 + connection).to_be_bytes());
+            frame.extend(443_u16.to_be_bytes());
+            frame.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0]);
+            frame.resize(frame.len() + 1000, 0x17);
+            frame
+        };
+        Self { sample: frames("key-trust-success"), frame: Vec::new(), bulk: (0..64).map(bulk).collect(), next: 0 }
+    }
+
+    fn next(&mut self) -> &[u8] {
+        self.next += 1;
+        if !self.next.is_multiple_of(10) {
+            return &self.bulk[self.next % self.bulk.len()];
+        }
+        let turn = self.next / 10;
+        let [.., high, low] = u32::try_from(turn / self.sample.len()).unwrap().to_be_bytes();
+        self.frame.clone_from(&self.sample[turn % self.sample.len()]);
+        // Source and destination in IPv4 behind Ethernet.
+        for at in [26, 30] {
+            if self.frame[at..at + 4] == [10, 99, 0, 101] {
+                self.frame[at..at + 4].copy_from_slice(&[10, 100, high, low]);
+            }
+        }
+        &self.frame
+    }
+}
+
+/// Sends the mix at the rate; answers the frames sent.
+#[expect(clippy::disallowed_methods, reason = "a rate is kept by the clock on the wall")]
+fn load(wire: &Wire) -> u64 {
+    let mut sent = 0;
+    wire.send_each(|send| {
+        let mut mix = Mix::new();
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < Duration::from_secs(SECONDS) {
+            let due = u64::try_from(begin.elapsed().as_micros()).unwrap() * RATE / 1_000_000;
+            while sent < due {
+                send(mix.next());
+                sent += 1;
+            }
+            thread::sleep(Duration::from_micros(500));
+        }
+    });
+    sent
+}
+
+/// Seconds of processor time, and the most MB of memory, of these processes.
+fn used(processes: &[String]) -> Vec<(f64, u64)> {
+    let of = |process: &String| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        let fields: Vec<u64> = stat.rsplit(')').next().unwrap().split(' ').map(|it| it.parse().unwrap_or(0)).collect();
+        // utime and stime, in hundredths: proc(5).
+        let hundredths = u32::try_from(fields[12] + fields[13]).unwrap();
+        let peak = status_line(process, "VmHWM:").trim_end_matches(" kB").parse::<u64>().unwrap();
+        (f64::from(hundredths) / 100.0, peak >> 10)
+    };
+    processes.iter().map(of).collect()
+}
+
+/// `cargo test --release -p cli --test live -- --ignored --nocapture`, with the recorder built in release too.
+#[test]
+#[ignore = "takes minutes, and measures: docs/performance.md"]
+fn under_load_every_packet_is_accounted_for() {
+    let Some(wire) = Wire::lay() else { return };
+    let folder = folder();
+    let first = folder.path().join("live.pcapng");
+    let path = first.to_str().unwrap();
+    let mut child = wire.run(&["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0"]);
+    let said = listen(&mut child);
+    wait("the recording", || first.exists());
+    let sent = load(&wire);
+    thread::sleep(Duration::from_secs(2));
+    let processes = recorders(&wire.recorder);
+    let ours = used(&processes);
+    tell(&child, Signal::SIGTERM);
+    let (_, out, errors) = end_of(child, said);
+    let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
+    let number = |field: &str| live["capture"][field].as_u64().unwrap_or(0);
+    let (packets, thinned, losses) = (number("packets"), number("thinned"), number("losses"));
+    println!(
+        "sent {sent}: {packets} kept, {thinned} of bulk left out, {losses} dropped; {} sign-ins",
+        live["logons"].as_array().unwrap().len()
+    );
+    println!("processor seconds and MB of hellotrace, the one that waits, the recorder: {ours:?}");
+    assert_eq!(packets + thinned + losses, sent);
+
+    // The same for who only records.
+    let other = folder.path().join("tcpdump.pcap");
+    let mut command = Command::new("ip");
+    let recording = ["tcpdump", "-i", "r0", "-s", "0", "-B", "65536", "-Z", "root", "-w"];
+    command.args(["netns", "exec", &wire.recorder]).args(recording).arg(&other);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    thread::sleep(Duration::from_secs(2));
+    if !other.exists() {
+        println!("tcpdump is not here to compare with: {}", end(child).2);
+        return;
+    }
+    let sent = load(&wire);
+    thread::sleep(Duration::from_secs(2));
+    let others = used(&recorders(&wire.recorder));
+    tell(&child, Signal::SIGINT);
+    let (_, _, said) = end(child);
+    println!("sent {sent} to tcpdump: {others:?}; {said}");
+}
