@@ -1041,7 +1041,8 @@ impl Grouper {
     }
 
     /// Adds a failed attempt to reach a KDC to the logon it belongs to: one of this client, about this time, that has
-    /// no answer yet or was told to come by TCP. Else it is a logon of its own, by nobody known.
+    /// no answer yet or was told to come by TCP, or that came next, at another KDC. Else it is a logon of its own, by
+    /// nobody known.
     fn attempt(&mut self, client: IpAddr, kdc: Endpoint, event: &Arc<Event>, began: Seen) {
         // That nobody answers may be told long after: what a logon that was under way came to meanwhile does not count.
         let fits = |logon: &Logon| {
@@ -1065,11 +1066,29 @@ impl Grouper {
             .recent
             .get(&client)
             .and_then(|recent| recent.iter().rev().copied().find(|&index| self.logons.get(index).is_some_and(fits)));
-        let index = found.unwrap_or_else(|| self.new_logon(client, began));
+        let index = found
+            .or_else(|| self.turned_elsewhere(client, kdc.address, event, began))
+            .unwrap_or_else(|| self.new_logon(client, began));
         if let Some(logon) = self.logons.get_mut(index) {
             logon.began = logon.began.min(began);
         }
         self.add_attempt(index, kdc.address, event);
+    }
+
+    /// What this client did next after it began to reach `kdc` in vain: its next logon, where that began at another KDC
+    /// by the time when it would have tried again. That nobody answered is told long after the client turned there.
+    fn turned_elsewhere(&self, client: IpAddr, kdc: IpAddr, event: &Event, began: Seen) -> Option<usize> {
+        let recent = self.recent.get(&client)?.iter().filter_map(|&index| Some((index, self.logons.get(index)?)));
+        let (index, logon) = recent.filter(|(_, logon)| logon.began >= began).min_by_key(|(_, logon)| logon.began)?;
+        let first = logon.exchanges.first().filter(|first| first.stage == Stage::As && first.kdc.address != kdc)?;
+        let last_try = match &event.message {
+            Message::Connection(connection) => connection.last_syn.unwrap_or(began),
+            _ => began,
+        };
+        // SYNs come at intervals that double.
+        let tried = last_try.at.since(began.at);
+        let waited = first.began()?.at.since(last_try.at);
+        (0..=tried + Self::FAIL_OVER_SECONDS * CaptureTime::SECOND).contains(&waited).then_some(index)
     }
 
     fn add_attempt(&mut self, index: usize, kdc: IpAddr, event: &Arc<Event>) {

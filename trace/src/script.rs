@@ -26,8 +26,8 @@
 //! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS]
 //!   [microseconds N] [service S] [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there
 //!   belongs to an AS exchange if it names the client.
-//! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [since PACKET] [icmp CODE] [bytes UP,DOWN]`: what
-//!   became of a connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told
+//! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [since PACKET [ago SECONDS]] [icmp CODE]
+//!   [bytes UP,DOWN]`: what became of a connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told
 //!   otherwise; the first is this packet unless told otherwise.
 //! * `icmp CODE`: the client's last UDP request or ping did not arrive. (From the machine named to the client.)
 //! * `ping [domain D] [user U] [id N]`: a netlogon ping. `pong [opcode N] [flags HEX] [host H] [site S] [domain D] [user U]
@@ -461,11 +461,12 @@ impl Line<'_> {
             Some(packet) => {
                 let packet =
                     PacketId { arrival: packet.unsigned_abs(), number: packet.unsigned_abs(), ..self.seen.last };
-                Seen::in_packet(packet, self.seen.at)
+                let ago = self.number("ago").unwrap_or(0) * CaptureTime::SECOND;
+                Seen::in_packet(packet, CaptureTime(self.seen.at.0 - ago))
             }
             None => self.seen,
         };
-        let last_syn = Seen { at: CaptureTime(self.seen.at.0 + lasted * CaptureTime::SECOND), ..self.seen };
+        let last_syn = Seen { at: CaptureTime(began.at.0 + lasted * CaptureTime::SECOND), ..self.seen };
         Connection {
             opened: match kind {
                 "refused" | "unanswered" => Some(false),

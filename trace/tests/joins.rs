@@ -534,6 +534,34 @@ fn an_attempt_that_is_told_late_belongs_to_the_logon_it_was_made_for() {
 }
 
 #[test]
+fn a_connection_in_vain_is_of_the_logon_that_comes_next_at_another_kdc() {
+    let logon = only(
+        "
+        1.000 pc > dc2  as-req alice password
+        1.010 dc2 > pc  as-rep alice ticket T1
+        11.00 pc > dc   connect unanswered syns 1 since 0 ago 10
+        30              end
+    ",
+    );
+    assert_eq!((logon.outcome(), logon.attempts.len()), (Outcome::Succeeded, 1));
+}
+
+#[test]
+fn a_connection_in_vain_is_not_of_a_logon_long_after_or_at_the_same_kdc() {
+    for (at, kdc) in [(10, "dc2"), (1, "dc")] {
+        let text = format!(
+            "
+            {at}.00 pc > {kdc}  as-req alice password
+            {at}.01 {kdc} > pc  as-rep alice ticket T1
+            60.00   pc > dc     connect unanswered syns 3 since 0 ago 60
+            90                  end
+        "
+        );
+        assert_eq!(logons(&text).len(), 2, "{text}");
+    }
+}
+
+#[test]
 fn a_connection_that_fails_does_not_fail_the_use_of_an_old_ticket() {
     let logons = logons(
         "
