@@ -1,0 +1,267 @@
+//! Inputs to begin with, cut out of the samples and the golden messages when they are asked for, so that none is kept.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use capture::{Batch, CaptureTime, LinkType, Progress, Recorder, Source};
+use decode::{
+    FlowKey, cms,
+    decoder::{DNS_PORT, Decoders, KERBEROS_PORT, LDAP_PORT},
+    der::{Element, Reader, Tag},
+    shard::{Config, Shard},
+    wire::{Segment, Unit, Wire},
+};
+
+use super::{
+    stream::{self, FROM_SERVER, SHUFFLED, SYN},
+    wire,
+};
+
+/// Inputs by their target.
+pub type Seeds = BTreeSet<(&'static str, Vec<u8>)>;
+
+/// Packets in the files that are made for `file`: small ones are mutated to more effect.
+const PACKETS_OF_A_FILE: usize = 12;
+
+/// Makes the seeds of all targets from the project at `root`.
+pub fn of_the_project(root: &Path) -> Seeds {
+    let mut seeds = Seeds::new();
+    let (samples, goldens) = (root.join("samples"), root.join("decode/tests/data"));
+    for sample in entries(&samples) {
+        for capture in entries(&sample).iter().filter(|path| has_extension(path, &["pcap", "pcapng", "gz"])) {
+            seeds.insert(("capture", contents(capture)));
+            of_a_capture(capture, &mut seeds);
+        }
+    }
+    for (folder, target) in [("kerberos", "kerberos"), ("ldap", "ldap"), ("pkinit", "pkinit")] {
+        for golden in entries(&goldens.join(folder)).iter().filter(|path| has_extension(path, &["bin"])) {
+            message(target, &contents(golden), &mut seeds);
+        }
+    }
+    for golden in entries(&goldens).iter().filter(|path| has_extension(path, &["bin"])) {
+        seeds.insert(("wire", wire::written(LinkType::ETHERNET, 0, &contents(golden))));
+    }
+    seeds
+}
+
+/// A packet of a sample.
+struct Frame {
+    at: CaptureTime,
+    link: LinkType,
+    wire_len: u32,
+    bytes: Vec<u8>,
+}
+
+/// Messages that the shard of [`of_a_capture`] found; its decoders are plain functions and have no other place for them.
+static MESSAGES: Mutex<Vec<(&str, Vec<u8>)>> = Mutex::new(Vec::new());
+
+fn of_a_capture(path: &Path, seeds: &mut Seeds) {
+    let mut source = capture::open(&[path]).expect("the sample can be opened");
+    let decoders = Decoders {
+        kerberos: |bytes| {
+            MESSAGES.lock().expect("one thread").push(("kerberos", bytes.to_vec()));
+            Err(String::new())
+        },
+        dns: |bytes| {
+            MESSAGES.lock().expect("one thread").push(("dns", bytes.to_vec()));
+            Err(String::new())
+        },
+    };
+    let (mut wire, mut shard) = (Wire::new(), Shard::new(Config { decoders, ..Config::for_shards(1) }));
+    let (mut batch, mut events) = (Batch::default(), Vec::new());
+    let (mut frames, mut fragments) = (Vec::new(), Vec::new());
+    let mut flows: BTreeMap<FlowKey, (Vec<usize>, Connection)> = BTreeMap::new();
+    loop {
+        let progress = source.fill(&mut batch).expect("the sample can be read");
+        for packet in batch.packets() {
+            let seed = wire::written(packet.link, 0, packet.bytes);
+            let fragments_before = wire.counters().fragments;
+            let unit = wire.packet(&packet, &mut events);
+            if wire.counters().fragments > fragments_before {
+                fragments.extend_from_slice(&seed);
+            }
+            seeds.insert(("wire", seed));
+            if let Some(key) = unit.as_ref().and_then(Unit::flow) {
+                let (places, segments) = flows.entry(key).or_default();
+                places.push(frames.len());
+                if let Some(Unit::Segment(segment)) = &unit {
+                    segments.segment(segment);
+                    if !segment.payload.is_empty() && [key.low.port, key.high.port].contains(&LDAP_PORT) {
+                        message("ldap", &segment.payload, seeds);
+                    }
+                }
+            }
+            if let Some(Unit::Datagram(datagram)) = &unit
+                && [datagram.path.source.port, datagram.path.destination.port].contains(&LDAP_PORT)
+            {
+                message("ldap", &datagram.payload, seeds);
+            }
+            if let Some(unit) = unit {
+                shard.push(unit, &mut events);
+            }
+            let (at, link, wire_len) = (packet.at, packet.link, packet.wire_len);
+            frames.push(Frame { at, link, wire_len, bytes: packet.bytes.to_vec() });
+        }
+        if progress == Progress::End {
+            break;
+        }
+    }
+    for (target, bytes) in std::mem::take(&mut *MESSAGES.lock().expect("one thread")) {
+        message(target, &bytes, seeds);
+    }
+    if !fragments.is_empty() {
+        seeds.insert(("wire", fragments));
+    }
+    for (key, (places, segments)) in flows {
+        if let Some(port) = stream::PORTS.iter().position(|port| [key.low.port, key.high.port].contains(port)) {
+            seeds.insert(("stream", [vec![u8::try_from(port).unwrap_or_default()], segments.written].concat()));
+            seeds.insert(("capture", pcap(places.iter().map(|&place| &frames[place]), false, false)));
+        }
+    }
+    of_a_file(&frames[..frames.len().min(PACKETS_OF_A_FILE)], seeds);
+}
+
+/// A TCP connection as `stream` reads it.
+#[derive(Default)]
+struct Connection {
+    written: Vec<u8>,
+    /// The sequence numbers of the first data byte of client and server.
+    first: [Option<u32>; 2],
+}
+
+impl Connection {
+    fn segment(&mut self, segment: &Segment<'_>) {
+        let by_server = stream::PORTS.contains(&segment.path.source.port);
+        let (own, peer) = (usize::from(by_server), usize::from(!by_server));
+        let syn = u32::from(segment.flags & SYN != 0);
+        let first = *self.first[own].get_or_insert(segment.sequence.wrapping_add(syn));
+        let sequence = segment.sequence.wrapping_sub(first);
+        let acknowledged =
+            segment.acknowledgement.map(|number| number.wrapping_sub(*self.first[peer].get_or_insert(number)));
+        let numbers = (segment.flags, sequence, acknowledged.unwrap_or_default());
+        self.written.extend(stream::written(by_server, numbers, &segment.payload));
+    }
+}
+
+/// A message, and what it gives for other targets.
+fn message(target: &'static str, bytes: &[u8], seeds: &mut Seeds) {
+    if !seeds.insert((target, bytes.to_vec())) {
+        return;
+    }
+    let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let (port, framed) = match target {
+        "kerberos" => (KERBEROS_PORT, [&size, bytes].concat()),
+        "dns" => (DNS_PORT, [&size[2..], bytes].concat()),
+        "ldap" => (LDAP_PORT, bytes.to_vec()),
+        _ => {
+            for certificate in cms::signed_data(bytes).certificates {
+                seeds.insert((target, certificate.der.to_vec()));
+            }
+            return;
+        }
+    };
+    if target == "kerberos" {
+        pkinit_values(&mut Reader::new(bytes), seeds);
+    }
+    let place = stream::PORTS.iter().position(|known| *known == port).unwrap_or_default();
+    let pieces: [(u16, u16); 3] = [(30, 200), (0, 3), (120, 1400)];
+    let head = |side| vec![u8::try_from(place).unwrap_or_default() | SHUFFLED | side, 3];
+    for side in [0, FROM_SERVER] {
+        let mut input = head(side);
+        for (start, size) in pieces {
+            input.extend([start.to_le_bytes(), size.to_le_bytes()].concat());
+        }
+        // Twice, so that one message follows another.
+        input.extend([framed.clone(), framed.clone()].concat());
+        seeds.insert(("stream", input));
+    }
+}
+
+/// The values of padata 16 and 17, wherever they are.
+fn pkinit_values(reader: &mut Reader<'_>, seeds: &mut Seeds) {
+    while let Ok(element) = reader.element() {
+        if let Some(value) = pkinit_value(&element) {
+            message("pkinit", value, seeds);
+        } else if element.tag.0 & 0x20 != 0 {
+            pkinit_values(&mut element.reader(), seeds);
+        }
+    }
+}
+
+/// RFC 4120 §5.2.7: PA-DATA ::= SEQUENCE { padata-type [1] Int32, padata-value [2] OCTET STRING }
+fn pkinit_value<'a>(element: &Element<'a>) -> Option<&'a [u8]> {
+    let mut reader = element.reader();
+    let kind = reader.expect(Tag::context(1)).ok()?.inner_expect(Tag::INTEGER).ok()?.integer().ok()?;
+    let value = reader.expect(Tag::context(2)).ok()?.inner_expect(Tag::OCTET_STRING).ok()?;
+    [16, 17].contains(&kind).then_some(value.contents)
+}
+
+/// The same packets in every form of file.
+fn of_a_file(frames: &[Frame], seeds: &mut Seeds) {
+    for (big_endian, nanoseconds) in [(false, false), (false, true), (true, false), (true, true)] {
+        seeds.insert(("file", pcap(frames.iter(), big_endian, nanoseconds)));
+    }
+    let plain = pcap(frames.iter().take(2), false, false);
+    seeds.insert(("file", gzip(&plain)));
+    seeds.insert(("file", plain[..plain.len().saturating_sub(5)].to_vec()));
+    let mut recorder = Recorder::new(Vec::new(), "seeds").expect("memory can be written");
+    let link = frames.first().map_or(LinkType::ETHERNET, |frame| frame.link);
+    let interface = recorder.interface("eth0", link, 65_535, "port 88").expect("memory can be written");
+    for Frame { at, wire_len, bytes, .. } in frames {
+        recorder.packet(interface, *at, *wire_len, bytes).expect("memory can be written");
+    }
+    let last = frames.last().map_or(CaptureTime(0), |frame| frame.at);
+    recorder.statistics(interface, last, 12, capture::Losses::default()).expect("memory can be written");
+    seeds.insert(("file", recorder.into_inner()));
+}
+
+/// <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>
+fn pcap<'f>(frames: impl Iterator<Item = &'f Frame>, big_endian: bool, nanoseconds: bool) -> Vec<u8> {
+    let u32_of = |number: u32| if big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
+    let u16_of = |number: u16| if big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
+    let mut frames = frames.peekable();
+    let link = frames.peek().map_or(LinkType::ETHERNET, |frame| frame.link);
+    let magic = if nanoseconds { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
+    let version = [u16_of(2), u16_of(4)].concat();
+    let mut file = [&u32_of(magic)[..], &version, &[0; 8], &u32_of(65_535), &u32_of(link.0.into())].concat();
+    for Frame { at, wire_len, bytes, .. } in frames {
+        let fraction = at.0.rem_euclid(CaptureTime::SECOND) / if nanoseconds { 1 } else { 1000 };
+        let size = u32::try_from(bytes.len()).unwrap_or_default();
+        for number in [at.seconds(), fraction].map(|number| u32::try_from(number).unwrap_or_default()) {
+            file.extend(u32_of(number));
+        }
+        file.extend([u32_of(size), u32_of(*wire_len)].concat());
+        file.extend(bytes);
+    }
+    file
+}
+
+/// RFC 1952, one member, with one stored block of RFC 1951. `bytes` are at most 65,535.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let crc = !bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    });
+    let size = u16::try_from(bytes.len()).expect("a small file");
+    let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 1];
+    let sizes = [size.to_le_bytes(), (!size).to_le_bytes()].concat();
+    [&head[..], &sizes, bytes, &crc.to_le_bytes(), &u32::from(size).to_le_bytes()].concat()
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| extensions.contains(&extension))
+}
+
+fn contents(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
