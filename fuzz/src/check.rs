@@ -3,7 +3,9 @@
 use std::{borrow::Cow, fmt::Debug, net::Ipv4Addr};
 
 use capture::{CaptureTime, PacketId};
-use decode::{Endpoint, Event, Message, Path, Seen, Transport, decoder::Decoders, text::is_harmful, wire::Datagram};
+use decode::{
+    Decoded, Endpoint, Event, Message, Path, Seen, Transport, decoder::Decoders, text::is_harmful, wire::Datagram,
+};
 
 use super::json;
 
@@ -54,11 +56,12 @@ pub(crate) fn datagram(port: u16, bytes: &[u8]) {
         cut: 0,
     };
     let decode = || {
-        let mut messages = Vec::new();
-        Decoders::default().datagram(&datagram, &mut messages);
-        assert!(!messages.is_empty() || bytes.is_empty(), "nothing vanishes");
+        let mut found = Vec::new();
+        Decoders::default().datagram(&datagram, &mut found);
+        assert!(!found.is_empty() || bytes.is_empty(), "nothing vanishes");
         let seen = Seen::in_packet(PacketId::FIRST, CaptureTime(0));
-        messages.into_iter().map(|message| told(&Event { seen, path: Some(path), message })).collect::<Vec<_>>()
+        let event = |Decoded { carriage, message }| Event { seen, path: Some(path), carriage, message };
+        found.into_iter().map(|decoded| told(&event(decoded))).collect::<Vec<_>>()
     };
     assert_eq!(decode(), decode());
 }

@@ -5,18 +5,23 @@ use std::borrow::Cow;
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
     Event, Message, Path, Transport,
-    decoder::{DNS_PORT, GLOBAL_CATALOGUE_PORT, KERBEROS_PORT, LDAP_PORT},
+    decoder::{DNS_PORT, ENDPOINT_MAPPER_PORT, GLOBAL_CATALOGUE_PORT, KERBEROS_PORT, LDAP_PORT, SMB_PORT},
     shard::{Config, Shard},
     wire::{Segment, Unit},
 };
 
 use super::{check, input::Input};
 
-pub(crate) const PORTS: [u16; 4] = [KERBEROS_PORT, DNS_PORT, LDAP_PORT, GLOBAL_CATALOGUE_PORT];
+/// Of TLS and HTTP, which are known by their content.
+const HTTPS_PORT: u16 = 443;
+const HTTP_PORT: u16 = 80;
 
-/// Bits of the first byte of an input; the lowest two choose the port.
-pub(crate) const SHUFFLED: u8 = 4;
-pub(crate) const FROM_SERVER: u8 = 8;
+pub(crate) const PORTS: [u16; 8] =
+    [KERBEROS_PORT, DNS_PORT, LDAP_PORT, GLOBAL_CATALOGUE_PORT, SMB_PORT, ENDPOINT_MAPPER_PORT, HTTPS_PORT, HTTP_PORT];
+
+/// Bits of the first byte of an input; the lowest three choose the port.
+pub(crate) const SHUFFLED: u8 = 8;
+pub(crate) const FROM_SERVER: u8 = 16;
 
 /// Bits of the second byte of a segment; the two above them choose the step of time, and the ones above these the
 /// client's port.
@@ -39,7 +44,7 @@ const MAX_BUFFERED: usize = 16 << 10;
 pub fn run(bytes: &[u8]) {
     let mut input = Input(bytes);
     let head = input.u8();
-    let port = PORTS[usize::from(head & 3)];
+    let port = PORTS[usize::from(head & 7)];
     if head & SHUFFLED == 0 {
         let events = segments(Input(input.0), port);
         assert_eq!(events, segments(input, port));
