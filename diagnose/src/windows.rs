@@ -60,3 +60,15 @@ pub(crate) const PASSWORD_AFTER_TICKET_SECONDS: i64 = 300;
 pub(crate) const REPEATED: usize = 3;
 /// That many tickets for one user within `TICKET_RETRY_SECONDS` are a loop.
 pub(crate) const LOOP_TICKETS: usize = 5;
+/// Armored requests refused without armor this often are more than a slip.
+pub(crate) const UNANSWERED_ARMOR: usize = 2;
+/// A client's clock that differs from the domain controller's by more than this many seconds will soon be refused.
+pub(crate) const DRIFT_SECONDS: i64 = 120;
+/// A clock is judged by the middle of at least this many samples.
+pub(crate) const CLOCK_SAMPLES: usize = 3;
+/// A ticket issued less than this many seconds ago has not expired by itself.
+pub(crate) const FRESH_TICKET_SECONDS: i64 = 600;
+/// A domain controller that issues a ticket within this many seconds works.
+pub(crate) const DC_RECOVERS_SECONDS: i64 = 30;
+/// A key that comes from one address, another and the first again within this many seconds is in both places.
+pub(crate) const AT_ONCE_SECONDS: i64 = 600;

@@ -9,7 +9,7 @@ use std::{
 use capture::CaptureTime;
 use decode::{
     Seen,
-    kerberos::{ErrorCode, pkinit::KeyAgreement},
+    kerberos::{ErrorCode, KdcReply, KerberosTime, Stage, pkinit::KeyAgreement},
     x509::Certificate,
 };
 
@@ -42,6 +42,9 @@ pub struct Facts {
     pub clients_seen_from_the_start: BTreeSet<IpAddr>,
     /// Clients that used a ticket which the capture did not see issued, with the first such request.
     pub clients_seen_midway: BTreeMap<IpAddr, Seen>,
+    /// Keys that were accepted, by realm in lower case and by the domain part of the SID in the name that Windows Hello
+    /// gives to their certificates.
+    pub domain_sids: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// Locator questions and names.
     pub locator: Locator,
     /// What the capture covers.
@@ -66,11 +69,36 @@ pub struct DomainController {
     pub clock_offsets: Vec<f64>,
     /// Time from request to reply, in microseconds. At most [`DomainController::MAX_SAMPLES`].
     pub response_times: Vec<u64>,
+    /// The time it told last, in a KRB-ERROR.
+    pub clock: Option<(KerberosTime, Seen)>,
+    /// When it issued tickets of any kind; at most one a second.
+    pub served: Vec<CaptureTime>,
+    /// Key version of the last ticket-granting ticket it issued, and where.
+    pub krbtgt_version: Option<(i64, Seen)>,
 }
 
 impl DomainController {
     /// Samples kept for a median: beyond this, more do not change the picture.
     pub const MAX_SAMPLES: usize = 10_000;
+
+    /// Notes that it issued a ticket.
+    pub(crate) fn note_served(&mut self, reply: &KdcReply, seen: Seen) {
+        if self.served.last().is_none_or(|last| last.seconds() != seen.at.seconds()) {
+            self.served.push(seen.at);
+        }
+        let ticket = reply.ticket.as_ref().filter(|_| reply.stage == Stage::As);
+        if let Some(ticket) = ticket
+            && ticket.sname.as_ref().is_some_and(decode::kerberos::PrincipalName::is_krbtgt)
+            && let Some(version) = ticket.kvno
+        {
+            self.krbtgt_version = Some((version, seen));
+        }
+    }
+
+    /// Whether it issued a ticket to anyone within `seconds` after `at`.
+    pub fn served_within(&self, at: CaptureTime, seconds: i64) -> bool {
+        self.served.iter().any(|time| (0..=seconds * CaptureTime::SECOND).contains(&time.since(at)))
+    }
 
     /// Whether it granted PKINIT within `seconds` before or after `at`.
     pub fn issued_around(&self, at: CaptureTime, seconds: i64) -> bool {
@@ -126,9 +154,33 @@ pub struct KeyUse {
     pub refused: Vec<(Seen, IpAddr, ErrorCode)>,
     /// Names it was used for, in lower case.
     pub principals: BTreeSet<String>,
+    /// Whether the certificate that it came in is self-signed.
+    pub self_signed: bool,
+    /// Who used it: by client and client name in lower case.
+    pub holders: BTreeMap<(IpAddr, String), Holder>,
+}
+
+/// The use of a key by one client in one name.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// The first answer to it.
+    pub first: Seen,
+    /// The last.
+    pub last: Seen,
+    /// Whether it was ever accepted.
+    pub accepted: bool,
 }
 
 impl KeyUse {
+    /// Notes an answer to a request with the key.
+    pub(crate) fn note(&mut self, self_signed: bool, client: IpAddr, name: String, seen: Seen, accepted: bool) {
+        self.self_signed = self_signed;
+        self.principals.insert(name.clone());
+        let holder = self.holders.entry((client, name)).or_insert(Holder { first: seen, last: seen, accepted });
+        holder.last = holder.last.max(seen);
+        holder.accepted |= accepted;
+    }
+
     /// Whether it was accepted anywhere in the `seconds` before `at`.
     pub fn granted_before(&self, at: CaptureTime, seconds: i64) -> bool {
         self.granted.iter().any(|(seen, _)| {

@@ -17,7 +17,7 @@ mod tracer;
 mod visibility;
 
 pub use exchange::{Exchange, Fate, Silence};
-pub use facts::{CertificateSeen, DomainController, Facts, Issuance, KeyUse, RefusedPkinit};
+pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, RefusedPkinit};
 pub use group::Grouper;
 pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
