@@ -7,10 +7,7 @@ use decode::Seen;
 use trace::{Facts, Holder, KeyUse, Logon};
 
 use super::{refused_key, shown::certificates};
-use crate::{
-    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, rules::policy::refusal::name,
-    windows::AT_ONCE_SECONDS,
-};
+use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, windows::AT_ONCE_SECONDS};
 
 rule! {
     /// ## What happened
@@ -21,8 +18,8 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// PKINIT requests with this key (by its identifier) name different users: likely if it was accepted for two of
-    /// them, else possible. Only names of the same kind are compared (two short ones, or two user principal names by the
+    /// PKINIT requests with this key (by its identifier) were accepted for different users: likely. That it was refused
+    /// for another user, who may not exist, says nothing about the directory (KEY-09). Only names of the same kind are compared (two short ones, or two user principal names by the
     /// part before `@`), as a user may rightly have one of each. Or the key was used by one client address both before
     /// and after it was used by another one, by the same kind of addresses and within ten minutes: likely if the two
     /// give different NetBIOS names, else possible and no more than medium, as a machine may have two addresses (cable
@@ -62,9 +59,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let words = refused_key::words(certificate);
         let subject = || Subject::Device(logon.client);
         if let Some((one, other)) = two_users(key) {
-            let confidence = if one.accepted && other.accepted { Confidence::Likely } else { Confidence::Possible };
             let summary = format!("the {words} is used for {} and for {}", one.name, other.name);
-            return Found::new(confidence, subject(), summary)
+            return Found::new(Confidence::Likely, subject(), summary)
                 .with(one.evidence("kerberos.CNameString", one.name, "the answer to a request with the key"))
                 .with(other.evidence("kerberos.CNameString", other.name, "the same key for another account"))
                 .into();
@@ -75,8 +71,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             if names.is_some_and(|(one, other)| one.eq_ignore_ascii_case(other)) {
                 continue;
             }
-            let summary =
-                format!("the {words} of {} is used by {} and {} in turns", name(logon), one.client, other.client);
+            let summary = format!("the {words} is used by {} and {} in turns", one.client, other.client);
             let (confidence, severity) = match names {
                 Some(_) => (Confidence::Likely, Severity::High),
                 None => (Confidence::Possible, Severity::Medium),
@@ -98,12 +93,11 @@ struct Use<'k> {
     name: &'k str,
     first: Seen,
     last: Seen,
-    accepted: bool,
 }
 
 impl<'k> Use<'k> {
     fn of(((client, name), holder): (&'k (IpAddr, String), &'k Holder)) -> Self {
-        Self { client: *client, name, first: holder.first, last: holder.last, accepted: holder.accepted }
+        Self { client: *client, name, first: holder.first, last: holder.last }
     }
 
     fn evidence(&self, field: &'static str, value: impl Into<String>, means: &str) -> Evidence {
@@ -116,10 +110,10 @@ fn pair<'k>(uses: &[Use<'k>], holds: impl Fn(&Use<'k>, &Use<'k>) -> bool) -> Opt
     uses.iter().find_map(|one| uses.iter().find(|other| holds(one, other)).map(|other| (*one, *other)))
 }
 
-/// Uses of the key for two users, accepted ones first.
+/// Uses of the key for two users that were both accepted.
 fn two_users(key: &KeyUse) -> Option<(Use<'_>, Use<'_>)> {
-    let mut uses: Vec<Use<'_>> = key.holders.iter().map(Use::of).filter(|used| !used.name.is_empty()).collect();
-    uses.sort_by_key(|used| (!used.accepted, used.first));
+    let mut uses: Vec<Use<'_>> = key.holders.iter().filter(|(_, holder)| holder.accepted).map(Use::of).collect();
+    uses.sort_by_key(|used| used.first);
     pair(&uses, |one, other| {
         let user = |used: &Use<'_>| used.name.split('@').next().map(str::to_owned);
         one.name.contains('@') == other.name.contains('@') && user(one) != user(other)
@@ -169,15 +163,14 @@ mod tests {
         assert_eq!(finding.severity(), Severity::High);
         assert_eq!(finding.found.subject, Subject::Device([10, 99, 0, 21].into()));
         assert!(finding.found.summary.ends_with("for alice and for bob"), "{}", finding.found.summary);
-        let refused = found(&KEY_SHARED, &uses("alice@corp.example", "bob@corp.example", "krb-error 75"));
-        assert_eq!(refused.found.confidence, Confidence::Possible);
     }
 
     #[test]
-    fn clear_when_the_names_may_be_of_one_user() {
+    fn clear_when_the_names_may_be_of_one_user_or_one_is_refused() {
         for second in ["ALICE", "asmith@corp.example"] {
             clear(&KEY_SHARED, &uses("alice", second, "as-rep alice ticket T2 pkinit"));
         }
+        clear(&KEY_SHARED, &uses("alice", "nobody", "krb-error 6"));
         clear(&KEY_SHARED, &uses("alice@corp.example", "alice@new.example", "krb-error 75"));
     }
 

@@ -19,7 +19,7 @@ rule! {
     ///
     /// A request has pre-authentication data of type 14 or 15 and none of type 16; or it has both, was answered with
     /// an error, and the client got no ticket within ten seconds: clients that send both forms to be on the safe
-    /// side are no fault. Type 15 in the domain controller's list of what it takes says nothing.
+    /// side are no fault, and neither are those that try the old one after the new. Type 15 in the domain controller's list of what it takes says nothing.
     ///
     /// ## What to do
     ///
@@ -46,6 +46,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for exchange in logon.as_exchanges() {
         let Some((kind, request)) = old_form(exchange).zip(exchange.request.as_deref()) else { continue };
         let both = exchange.is_pkinit();
+        if !both && logon.pkinit_exchanges().next().is_some() {
+            continue;
+        }
         let refused = exchange.error().filter(|_| !exchange.is_intermediate()).zip(exchange.reply.as_deref());
         let refused = refused.filter(|(_, reply)| !adjusted(logon, facts, reply.seen.at));
         if both && refused.is_none() {
@@ -120,6 +123,19 @@ mod tests {
             0.010 dc > pc krb-error 25 padata 16,15
             0.100 pc > dc as-req alice pkinit old-pkinit
             0.110 dc > pc as-rep alice ticket T1 pkinit
+            ",
+        );
+    }
+
+    #[test]
+    fn clear_when_the_old_form_is_tried_after_the_new() {
+        clear(
+            &OLD_DRAFT,
+            "
+            0.000 pc > dc as-req alice pkinit
+            0.010 dc > pc krb-error 25 padata 2
+            0.100 pc > dc as-req alice old-pkinit
+            0.110 dc > pc krb-error 25 padata 2
             ",
         );
     }

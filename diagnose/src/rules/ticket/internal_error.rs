@@ -1,6 +1,6 @@
 //! TKT-08.
 
-use decode::kerberos::{ErrorCode, PaType};
+use decode::kerberos::{ErrorCode, PaType, Stage};
 use trace::{Facts, Logon};
 
 use crate::{
@@ -18,11 +18,13 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// It answered with error 29 (KDC_ERR_SVC_UNAVAILABLE), or with 60 (KRB_ERR_GENERIC), which is likely only as it
-    /// stands for whatever has no code of its own; its text, where it has one, is told beside it. The finding is
+    /// It answered with error 29 (KDC_ERR_SVC_UNAVAILABLE), or with 60 (KRB_ERR_GENERIC), which is likely and
+    /// medium only, as it stands for whatever has no code of its own; its text, where it has one, is told beside it.
+    /// The finding is
     /// withdrawn when this domain controller issues a ticket to anyone, or the client gets one, within half a minute
     /// after; if the capture ends before, it is one step less sure. It is not taken from answers to requests in another
-    /// user's name, to armored ones (POL-07), and to ones that mix two forms of PKINIT (POL-09).
+    /// user's name, to armored ones (POL-07), and to ones that mix two forms of PKINIT (POL-09); nor is 60 from answers to
+    /// requests with a ticket, which may be about the ticket (TKT-05).
     ///
     /// ## What to do
     ///
@@ -59,11 +61,13 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         "the domain controller answers with an error that has no code of its own"
     };
     let confidence = if said { Confidence::Proven } else { Confidence::Likely };
+    let severity = if said { Severity::High } else { Severity::Medium };
     Found::new(
         confidence.lowered_unless(facts.passed(refusal.reply.seen.at, DC_RECOVERS_SECONDS)),
         Subject::DomainController(refusal.kdc()),
         summary,
     )
+    .with_severity(severity)
     .with(refusal.code_evidence("the domain controller cannot work on the request"))
     .with_some(refusal.status_evidence())
     .with_some(
@@ -77,9 +81,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 /// Whether the error is not about what was asked.
 fn is_its_own(refusal: &Refusal<'_>) -> bool {
     let mixed = old_form(refusal.exchange).is_some();
+    // Of a request with a ticket, MIT KDCs say so when they cannot open the ticket.
+    let of_ticket = refusal.error.code == ErrorCode::GENERIC && refusal.exchange.stage == Stage::Tgs;
     let armored = refusal.is_armored()
         || refusal.exchange.kdc_request().is_some_and(|request| request.has(PaType::FX_FAST_ARMOR));
-    !mixed && !armored
+    !mixed && !armored && !of_ticket
 }
 
 /// Whether the domain controller issues tickets right after, or the client gets one elsewhere.
@@ -108,10 +114,10 @@ mod tests {
 
     #[test]
     fn less_sure_of_60_and_at_the_end() {
-        let script = "0.000 pc > dc tgs-req cifs/files ticket T9\n0.010 dc > pc krb-error 60 text out_of_memory";
+        let script = "0.000 pc > dc as-req alice pkinit\n0.010 dc > pc krb-error 60 text out_of_memory";
         let finding = found(&INTERNAL_ERROR, script);
         assert_eq!(finding.packets(), [2, 2]);
-        assert_eq!(finding.found.confidence, Confidence::Possible);
+        assert_eq!((finding.found.confidence, finding.severity()), (Confidence::Possible, Severity::Medium));
         assert_eq!(finding.found.evidence[1].value, "out of memory");
     }
 
@@ -133,6 +139,12 @@ mod tests {
     fn clear_when_the_request_is_armored_or_in_another_name() {
         clear(&INTERNAL_ERROR, "0.000 pc > dc as-req alice fast\n0.010 dc > pc krb-error 60\n40 end");
         clear(&INTERNAL_ERROR, "0.000 pc > dc tgs-req host/pc ticket T9 for-user\n0.010 dc > pc krb-error 60\n40 end");
+    }
+
+    #[test]
+    fn clear_when_60_may_be_about_the_ticket() {
+        clear(&INTERNAL_ERROR, "0.000 pc > dc tgs-req cifs/files ticket T9\n0.010 dc > pc krb-error 60\n40 end");
+        found(&INTERNAL_ERROR, "0.000 pc > dc tgs-req cifs/files ticket T9\n0.010 dc > pc krb-error 29\n40 end");
     }
 
     #[test]

@@ -22,7 +22,7 @@ rule! {
     /// ## How we know
     ///
     /// The domain controller answered a request with a ticket-granting ticket with error 44 (KRB_AP_ERR_BADKEYVER); or
-    /// with 41 (KRB_AP_ERR_MODIFIED) or 31 (KRB_AP_ERR_BAD_INTEGRITY), and the ticket's key version shows why: its upper
+    /// with 41 (KRB_AP_ERR_MODIFIED), 31 (KRB_AP_ERR_BAD_INTEGRITY) or, as MIT KDCs do, 60 (KRB_ERR_GENERIC), and the ticket's key version shows why: its upper
     /// half names a read-only domain controller (Entra counts as one), or it differs from that of the tickets which
     /// this domain controller issues itself. The finding is withdrawn when the client gets a ticket within ten seconds:
     /// after a change of the key, clients sign in again by themselves; if the capture ends before, it is one step less
@@ -40,7 +40,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// RFC 4120 §3.2.3 and §7.5.9; MS-KILE 3.1.5.8 (key versions of read-only domain controllers); Microsoft:
+    /// RFC 4120 §3.2.3 and §7.5.9; MS-KILE 3.1.5.8 (key versions of read-only domain controllers); a capture of an MIT
+    /// KDC whose krbtgt key was changed (60); Microsoft:
     /// passwordless security key sign-in on premises (rotation of the key of Microsoft Entra Kerberos).
     pub static KEY_VERSION_UNKNOWN = {
         code: "TKT-05",
@@ -48,7 +49,7 @@ rule! {
         severity: Severity::High,
         since: "0.1.0",
         supersedes: [],
-        errors: [31, 41, 44],
+        errors: [31, 41, 44, 60],
         statuses: [],
         events: ["Security 4769"],
         check: Scope::Logon(check),
@@ -56,7 +57,8 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    const CODES: [ErrorCode; 3] = [ErrorCode::BADKEYVER, ErrorCode::MODIFIED, ErrorCode::BAD_INTEGRITY];
+    const CODES: [ErrorCode; 4] =
+        [ErrorCode::BADKEYVER, ErrorCode::MODIFIED, ErrorCode::BAD_INTEGRITY, ErrorCode::GENERIC];
     let mut unseen = false;
     for refusal in CODES.iter().flat_map(|code| refusals(logon, *code)) {
         let at = refusal.reply.seen.at;
@@ -153,7 +155,10 @@ mod tests {
 
     #[test]
     fn found_when_the_key_was_changed() {
-        assert_eq!(found(&KEY_VERSION_UNKNOWN, &modified(4)).packets(), [4, 3, 2]);
+        for code in ["41", "31", "60"] {
+            let script = modified(4).replace("krb-error 41", &format!("krb-error {code}"));
+            assert_eq!(found(&KEY_VERSION_UNKNOWN, &script).packets(), [4, 3, 2]);
+        }
     }
 
     #[test]
