@@ -294,7 +294,7 @@ impl Line<'_> {
         if let Some(signature) = self.value("signature") {
             signature.clone_into(&mut certificate.signature_algorithm);
         }
-        certificate.modulus = self.value("modulus").unwrap_or_default().to_owned();
+        self.value("modulus").unwrap_or_default().clone_into(&mut certificate.modulus);
         certificate.sid = self.has("sid").then(|| "S-1-5-21-1-2-3-1104".to_owned());
         certificate
     }

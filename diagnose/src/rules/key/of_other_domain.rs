@@ -108,7 +108,7 @@ mod tests {
 
     /// So many users with keys of this domain get in, and then alice is refused.
     fn refused(others: usize, sid: &str) -> String {
-        let others: String = (0..others)
+        let others = (0..others)
             .map(|index| {
                 let name = hello(&format!("S-1-5-21-1-2-3-{}", 1200 + index), "user");
                 format!(
@@ -116,7 +116,8 @@ mod tests {
                      {index}.010 dc > pc2 as-rep user{index} ticket T{index} pkinit flow {index}\n"
                 )
             })
-            .collect();
+            .collect::<Vec<String>>()
+            .concat();
         format!(
             "{others}10.00 pc > dc as-req alice pkinit key KA {}\n10.01 dc > pc krb-error 75\n",
             hello(sid, "alice")

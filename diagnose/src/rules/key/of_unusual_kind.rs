@@ -51,8 +51,8 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let (certificates, verdict) = certificates(logon, facts);
-    let self_signed = certificates.into_iter().filter(|(_, _, certificate)| certificate.self_signed);
-    let unusual = self_signed.filter_map(|(seen, _, certificate)| Some((seen, oddity(certificate)?))).next();
+    let mut self_signed = certificates.into_iter().filter(|(_, _, certificate)| certificate.self_signed);
+    let unusual = self_signed.find_map(|(seen, _, certificate)| Some((seen, oddity(certificate)?)));
     let Some((seen, (field, value))) = unusual else { return verdict };
     let summary = format!("the key of {} is not as Windows Hello makes them: {value}", name(logon));
     Found::new(Confidence::Possible, account_of(logon), summary)

@@ -113,7 +113,8 @@ mod tests {
                      {index}.510 dc2 > pc krb-error 75 flow {index}\n"
                 )
             })
-            .collect()
+            .collect::<Vec<String>>()
+            .concat()
     }
 
     #[test]

@@ -120,15 +120,16 @@ mod tests {
 
     /// So many keys are accepted first and refused then, with something in between.
     fn turned(count: usize, between: &str) -> String {
-        let accepted: String = (0..count)
+        let accepted = (0..count)
             .map(|index| {
                 format!(
                     "{index}.000 pc > dc as-req user{index} pkinit key K{index} flow {index}\n\
                      {index}.010 dc > pc as-rep user{index} ticket T{index} pkinit flow {index}\n"
                 )
             })
-            .collect();
-        let refused: String = (0..count)
+            .collect::<Vec<String>>()
+            .concat();
+        let refused = (0..count)
             .map(|index| {
                 let second = 3600 + index;
                 format!(
@@ -136,7 +137,8 @@ mod tests {
                      {second}.010 dc > pc krb-error 62 flow {index}\n"
                 )
             })
-            .collect();
+            .collect::<Vec<String>>()
+            .concat();
         format!("{accepted}{between}\n{refused}")
     }
 

@@ -129,7 +129,8 @@ pub(super) mod tests {
             let blob = std::fs::read(folder.join(format!("dsinternals_KeyCredential_Parse_{name}.bin"))).unwrap();
             // BCRYPT_RSAKEY_BLOB: magic, bits, length of the exponent (3), of the modulus, two zeros; exponent; modulus.
             let start = blob.windows(4).position(|bytes| bytes == b"RSA1").unwrap() + 24 + 3;
-            let modulus: String = blob[start..start + 256].iter().map(|byte| format!("{byte:02x}")).collect();
+            let digits = blob[start..start + 256].iter().map(|byte| format!("{byte:02x}"));
+            let modulus = digits.collect::<Vec<String>>().concat();
             assert_eq!(has_fingerprint(&modulus), weak, "{name}");
         }
     }

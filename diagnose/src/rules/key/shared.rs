@@ -19,10 +19,10 @@ rule! {
     /// ## How we know
     ///
     /// PKINIT requests with this key (by its identifier) were accepted for different users: likely. That it was refused
-    /// for another user, who may not exist, says nothing about the directory (KEY-09). Only names of the same kind are compared (two short ones, or two user principal names by the
-    /// part before `@`), as a user may rightly have one of each. Or the key was used by one client address both before
-    /// and after it was used by another one, by the same kind of addresses and within ten minutes: likely if the two
-    /// give different NetBIOS names, else possible and no more than medium, as a machine may have two addresses (cable
+    /// for another user, who may not exist, says nothing (KEY-09). Only names of the same kind are compared (two short
+    /// ones, or two user principal names by the part before `@`), as a user may rightly have one of each. Or the key was
+    /// used by one client address both before and after it was used by another one, within ten minutes, and the two give
+    /// different NetBIOS names: likely. Where they give none, nothing is said: one machine may have two addresses (cable
     /// and radio, VPN).
     ///
     /// ## What to do
@@ -55,6 +55,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let (certificates, verdict) = certificates(logon, facts);
     let self_signed = certificates.into_iter().filter(|(_, _, certificate)| certificate.self_signed);
     let used = self_signed.filter_map(|(_, _, certificate)| Some((certificate, facts.keys.get(&certificate.key_id)?)));
+    let mut unnamed = false;
     for (certificate, key) in used {
         let words = refused_key::words(certificate);
         let subject = || Subject::Device(logon.client);
@@ -67,21 +68,22 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         }
         if let Some((one, other)) = two_machines(key) {
             let machine = |address| facts.client_names.get(&address);
-            let names = machine(one.client).zip(machine(other.client));
-            if names.is_some_and(|(one, other)| one.eq_ignore_ascii_case(other)) {
+            let Some((here, there)) = machine(one.client).zip(machine(other.client)) else {
+                unnamed = true;
+                continue;
+            };
+            if here.eq_ignore_ascii_case(there) {
                 continue;
             }
             let summary = format!("the {words} is used by {} and {} in turns", one.client, other.client);
-            let (confidence, severity) = match names {
-                Some(_) => (Confidence::Likely, Severity::High),
-                None => (Confidence::Possible, Severity::Medium),
-            };
-            return Found::new(confidence, subject(), summary)
-                .with_severity(severity)
+            return Found::new(Confidence::Likely, subject(), summary)
                 .with(one.evidence("ip.dst", one.client.to_string(), "the answer to a request with the key"))
                 .with(other.evidence("ip.dst", other.client.to_string(), "the same key at another address"))
                 .into();
         }
+    }
+    if unnamed {
+        return Verdict::Unseen("the clients at two addresses do not give their names, and may be one");
     }
     verdict
 }
@@ -115,8 +117,8 @@ fn two_users(key: &KeyUse) -> Option<(Use<'_>, Use<'_>)> {
     let mut uses: Vec<Use<'_>> = key.holders.iter().filter(|(_, holder)| holder.accepted).map(Use::of).collect();
     uses.sort_by_key(|used| used.first);
     pair(&uses, |one, other| {
-        let user = |used: &Use<'_>| used.name.split('@').next().map(str::to_owned);
-        one.name.contains('@') == other.name.contains('@') && user(one) != user(other)
+        let account = |used: &Use<'_>| used.name.split('@').next().map(str::to_owned);
+        one.name.contains('@') == other.name.contains('@') && account(one) != account(other)
     })
 }
 
@@ -198,8 +200,11 @@ mod tests {
         let finding = found(&KEY_SHARED, &in_turns(["netbios PC", "netbios PC2"], 120));
         assert_eq!(finding.packets(), [2, 4]);
         assert_eq!(finding.found.confidence, Confidence::Likely);
-        let unnamed = found(&KEY_SHARED, &in_turns(["", ""], 120));
-        assert_eq!((unnamed.found.confidence, unnamed.severity()), (Confidence::Possible, Severity::Medium));
+    }
+
+    #[test]
+    fn unseen_when_the_machines_give_no_names() {
+        unseen(&KEY_SHARED, &in_turns(["", ""], 120));
     }
 
     #[test]

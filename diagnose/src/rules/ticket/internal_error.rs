@@ -24,7 +24,7 @@ rule! {
     /// withdrawn when this domain controller issues a ticket to anyone, or the client gets one, within half a minute
     /// after; if the capture ends before, it is one step less sure. It is not taken from answers to requests in another
     /// user's name, to armored ones (POL-07), and to ones that mix two forms of PKINIT (POL-09); nor is 60 from answers to
-    /// requests with a ticket, which may be about the ticket (TKT-05).
+    /// requests with a ticket, which may be about the ticket (TKT-05), or to ones that name no user or no service.
     ///
     /// ## What to do
     ///
@@ -85,7 +85,10 @@ fn is_its_own(refusal: &Refusal<'_>) -> bool {
     let of_ticket = refusal.error.code == ErrorCode::GENERIC && refusal.exchange.stage == Stage::Tgs;
     let armored = refusal.is_armored()
         || refusal.exchange.kdc_request().is_some_and(|request| request.has(PaType::FX_FAST_ARMOR));
-    !mixed && !armored && !of_ticket
+    // Of a request that lacks what it must have, or that is not there, 60 may say just that.
+    let complete = refusal.error.code != ErrorCode::GENERIC
+        || refusal.exchange.kdc_request().is_some_and(|request| request.sname.is_some() && request.cname.is_some());
+    !mixed && !armored && !of_ticket && complete
 }
 
 /// Whether the domain controller issues tickets right after, or the client gets one elsewhere.
@@ -145,6 +148,11 @@ mod tests {
     fn clear_when_60_may_be_about_the_ticket() {
         clear(&INTERNAL_ERROR, "0.000 pc > dc tgs-req cifs/files ticket T9\n0.010 dc > pc krb-error 60\n40 end");
         found(&INTERNAL_ERROR, "0.000 pc > dc tgs-req cifs/files ticket T9\n0.010 dc > pc krb-error 29\n40 end");
+    }
+
+    #[test]
+    fn clear_when_60_answers_what_is_not_there() {
+        clear(&INTERNAL_ERROR, "0.010 dc > pc krb-error 60 client alice\n40 end");
     }
 
     #[test]

@@ -129,7 +129,8 @@ mod tests {
                      {index}.110 {dc} > pc krb-error 25 padata 16,2 clock {clock} flow {index}\n"
                 )
             })
-            .collect()
+            .collect::<Vec<String>>()
+            .concat()
     }
 
     fn in_order(parts: &[String]) -> String {

@@ -60,15 +60,15 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if !early && error.code != ErrorCode::TKT_EXPIRED {
             continue;
         }
-        let Some((issuer, issued, asked)) = presented(exchange).and_then(|ticket| issue_of(logon, ticket)) else {
+        let Some((by, issued, asked)) = presented(exchange).and_then(|ticket| issue_of(logon, ticket)) else {
             // An expired ticket is the usual thing, wherever it came from.
             unseen |= early;
             continue;
         };
         let age = reply.seen.at.since(issued.at);
-        let same = issuer.kdc.address == exchange.kdc.address
+        let same = by.kdc.address == exchange.kdc.address
             || facts
-                .name_of(issuer.kdc.address)
+                .name_of(by.kdc.address)
                 .zip(facts.name_of(exchange.kdc.address))
                 .is_some_and(|(one, two)| one.eq_ignore_ascii_case(two));
         let fresh = (0..FRESH_TICKET_SECONDS * CaptureTime::SECOND).contains(&age);
@@ -80,7 +80,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let summary = format!(
             "{} calls a ticket {what} that {} issued {} s before: their clocks differ",
             exchange.kdc.address,
-            issuer.kdc.address,
+            by.kdc.address,
             age / CaptureTime::SECOND
         );
         let confidence = if early { Confidence::Proven } else { Confidence::Likely };
