@@ -11,6 +11,7 @@
 #   lab_dns "srv-host=…" …      dnsmasq on dc1, with these lines
 #   record_start / record_stop  tcpdump on the bridge, to $CAPTURE (capture.pcap beside the script)
 #   client CMD…                 runs on the client, in its own krb5.conf
+#   with_clock SECONDS CMD…     runs on the client with a clock that is off by so much (needs gcc)
 
 set -euo pipefail
 export LC_ALL=C
@@ -106,7 +107,7 @@ EOF
 # A key and a self-signed certificate over it, as Windows Hello makes them: the long common name, the smart card usage.
 lab_key() { # user, relative id
     python3 - "$LAB/$1" "$(printf "$HELLO" "$2" "$1")" <<'EOF'
-import datetime, sys, warnings
+import datetime, math, os, secrets, sys, warnings
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -115,7 +116,21 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 path, name = sys.argv[1:]
 # The common name is longer than X.520 allows.
 warnings.simplefilter("ignore")
-key = rsa.generate_private_key(65537, 2048)
+key = rsa.generate_private_key(65537, int(os.environ.get("LAB_KEY_BITS", 2048)))
+if os.environ.get("LAB_KEY_WEAK"):
+    # As CVE-2017-15361 makes primes: a multiple of the product of the first 126 primes, and a power of 65537.
+    first = [n for n in range(2, 702) if all(n % d for d in range(2, int(n**0.5) + 1))]
+    product = math.prod(first)
+    def prime():
+        while True:
+            n = (1 << 1023 | 1 << 1022 | secrets.randbits(1022)) // product * product
+            n += pow(65537, secrets.randbits(256), product)
+            if all(pow(base, n - 1, n) == 1 for base in (2, 3, 5, 7)):
+                return n
+    p, q = prime(), prime()
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    exponents = d, d % (p - 1), d % (q - 1), pow(q, -1, p)
+    key = rsa.RSAPrivateNumbers(p, q, *exponents, rsa.RSAPublicNumbers(65537, p * q)).private_key()
 who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False)])
 now = datetime.datetime.now(datetime.timezone.utc)
 certificate = (
@@ -187,10 +202,38 @@ EOF
             kadmin.local -q "setstr $user pkinit_cert_match <SUBJECT>$user@$DOMAIN" >/dev/null 2>&1
         done
         kadmin.local -q "addprinc -randkey host/files.$DOMAIN" >/dev/null 2>&1
-        ip netns exec "ht-$dc" krb5kdc -n >/dev/null 2>&1 &
-        echo $! >"$LAB/kdc-$dc.pid"
+    )
+    lab_kdc "$dc"
+}
+
+# Starts a KDC, or starts it anew; LAB_KDC_CLOCK: with a clock that is off by so many seconds.
+lab_kdc() { # dc
+    if [ -e "$LAB/kdc-$1.pid" ]; then
+        kill "$(cat "$LAB/kdc-$1.pid")"
+        sleep 1
+    fi
+    (
+        export KRB5_KDC_PROFILE="$LAB/$1/kdc.conf" KRB5_CONFIG="$LAB/$1/krb5.conf"
+        if [ -n "${LAB_KDC_CLOCK:-}" ]; then
+            export CLOCK_OFF=$LAB_KDC_CLOCK LD_PRELOAD=$(lab_clock)
+        fi
+        ip netns exec "ht-$1" krb5kdc -n >/dev/null 2>&1 &
+        echo $! >"$LAB/kdc-$1.pid"
     )
     sleep 1
+}
+
+# The library that sets a program's clock off by CLOCK_OFF seconds.
+lab_clock() {
+    [ -e "$LAB/clock.so" ] || gcc -shared -fPIC -o "$LAB/clock.so" "$(dirname "${BASH_SOURCE[0]}")/clock.c"
+    echo "$LAB/clock.so"
+}
+
+with_clock() { # seconds, command …
+    local seconds=$1 library
+    library=$(lab_clock)
+    shift
+    CLOCK_OFF=$seconds LAB_PRELOAD=$library "$@"
 }
 
 lab_dns() { # lines of dnsmasq.conf …
@@ -249,7 +292,8 @@ client() {
     ip netns exec ht-client unshare --mount sh -c '
         mount --bind "$1/resolv.conf" /etc/resolv.conf
         shift
-        exec "$@"' sh "$LAB" env KRB5_CONFIG="$LAB/krb5.conf" KRB5CCNAME="FILE:$LAB/cc" "$@"
+        exec "$@"' sh "$LAB" env KRB5_CONFIG="$LAB/krb5.conf" KRB5CCNAME="FILE:$LAB/cc" \
+        LD_PRELOAD="${LAB_PRELOAD:-}" "$@"
 }
 
 # A change to the users' database of a KDC.

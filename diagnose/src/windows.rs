@@ -78,3 +78,15 @@ pub(crate) const WRITTEN_SECONDS: i64 = 86_400;
 pub(crate) const WORSE_BY: u64 = 3;
 /// A client that turns to NTLM because Kerberos failed does so within this many seconds.
 pub(crate) const NTLM_SECONDS: i64 = 60;
+/// Armored requests refused without armor this often are more than a slip.
+pub(crate) const UNANSWERED_ARMOR: usize = 2;
+/// A client's clock that differs from the domain controller's by more than this many seconds will soon be refused.
+pub(crate) const DRIFT_SECONDS: i64 = 120;
+/// A clock is judged by the middle of at least this many samples.
+pub(crate) const CLOCK_SAMPLES: usize = 3;
+/// A ticket issued less than this many seconds ago has not expired by itself.
+pub(crate) const FRESH_TICKET_SECONDS: i64 = 600;
+/// A domain controller that issues a ticket within this many seconds works.
+pub(crate) const DC_RECOVERS_SECONDS: i64 = 30;
+/// A key that comes from one address, another and the first again within this many seconds is in both places.
+pub(crate) const AT_ONCE_SECONDS: i64 = 600;

@@ -9,7 +9,7 @@ use std::{
 use capture::CaptureTime;
 use decode::{
     Path, Seen,
-    kerberos::{ErrorCode, pkinit::KeyAgreement},
+    kerberos::{ErrorCode, KdcReply, KerberosTime, Stage, pkinit::KeyAgreement},
     x509::Certificate,
 };
 
@@ -42,6 +42,9 @@ pub struct Facts {
     pub clients_seen_from_the_start: BTreeSet<IpAddr>,
     /// Clients that used a ticket which the capture did not see issued, with the first such request.
     pub clients_seen_midway: BTreeMap<IpAddr, Seen>,
+    /// Keys that were accepted, by realm in lower case and by the domain part of the SID in the name that Windows Hello
+    /// gives to their certificates.
+    pub domain_sids: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// Locator questions and names.
     pub locator: Locator,
     /// Netlogon pings.
@@ -96,6 +99,12 @@ pub struct DomainController {
     pub sought: Option<(Seen, Seen)>,
     /// The first connection to it that nobody answered.
     pub unanswered: Option<Seen>,
+    /// The time it told last, in a KRB-ERROR.
+    pub clock: Option<(KerberosTime, Seen)>,
+    /// When it issued tickets of any kind; at most one a second.
+    pub served: Vec<CaptureTime>,
+    /// Key version of the last ticket-granting ticket it issued, and where.
+    pub krbtgt_version: Option<(i64, Seen)>,
 }
 
 /// What a domain controller says about itself in answer to a netlogon ping. MS-ADTS 6.3.1.9.
@@ -129,6 +138,25 @@ impl DomainController {
     pub const MAX_SAMPLES: usize = 10_000;
     /// Clients kept that pinged it: rules ask whether there were several.
     pub const MAX_CLIENTS: usize = 64;
+
+    /// Notes that it issued a ticket.
+    pub(crate) fn note_served(&mut self, reply: &KdcReply, seen: Seen) {
+        if self.served.last().is_none_or(|last| last.seconds() != seen.at.seconds()) {
+            self.served.push(seen.at);
+        }
+        let ticket = reply.ticket.as_ref().filter(|_| reply.stage == Stage::As);
+        if let Some(ticket) = ticket
+            && ticket.sname.as_ref().is_some_and(decode::kerberos::PrincipalName::is_krbtgt)
+            && let Some(version) = ticket.kvno
+        {
+            self.krbtgt_version = Some((version, seen));
+        }
+    }
+
+    /// Whether it issued a ticket to anyone within `seconds` after `at`.
+    pub fn served_within(&self, at: CaptureTime, seconds: i64) -> bool {
+        within(&self.served, |time| *time, at, 0, seconds).next().is_some()
+    }
 
     /// Whether it granted PKINIT within `seconds` before or after `at`.
     pub fn issued_around(&self, at: CaptureTime, seconds: i64) -> bool {
@@ -206,9 +234,33 @@ pub struct KeyUse {
     pub refused: Vec<(Seen, IpAddr, ErrorCode)>,
     /// Names it was used for, in lower case.
     pub principals: BTreeSet<String>,
+    /// Whether the certificate that it came in is self-signed.
+    pub self_signed: bool,
+    /// Who used it: by client and client name in lower case.
+    pub holders: BTreeMap<(IpAddr, String), Holder>,
+}
+
+/// The use of a key by one client in one name.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder {
+    /// The first answer to it.
+    pub first: Seen,
+    /// The last.
+    pub last: Seen,
+    /// Whether it was ever accepted.
+    pub accepted: bool,
 }
 
 impl KeyUse {
+    /// Notes an answer to a request with the key.
+    pub(crate) fn note(&mut self, self_signed: bool, client: IpAddr, name: String, seen: Seen, accepted: bool) {
+        self.self_signed = self_signed;
+        self.principals.insert(name.clone());
+        let holder = self.holders.entry((client, name)).or_insert(Holder { first: seen, last: seen, accepted });
+        holder.last = holder.last.max(seen);
+        holder.accepted |= accepted;
+    }
+
     /// Whether it was accepted anywhere in the `seconds` before `at`.
     pub fn granted_before(&self, at: CaptureTime, seconds: i64) -> bool {
         within(&self.granted, |(seen, _)| seen.at, at, seconds, 0).next().is_some()

@@ -476,6 +476,7 @@ impl Grouper {
         if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
             self.tickets.insert(ticket, logon);
         }
+        self.facts.domain_controllers.entry(path.source.address).or_default().note_served(reply, event.seen);
         let exchange_index = found.map(|place| place.exchange);
         match reply.stage {
             Stage::As => self.granted(logon, exchange_index, reply, event.seen, path.source.address),
@@ -905,7 +906,13 @@ impl Grouper {
             let key = self.facts.keys.entry(certificate.key_id.clone()).or_default();
             key.granted.push((seen, kdc));
             if let Some(principal) = &logon.requested {
-                key.principals.insert(principal.name.to_lowercase());
+                key.note(certificate.self_signed, client, principal.name.to_lowercase(), seen, true);
+            }
+            if let (Some(hello), Some(realm)) = (certificate.hello_name(), &reply.crealm)
+                && let Some(domain) = hello.domain_sid()
+            {
+                let sids = self.facts.domain_sids.entry(realm.to_unicode().to_lowercase()).or_default();
+                sids.entry(domain.to_owned()).or_default().insert(certificate.key_id.clone());
             }
         }
     }
@@ -915,6 +922,9 @@ impl Grouper {
         let dc = self.facts.domain_controllers.entry(kdc).or_default();
         if let Some(realm) = &error.realm {
             dc.realms.insert(realm.to_unicode());
+        }
+        if let Some(stime) = error.stime {
+            dc.clock = Some((stime, seen));
         }
         if let Some(stime) = error.stime
             && dc.clock_offsets.len() < crate::DomainController::MAX_SAMPLES
@@ -955,7 +965,7 @@ impl Grouper {
         if let Some(certificate) = certificate.filter(|certificate| !certificate.key_id.is_empty()) {
             let key = self.facts.keys.entry(certificate.key_id.clone()).or_default();
             key.refused.push((seen, kdc, error.code));
-            key.principals.insert(name);
+            key.note(certificate.self_signed, logon.client, name, seen, false);
         }
     }
 

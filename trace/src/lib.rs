@@ -21,7 +21,7 @@ mod visibility;
 
 pub use credential::{Credentials, KEY_ATTRIBUTE, KeyWrite};
 pub use exchange::{Exchange, Fate, Silence};
-pub use facts::{CertificateSeen, DomainController, Facts, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
+pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
 pub use group::Grouper;
 pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};

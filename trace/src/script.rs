@@ -12,19 +12,21 @@
 //! * Time in seconds since 2026-01-05 12:00:00 UTC, then who to whom. Machines: `pc`, `pc2`, `pc3` (clients 10.99.0.21 …),
 //!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53). Each pair of machines talks on one flow; `flow N` opens another,
 //!   `udp` sends by UDP (default TCP).
-//! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17]`; a nonce is
-//!   the line number unless given.
+//! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17]
+//!   [till SECONDS]` (wanted end of the ticket, against the packet's time); a nonce is the line number unless given.
 //!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
 //!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
-//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins), `unreadable`.
-//! * `as-rep NAME [realm R] ticket T [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `early` (not
+//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
+//!   and `bits N` (of the key), `signature NAME`, `modulus HEX`.
+//! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `early` (not
 //!   yet valid), `signature NAME`, `bits N`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
-//! * `tgs-req SERVICE ticket T [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
+//! * `tgs-req SERVICE ticket T [of SERVICE] [kvno N] [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
 //! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS]
-//!   [microseconds N] [service S] [client NAME]`; in `text`, `_` stands for a blank; an answer whose request is not there
+//!   [microseconds N] [service S] [client NAME]
+//!   [client-realm R]`; in `text`, `_` stands for a blank; an answer whose request is not there
 //!   belongs to an AS exchange if it names the client.
 //! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [since PACKET [ago SECONDS]] [icmp CODE]
 //!   [bytes UP,DOWN]`: what became of a connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told
@@ -243,7 +245,7 @@ impl Line<'_> {
             cname: Some(principal(name)),
             realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
             sname: Some(principal(&format!("krbtgt/{}", self.value("realm").unwrap_or(REALM)))),
-            till: None,
+            till: self.number("till").map(|seconds| kerberos_time(self.seen.at.seconds() + seconds)),
             rtime: None,
             nonce: Some(self.number("nonce").unwrap_or_else(|| i64::try_from(self.seen.last.number).unwrap_or(0))),
             etypes,
@@ -313,6 +315,17 @@ impl Line<'_> {
             certificate.eku = Some(self.list("eku").iter().map(|&oid| oid.to_owned()).collect());
         }
         certificate.san.upn = self.value("upn").map(|upn| vec![upn.to_owned()]).unwrap_or_default();
+        if let Some(algorithm) = self.value("algorithm") {
+            certificate.key = PublicKey { algorithm: algorithm.to_owned(), bits: 256 };
+            certificate.key_id = String::new();
+        }
+        if let Some(bits) = self.number("bits").and_then(|bits| u32::try_from(bits).ok()) {
+            certificate.key.bits = bits;
+        }
+        if let Some(signature) = self.value("signature") {
+            signature.clone_into(&mut certificate.signature_algorithm);
+        }
+        self.value("modulus").unwrap_or_default().clone_into(&mut certificate.modulus);
         certificate.sid = self.has("sid").then(|| "S-1-5-21-1-2-3-1104".to_owned());
         certificate
     }
@@ -366,7 +379,9 @@ impl Line<'_> {
         if self.has("for-user") {
             request.padata.push(pa(PaType::FOR_USER));
         }
-        let mut ticket = ticket(self.value("ticket").unwrap_or("T1"), "krbtgt/CORP.EXAMPLE");
+        let mut ticket =
+            ticket(self.value("ticket").unwrap_or("T1"), self.value("of").unwrap_or("krbtgt/CORP.EXAMPLE"));
+        ticket.kvno = self.number("kvno").or(ticket.kvno);
         if partial {
             ticket.kvno = Some(0x1234_0001);
         }
@@ -408,7 +423,10 @@ impl Line<'_> {
             padata,
             crealm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
             cname: Some(principal(name)),
-            ticket: Some(ticket(self.value("ticket").unwrap_or("T1"), service)),
+            ticket: Some(Ticket {
+                kvno: self.number("kvno").or(Some(2)),
+                ..ticket(self.value("ticket").unwrap_or("T1"), service)
+            }),
             enc_part: Some(EncryptedPart { etype: EncryptionType(18), kvno: None, length: 256 }),
             pkinit,
             stopped: None,
@@ -438,7 +456,7 @@ impl Line<'_> {
             stime: Some(kerberos_time(self.seen.at.seconds() + self.number("clock").unwrap_or(0))),
             susec: Some(self.number("microseconds").unwrap_or(0)),
             code: ErrorCode(code),
-            crealm: None,
+            crealm: self.value("client-realm").map(WireText::from),
             cname: self.value("client").map(principal),
             realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
             sname: Some(principal(self.value("service").unwrap_or("krbtgt/CORP.EXAMPLE"))),

@@ -49,6 +49,12 @@ impl HelloName {
         let fits = is_sid(&sid) && is_guid(&guid) && is_host(&authority) && is_guid(&tenant) && is_upn(&upn);
         fits.then_some(Self { sid, guid, authority, tenant, upn })
     }
+
+    /// The SID without its last part: the domain's. `None` for an account that lives in Entra ID, whose SID tells of no
+    /// domain.
+    pub fn domain_sid(&self) -> Option<&str> {
+        self.sid.starts_with("S-1-5-21-").then(|| self.sid.rsplit_once('-')).flatten().map(|(domain, _)| domain)
+    }
 }
 
 /// `S-1-5-21-` or `S-1-12-1-` and four numbers.
@@ -82,6 +88,7 @@ mod tests {
         assert_eq!(name.authority, "login.windows.net");
         assert_eq!(name.tenant, "383a3889-5bc9-47a3-846c-2b70f0b7fe0e");
         assert_eq!(name.upn, "admin@contoso.com");
+        assert_eq!(name.domain_sid(), Some("S-1-5-21-2894489847-1136428447-2143098874"));
     }
 
     #[test]
@@ -98,7 +105,8 @@ mod tests {
         ] {
             assert_eq!(HelloName::parse(other), None, "{other}");
         }
-        assert!(HelloName::parse(&NAME.replace("S-1-5-21", "S-1-12-1")).is_some());
+        let of_entra = HelloName::parse(&NAME.replace("S-1-5-21", "S-1-12-1")).unwrap();
+        assert_eq!(of_entra.domain_sid(), None);
     }
 
     #[test]

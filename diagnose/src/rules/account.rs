@@ -8,9 +8,13 @@ use crate::{
     rules::{account_of, by_what_is_missing, refusals},
 };
 
+pub(crate) mod card_required;
 pub(crate) mod disabled;
+pub(crate) mod elsewhere;
 pub(crate) mod expired;
+pub(crate) mod forbidden_by_policy;
 pub(crate) mod locked;
+pub(crate) mod name_not_unique;
 pub(crate) mod password_expired;
 pub(crate) mod restricted;
 pub(crate) mod revoked;

@@ -1,15 +1,37 @@
 //! Faults of tickets: of services nobody knows, or without an encryption type that both sides can do.
 
 use capture::CaptureTime;
-use decode::kerberos::PrincipalName;
+use decode::kerberos::{PrincipalName, Ticket};
 use trace::{Exchange, Logon};
 
 use crate::{rules::Refusal, windows::ADJUSTED_SECONDS};
 
 pub(crate) mod asked_again;
+pub(crate) mod internal_error;
+pub(crate) mod key_version_unknown;
 pub(crate) mod no_common_encryption;
 pub(crate) mod ntlm_instead;
+pub(crate) mod revoked;
 pub(crate) mod service_unknown;
+
+/// The ticket that a request uses.
+fn presented<'l>(refusal: &Refusal<'l>) -> Option<&'l Ticket> {
+    refusal.exchange.kdc_request()?.ap_request.as_ref()?.ticket.as_ref()
+}
+
+/// The number that a read-only domain controller, or Microsoft Entra in the place of one, puts into the key version of
+/// its tickets (the upper half); 0 for all others. MS-KILE 3.1.5.8.
+fn issuer_number(version: i64) -> i64 {
+    (version >> 16) & 0xffff
+}
+
+/// A key version as evidence, with the number in its upper half apart.
+fn version_words(version: i64) -> String {
+    match issuer_number(version) {
+        0 => version.to_string(),
+        number => format!("{} of read-only domain controller {number}", version & 0xffff),
+    }
+}
 
 /// The service asked for: as the request says, else as the error repeats it.
 fn service_of<'l>(refusal: &Refusal<'l>) -> Option<&'l PrincipalName> {

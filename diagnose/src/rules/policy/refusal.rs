@@ -9,7 +9,7 @@ use decode::{
 };
 use trace::{Exchange, Facts, Logon};
 
-use crate::{Evidence, Verdict};
+use crate::{Confidence, Evidence, Verdict, rules::time::adjusted::adjusted, windows::ADJUSTED_SECONDS};
 
 /// A PKINIT request (padata 16, no password beside it) that a KDC answered with an error.
 pub(crate) struct Refusal<'l> {
@@ -89,6 +89,15 @@ impl<'l> Refusal<'l> {
     pub(crate) fn question(&self, field: &'static str, value: impl Into<String>, means: &str) -> Evidence {
         Evidence::new(self.asked, field, value, means)
     }
+}
+
+/// The first refusal with one of these codes after which the client did not get in by itself, and how sure an answer that
+/// says what is wrong makes us.
+pub(crate) fn told<'l>(logon: &'l Logon, facts: &Facts, codes: &[ErrorCode]) -> Option<(Refusal<'l>, Confidence)> {
+    let mut refusals = Refusal::all(logon).filter(|refusal| codes.contains(&refusal.code()));
+    let refusal = refusals.find(|refusal| !adjusted(logon, facts, refusal.answered.at))?;
+    let sure = Confidence::Proven.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS));
+    Some((refusal, sure))
 }
 
 /// The account's name for a sentence.

@@ -51,7 +51,7 @@ rule! {
         title: "a new key was used before it reached the directory",
         severity: Severity::Info,
         since: "0.1.0",
-        supersedes: [],
+        supersedes: ["KEY-17"],
         errors: [62, 75],
         statuses: [],
         events: ["HelloForBusiness 7001"],

@@ -54,7 +54,7 @@ rule! {
         title: "the clocks of client and domain controller are too far apart",
         severity: Severity::Critical,
         since: "0.1.0",
-        supersedes: ["KEY-20", "POL-11"],
+        supersedes: ["KEY-20", "POL-11", "TIM-02"],
         errors: [31, 37],
         statuses: [0xc000_0133],
         events: ["System 3", "System 5", "W32Time 36", "W32Time 50"],
@@ -113,7 +113,7 @@ fn sureness(exchange: &Exchange, facts: &Facts) -> Option<Confidence> {
 }
 
 /// Whether a domain controller's clock is off by the capture's, and not the capture's by all domain controllers'.
-fn is_off(kdc: IpAddr, facts: &Facts) -> bool {
+pub(super) fn is_off(kdc: IpAddr, facts: &Facts) -> bool {
     let offset = |dc: &DomainController| median(&dc.clock_offsets);
     let Some(own) = facts.domain_controllers.get(&kdc).and_then(offset) else { return false };
     let others = facts.domain_controllers.iter().filter(|(address, _)| **address != kdc);
@@ -121,7 +121,7 @@ fn is_off(kdc: IpAddr, facts: &Facts) -> bool {
     own.abs() > CLOCK_OFF_SECONDS && alone
 }
 
-fn median(samples: &[f64]) -> Option<f64> {
+pub(super) fn median(samples: &[f64]) -> Option<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied()
@@ -177,7 +177,7 @@ impl Clocks {
 }
 
 /// A span of seconds in words.
-fn amount(seconds: i64) -> String {
+pub(super) fn amount(seconds: i64) -> String {
     match seconds {
         ..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds / 60),
