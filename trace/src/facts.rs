@@ -13,7 +13,7 @@ use decode::{
     x509::Certificate,
 };
 
-use crate::{Locator, LogonId, Visibility};
+use crate::{Cloud, Locator, LogonId, Visibility};
 
 /// Everything known beyond single logons.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Facts {
     pub refused_pkinit: BTreeMap<(IpAddr, String), Vec<RefusedPkinit>>,
     /// Error 24 to password requests, by client address and client name in lower case, in order.
     pub wrong_passwords: BTreeMap<(IpAddr, String), Vec<Seen>>,
+    /// Clients that asked with a key, and clients that exchanged a ticket of Microsoft Entra, each with the first request.
+    pub models: BTreeMap<IpAddr, (Option<Seen>, Option<Seen>)>,
     /// Times at which each client sent anything to a KDC; at most one a second.
     pub kerberos_of: BTreeMap<IpAddr, Vec<CaptureTime>>,
     /// NetBIOS names that clients give for themselves.
@@ -44,6 +46,8 @@ pub struct Facts {
     pub clients_seen_midway: BTreeMap<IpAddr, Seen>,
     /// Locator questions and names.
     pub locator: Locator,
+    /// Conversations over TLS and HTTP.
+    pub cloud: Cloud,
     /// What the capture covers.
     pub visibility: Visibility,
 }

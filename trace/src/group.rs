@@ -75,6 +75,7 @@ impl Grouper {
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
+        self.facts.cloud.push(&event);
         // They say nothing that a logon is made of, and there are many: none is kept.
         if matches!(
             event.message,
@@ -136,9 +137,13 @@ impl Grouper {
                     self.kerberos(event, message, path);
                 }
             }
-            Message::Dns(_) => self.facts.locator.push(event),
+            Message::Dns(_) => {
+                self.facts.locator.push(event);
+                self.facts.cloud.dns(event);
+            }
             Message::Connection(connection) => {
                 if let Some(path) = event.path {
+                    self.facts.cloud.connection(event.seen, connection, path);
                     self.connection(event, connection, path);
                 }
             }
@@ -349,6 +354,9 @@ impl Grouper {
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         let key = (client, name);
         let method = method_of(request);
+        if method == Method::KeyTrust {
+            self.facts.models.entry(client).or_default().0.get_or_insert(seen);
+        }
         if let Some(&index) = self.current.get(&key)
             && let Some(logon) = self.logons.get_mut(index)
             && Self::joins(logon, request, path, seen.at)
@@ -462,6 +470,7 @@ impl Grouper {
         }
         let logon = self.new_logon(client, seen);
         if is_partial && let Some(logon) = self.logons.get_mut(logon) {
+            self.facts.models.entry(client).or_default().1.get_or_insert(seen);
             logon.method = Method::CloudKerberos;
         }
         self.foreign.insert((client, id), logon);
@@ -665,17 +674,14 @@ impl Grouper {
         }
         let Some(pkinit) = reply.pkinit.as_deref() else { return };
         if let Some(certificate) = pkinit.signed.signer_certificate().or_else(|| pkinit.signed.certificates.first()) {
-            match dc.certificates.iter_mut().find(|known| known.certificate.sha256 == certificate.sha256) {
-                Some(known) => {
-                    known.last = known.last.max(seen);
-                    known.count += 1;
-                }
-                None => dc.certificates.push(CertificateSeen {
-                    certificate: Arc::clone(certificate),
-                    first: seen,
-                    last: seen,
-                    count: 1,
-                }),
+            if let Some(known) = dc.certificates.iter_mut().find(|known| known.certificate.sha256 == certificate.sha256)
+            {
+                known.last = known.last.max(seen);
+                known.count += 1;
+            } else {
+                self.facts.cloud.learn(certificate);
+                let certificate = Arc::clone(certificate);
+                dc.certificates.push(CertificateSeen { certificate, first: seen, last: seen, count: 1 });
             }
         }
         let request = exchange.and_then(|exchange| logon.exchanges.get(exchange)).and_then(Exchange::kdc_request);
@@ -871,6 +877,7 @@ impl Grouper {
     /// Something on this path was not decoded: replies that still wait on its flow may be in it.
     fn hole(&mut self, path: Path) {
         self.facts.locator.hole(path);
+        self.facts.cloud.hole(path);
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
             if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {
