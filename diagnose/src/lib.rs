@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod diagnose;
+mod endpoints;
 mod finding;
 mod report;
 mod rule;

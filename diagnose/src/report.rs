@@ -498,7 +498,7 @@ impl Writer<'_> {
                 name => format!("{name} ({address})"),
             },
             Subject::Account(principal) => principal.to_string(),
-            Subject::Domain(name) | Subject::Service(name) => harmless(name),
+            Subject::Domain(name) | Subject::Service(name) | Subject::Host(name) => harmless(name),
             Subject::Capture => String::from("the capture"),
         }
     }

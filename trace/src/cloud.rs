@@ -25,6 +25,8 @@ use decode::{
 
 /// HTTP, where CRLs and OCSP responders are.
 const HTTP_PORT: u16 = 80;
+/// HTTPS.
+const HTTPS_PORT: u16 = 443;
 /// LDAP, LDAP over TLS, and the global catalogue without and with TLS.
 const LDAP_PORTS: [u16; 4] = [389, 636, 3268, 3269];
 
@@ -701,13 +703,16 @@ impl Cloud {
             hidden: false,
             ..Instance::new(Seen { first: seen.last, ..seen }, connection.began, path.destination)
         };
-        if path.destination.port == HTTP_PORT && self.revocation_hosts.contains(&name) {
-            self.no_connection(path.source.address, &name, failure, instance);
+        match path.destination.port {
+            HTTPS_PORT => self.fail(path.source.address, name, failure, instance),
+            HTTP_PORT if self.revocation_hosts.contains(&name) || gives_out_lists(&name) => {
+                self.no_connection(path.source.address, &name, failure, instance);
+            }
+            _ => {}
         }
-        self.fail(path.source.address, name, failure, instance);
     }
 
-    /// A host that certificates name for revocation was not reached.
+    /// A host that certificates name for revocation, or that gives out lists by its name, was not reached.
     fn no_connection(&mut self, client: IpAddr, host: &str, failure: Failure, instance: Instance) {
         if self.fetches.len() >= Self::MAX_FETCHES {
             self.beyond = self.beyond.saturating_add(1);
@@ -869,6 +874,11 @@ fn show(list: &mut Vec<Shown>, certificate: &Arc<Certificate>, server: Endpoint,
     } else if list.len() < Service::MAX_CERTIFICATES {
         list.push(Shown { certificate: Arc::clone(certificate), server, times: Tally::new(seen) });
     }
+}
+
+/// Whether a host is one for CRLs by its name, such as `crl3.digicert.com` or `mscrl.microsoft.com`.
+fn gives_out_lists(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(first, _)| first.contains("crl"))
 }
 
 /// A name in lower case, without the dot at its end.

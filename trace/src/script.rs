@@ -37,7 +37,7 @@
 //!   [bytes UP,DOWN] port N`; `connect` is of port 88 unless told otherwise.
 //! * HTTP, on port 80 unless `port N`: `http GET URL`, `http CONNECT HOST:443`, `http STATUS METHOD URL [crl SECONDS] [ocsp
 //!   good|revoked|unknown|N] [page]`: a CRL whose next one is due after so many seconds, what a responder says of serial
-//!   number 01 or its status, a body that is none of both. `as-rep … cdp URL,…` and `ocsp-url URL,…` name such addresses.
+//!   number 01 or its status, a body that is none of both. `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`: it cut
 //!   a DNS answer.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
@@ -343,7 +343,8 @@ impl Line<'_> {
         } else {
             vec!["dc1.corp.example".to_owned(), "corp.example".to_owned(), "CORP".to_owned()]
         };
-        certificate.crl_urls = self.list("cdp").iter().map(|&url| url.to_owned()).collect();
+        let list = self.value("cdp").unwrap_or("http://pki.corp.example/corp.crl");
+        certificate.crl_urls = list.split(',').filter(|url| *url != "-").map(str::to_owned).collect();
         certificate.ocsp_urls = self.list("ocsp-url").iter().map(|&url| url.to_owned()).collect();
         if self.has("pkinit-san") {
             certificate.san.pkinit = vec![format!("krbtgt/{REALM}@{REALM}")];

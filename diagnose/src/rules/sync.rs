@@ -1,3 +1,4 @@
 //! SYN: how keys travel from Microsoft Entra to the directory.
 
+pub(crate) mod cloud_unreachable;
 pub(crate) mod key_on_its_way;
