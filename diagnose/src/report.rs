@@ -545,6 +545,12 @@ const CHECKLIST: &[Prerequisite] = &[
         let event = exchange.reply.as_deref()?;
         Some(crate::Evidence::new(event.seen, "kerberos.padata_type", "17", "a key was accepted"))
     }),
+    (
+        "computers reach Microsoft Entra",
+        &["CLD-01", "CLD-02", "CLD-03", "CLD-04", "CLD-06", "CLD-11", "CLD-12", "SYN-06"],
+        |_| None,
+    ),
+    ("revocation lists can be fetched", &["PKI-01", "PKI-03", "PKI-04", "PKI-11"], |_| None),
     ("accounts may sign in", &["ACC-"], |logon| {
         let (exchange, _) = logon.issued()?;
         let event = exchange.reply.as_deref()?;

@@ -599,9 +599,9 @@ impl Cloud {
             fetch.answer = Some((seen, status));
             fetch.undecided = false;
             fetch.body = body;
-            if matches!(fetch.body, FetchBody::Crl(_) | FetchBody::Ocsp(_))
-                || (fetch.body == FetchBody::Unread && status < 400)
-            {
+            // What is not read may be it, and 304 says that the client has it.
+            let is_list = matches!(fetch.body, FetchBody::Crl(_) | FetchBody::Ocsp(_));
+            if is_list || (fetch.body == FetchBody::Unread && matches!(status, 200..=299 | 304)) {
                 self.obtained.insert((fetch.client, fetch.address()), seen.at);
             }
             self.open.remove(&flow);
