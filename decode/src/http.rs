@@ -32,6 +32,9 @@ pub const MAX_TEXT: usize = 1_024;
 /// Requests of a connection that may wait for their response; who does not wait at all sends a handful.
 pub const MAX_WAITING: usize = 64;
 
+/// What is said of a body that is not what it was asked for as.
+const OTHER_BODY: &str = "the body is neither a CRL nor an OCSP response";
+
 /// Headers of one head. Servers take a hundred.
 const MAX_HEADERS: usize = 128;
 
@@ -66,6 +69,11 @@ impl Message {
     /// `request` or `response`.
     pub fn name(&self) -> &'static str {
         if self.status.is_some() { "response" } else { "request" }
+    }
+
+    /// Whether the body was read, and is neither a CRL nor an OCSP response.
+    pub fn has_other_body(&self) -> bool {
+        self.stopped.as_ref().is_some_and(|stopped| stopped.starts_with(OTHER_BODY))
     }
 }
 
@@ -336,8 +344,7 @@ impl Message {
         }
         if self.ocsp.is_none() && self.crl.is_none() {
             let what = if more { "its beginning" } else { "it" };
-            self.stopped =
-                Some(format!("the body is neither a CRL nor an OCSP response, as far as {what} can be read"));
+            self.stopped = Some(format!("{OTHER_BODY}, as far as {what} can be read"));
         }
     }
 }

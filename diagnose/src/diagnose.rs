@@ -9,7 +9,7 @@ use std::{
 use rayon::prelude::*;
 use trace::{Facts, Logon, LogonId};
 
-use crate::{CATALOGUE, Evidence, Found, Rule, Scope, Severity, Subject, Verdict};
+use crate::{CATALOGUE, Evidence, Found, Rule, Scope, Severity, Subject, Verdict, endpoints};
 
 /// A finding about one subject, with every logon it concerns.
 #[derive(Clone, Debug)]
@@ -41,12 +41,24 @@ pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {
     for device in devices {
         others.extend(run(|scope| match scope {
             Scope::Device(check) => Some(check(device, facts)),
-            Scope::Logon(_) | Scope::Capture(_) => None,
+            _ => None,
+        }));
+    }
+    for service in facts.cloud.services().filter(|service| endpoints::matters(service)) {
+        others.extend(run(|scope| match scope {
+            Scope::Service(check) => Some(check(service, facts)),
+            _ => None,
+        }));
+    }
+    for fetch in facts.cloud.fetches() {
+        others.extend(run(|scope| match scope {
+            Scope::Fetch(check) => Some(check(fetch, facts)),
+            _ => None,
         }));
     }
     others.extend(run(|scope| match scope {
         Scope::Capture(check) => Some(check(facts)),
-        Scope::Logon(_) | Scope::Device(_) => None,
+        _ => None,
     }));
 
     let mut failures = Failures::default();
@@ -70,9 +82,11 @@ pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {
     (findings, failures)
 }
 
-/// Clients that asked for a domain controller, or wrote keys into the directory, in order of address.
+/// Clients that asked for a domain controller, signed in with a key or by way of Microsoft Entra, or wrote keys into the
+/// directory, in order of address.
 pub(crate) fn devices(facts: &Facts) -> BTreeSet<IpAddr> {
-    facts.locator.clients().chain(facts.pings.clients()).chain(facts.credentials.writers()).collect()
+    let models = facts.models.keys().copied();
+    facts.locator.clients().chain(facts.pings.clients()).chain(facts.credentials.writers()).chain(models).collect()
 }
 
 /// A rule and what it found; `None` when it failed.
@@ -81,7 +95,7 @@ type Answer = (&'static Rule, Option<Found>);
 fn logon_check(scope: Scope, logon: &Logon, facts: &Facts) -> Option<Verdict> {
     match scope {
         Scope::Logon(check) => Some(check(logon, facts)),
-        Scope::Device(_) | Scope::Capture(_) => None,
+        _ => None,
     }
 }
 

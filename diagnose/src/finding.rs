@@ -37,6 +37,8 @@ pub enum Subject {
     Domain(String),
     /// A service principal.
     Service(String),
+    /// A host, by name.
+    Host(String),
     /// The capture.
     Capture,
 }
@@ -70,6 +72,7 @@ impl Subject {
             Self::Account(principal) => Self::Account(principal.folded()),
             Self::Domain(name) => Self::Domain(name.to_lowercase()),
             Self::Service(name) => Self::Service(name.to_lowercase()),
+            Self::Host(name) => Self::Host(name.to_lowercase()),
             other => other.clone(),
         }
     }

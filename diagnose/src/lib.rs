@@ -7,6 +7,7 @@
 mod catalogue;
 mod clocks;
 mod diagnose;
+mod endpoints;
 mod finding;
 mod report;
 mod rule;

@@ -596,7 +596,7 @@ impl Writer<'_> {
                 name => format!("{name} ({address})"),
             },
             Subject::Account(principal) => principal.to_string(),
-            Subject::Domain(name) | Subject::Service(name) => harmless(name),
+            Subject::Domain(name) | Subject::Service(name) | Subject::Host(name) => harmless(name),
             Subject::Capture => String::from("the capture"),
         }
     }
@@ -667,6 +667,12 @@ const CHECKLIST: &[Prerequisite] = &[
         let event = exchange.reply.as_deref()?;
         Some(crate::Evidence::new(event.seen, "kerberos.padata_type", "17", "a key was accepted"))
     }),
+    (
+        "computers reach Microsoft Entra",
+        &["CLD-01", "CLD-02", "CLD-03", "CLD-04", "CLD-06", "CLD-11", "CLD-12", "SYN-06"],
+        |_| None,
+    ),
+    ("revocation lists can be fetched", &["PKI-01", "PKI-03", "PKI-04", "PKI-11"], |_| None),
     ("accounts may sign in", &["ACC-"], |logon| {
         let (exchange, _) = logon.issued()?;
         let event = exchange.reply.as_deref()?;

@@ -3,7 +3,10 @@
 use std::{fmt, net::IpAddr};
 
 use serde::Serialize;
-use trace::{Facts, Logon};
+use trace::{
+    Facts, Logon,
+    cloud::{Fetch, Service},
+};
 
 use crate::Found;
 
@@ -102,8 +105,13 @@ impl Verdict {
 pub enum Scope {
     /// One logon.
     Logon(fn(&Logon, &Facts) -> Verdict),
-    /// One client that looked for a domain controller, whether or not it found one.
+    /// One client that looked for a domain controller, whether or not it found one, or that signed in with a key or by way of
+    /// Microsoft Entra.
     Device(fn(IpAddr, &Facts) -> Verdict),
+    /// How one client got on with one host that a sign-in depends on.
+    Service(fn(&Service, &Facts) -> Verdict),
+    /// One CRL or OCSP response that a client asked for.
+    Fetch(fn(&Fetch, &Facts) -> Verdict),
     /// The capture.
     Capture(fn(&Facts) -> Verdict),
 }
@@ -113,6 +121,8 @@ impl fmt::Debug for Scope {
         f.write_str(match self {
             Self::Logon(_) => "Logon",
             Self::Device(_) => "Device",
+            Self::Service(_) => "Service",
+            Self::Fetch(_) => "Fetch",
             Self::Capture(_) => "Capture",
         })
     }

@@ -14,6 +14,7 @@ use crate::{Evidence, Subject, Verdict};
 
 pub(crate) mod account;
 pub(crate) mod capture;
+pub(crate) mod cloud;
 pub(crate) mod dc_certificate;
 pub(crate) mod key;
 pub(crate) mod location;

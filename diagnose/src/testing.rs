@@ -29,6 +29,13 @@ pub(crate) fn verdicts(rule: &Rule, played: &Played) -> Vec<Verdict> {
         Scope::Device(check) => {
             crate::diagnose::devices(played.facts()).into_iter().map(|device| check(device, played.facts())).collect()
         }
+        Scope::Service(check) => {
+            let services = played.facts().cloud.services().filter(|service| crate::endpoints::matters(service));
+            services.map(|service| check(service, played.facts())).collect()
+        }
+        Scope::Fetch(check) => {
+            played.facts().cloud.fetches().iter().map(|fetch| check(fetch, played.facts())).collect()
+        }
         Scope::Capture(check) => vec![check(played.facts())],
     }
 }

@@ -90,3 +90,17 @@ pub(crate) const FRESH_TICKET_SECONDS: i64 = 600;
 pub(crate) const DC_RECOVERS_SECONDS: i64 = 30;
 /// A key that comes from one address, another and the first again within this many seconds is in both places.
 pub(crate) const AT_ONCE_SECONDS: i64 = 600;
+/// A host that works this many seconds before or after a failure is reachable.
+pub(crate) const ENDPOINT_SECONDS: i64 = 60;
+/// The same of hosts that agents and Entra Connect use, which try again every few minutes.
+pub(crate) const AGENT_SECONDS: i64 = 900;
+/// The same of the hosts of device management, which a computer asks now and then.
+pub(crate) const MANAGEMENT_SECONDS: i64 = 3600;
+/// A server that has not answered a ClientHello after this many seconds does not.
+pub(crate) const HANDSHAKE_SECONDS: i64 = 10;
+/// A client that closes this many seconds after its ClientHello has given up; sooner, it had no more use for it.
+pub(crate) const HANDSHAKE_GAVE_UP_SECONDS: i64 = 3;
+/// A CRL that cannot be fetched this many seconds after or before a ticket was granted has to do with it.
+pub(crate) const REVOCATION_SECONDS: i64 = 60;
+/// A domain controller that refuses a certificate because of revocation has asked for it within this many seconds.
+pub(crate) const DC_REVOCATION_SECONDS: i64 = 30;

@@ -13,7 +13,7 @@ use decode::{
     x509::Certificate,
 };
 
-use crate::{Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
+use crate::{Cloud, Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
 
 /// Everything known beyond single logons.
 #[derive(Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Facts {
     pub refused_pkinit: BTreeMap<(IpAddr, String), Vec<RefusedPkinit>>,
     /// Error 24 to password requests, by client name in lower case and client address, in order.
     pub wrong_passwords: BTreeMap<(String, IpAddr), Vec<Seen>>,
+    /// Clients that asked with a key, and clients that exchanged a ticket of Microsoft Entra, each with the first request.
+    pub models: BTreeMap<IpAddr, (Option<Seen>, Option<Seen>)>,
     /// Times at which each client sent anything to a KDC; at most one a second.
     pub kerberos_of: BTreeMap<IpAddr, Vec<CaptureTime>>,
     /// NetBIOS names that clients give for themselves.
@@ -58,6 +60,8 @@ pub struct Facts {
     pub tickets_shown: BTreeMap<(IpAddr, IpAddr), Vec<CaptureTime>>,
     /// Entries of these two.
     noted: (usize, usize),
+    /// Conversations over TLS and HTTP.
+    pub cloud: Cloud,
     /// What the capture covers.
     pub visibility: Visibility,
 }

@@ -99,6 +99,7 @@ impl Grouper {
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
+        self.facts.cloud.push(&event);
         // There are many, and what they say is taken out of them at once: none is kept.
         if matches!(event.message, Message::Tls(_) | Message::Http(_)) {
             return;
@@ -174,9 +175,11 @@ impl Grouper {
                     self.hear(path.source.address);
                 }
                 self.facts.locator.push(event);
+                self.facts.cloud.dns(event);
             }
             Message::Connection(connection) => {
                 if let Some(path) = event.path {
+                    self.facts.cloud.connection(event.seen, connection, path);
                     self.connection(event, connection, path);
                 }
             }
@@ -562,6 +565,9 @@ impl Grouper {
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         let key = (client, name);
         let method = method_of(request);
+        if method == Method::KeyTrust {
+            self.facts.models.entry(client).or_default().0.get_or_insert(seen);
+        }
         if let Some(&index) = self.current.get(&key)
             && let Some(logon) = self.logons.get_mut(index)
             && Self::joins(logon, request, path, seen.at)
@@ -675,6 +681,7 @@ impl Grouper {
         }
         let logon = self.new_logon(client, seen);
         if is_partial && let Some(logon) = self.logons.get_mut(logon) {
+            self.facts.models.entry(client).or_default().1.get_or_insert(seen);
             logon.method = Method::CloudKerberos;
         }
         self.foreign.insert((client, id), logon);
@@ -880,20 +887,26 @@ impl Grouper {
         }
         let Some(pkinit) = reply.pkinit.as_deref() else { return };
         let shown = pkinit.signed.signer_certificate().or_else(|| pkinit.signed.certificates.first());
-        let shown = shown.map(|certificate| note_certificate(dc, certificate, seen));
+        let known = dc.certificates.len();
+        let noted = shown.map(|certificate| note_certificate(dc, certificate, seen));
+        if dc.certificates.len() > known
+            && let Some(certificate) = shown
+        {
+            self.facts.cloud.learn(certificate);
+        }
         let request = exchange.and_then(|exchange| logon.exchanges.get(exchange)).and_then(Exchange::kdc_request);
         let asked = request.and_then(|request| request.pkinit.as_deref());
         let certificate = asked.and_then(|asked| asked.signed.signer_certificate());
         if let Some(asked) = asked {
-            let shown = shown.filter(|_| certificate.is_some());
-            if let Some(shown) = shown.and_then(|shown| dc.certificates.get_mut(shown)) {
-                shown.tickets += 1;
+            let noted = noted.filter(|_| certificate.is_some());
+            if let Some(noted) = noted.and_then(|noted| dc.certificates.get_mut(noted)) {
+                noted.tickets += 1;
             }
             dc.issued.push(Issuance {
                 seen,
                 self_signed: certificate.map(|certificate| certificate.self_signed),
                 agreement: asked.key_agreement.clone(),
-                certificate: shown,
+                certificate: noted,
                 used: None,
             });
             if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
@@ -1126,6 +1139,7 @@ impl Grouper {
     fn hole(&mut self, path: Path) {
         self.facts.locator.hole(path);
         self.facts.pings.hole(path);
+        self.facts.cloud.hole(path);
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
             if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {

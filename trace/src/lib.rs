@@ -4,6 +4,7 @@
 //! depends on nothing but the packets. [`Tracer`] adds what happened: it pairs requests with replies, finds whose
 //! they are, and joins them into [`Logon`]s and [`Facts`]. It says what happened, never what it means.
 
+pub mod cloud;
 mod credential;
 mod exchange;
 mod facts;
@@ -19,6 +20,7 @@ mod subject;
 mod tracer;
 mod visibility;
 
+pub use cloud::Cloud;
 pub use credential::{Credentials, KEY_ATTRIBUTE, KeyWrite};
 pub use exchange::{Exchange, Fate, Silence};
 pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};

@@ -10,7 +10,7 @@
 //! 30              end
 //! ```
 //! * Time in seconds since 2026-01-05 12:00:00 UTC, then who to whom. Machines: `pc`, `pc2`, `pc3` (clients 10.99.0.21 …),
-//!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53). Each pair of machines talks on one flow; `flow N` opens another,
+//!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53), `web` (10.99.0.50), `proxy` (10.99.0.51). Each pair of machines talks on one flow; `flow N` opens another,
 //!   `udp` sends by UDP (default TCP).
 //! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17]
 //!   [till SECONDS]` (wanted end of the ticket, against the packet's time); a nonce is the line number unless given.
@@ -40,6 +40,13 @@
 //! * `modify DN [attribute A] [id N]` and `modify-result CODE [id N]`; the attribute is msDS-KeyCredentialLink unless told
 //!   otherwise.
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME ADDRESS`.
+//! * TLS, between a client and `web` or `proxy` on port 443 unless `port N`: `client-hello [NAME]`, `server-hello
+//!   tls12|tls13`, `certificate NAME,… [issuer TEXT] [expired] [cdp URL]` (of a client without names: none), `alert N
+//!   [warning]`, `encrypted-alert`, `data`. How it ends: `connect open closed client-fin|client-reset|server-fin|server-reset
+//!   [bytes UP,DOWN] port N`; `connect` is of port 88 unless told otherwise.
+//! * HTTP, on port 80 unless `port N`: `http GET URL`, `http CONNECT HOST:443`, `http STATUS METHOD URL [crl SECONDS] [ocsp
+//!   good|revoked|unknown|N] [page]`: a CRL whose next one is due after so many seconds, what a responder says of serial
+//!   number 01 or its status, a body that is none of both. `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut` and
 //!   `pong-cut`: it cut an answer of DNS, to a ping.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
@@ -53,15 +60,15 @@ use std::{
 
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
-    Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport, Unreachable,
-    WireText, dns,
+    Closing, Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport, Unreachable,
+    WireText, dns, http,
     kerberos::{
         self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest,
         KerberosTime, KrbError, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
-    ldap, ntlm, smb,
+    ldap, ntlm, smb, tls,
     x509::{AlternativeNames, Certificate, PublicKey},
 };
 use jiff::Timestamp;
@@ -77,6 +84,13 @@ const ISSUER: &str = "CN=Lab CA,DC=corp,DC=example";
 const DAY: i64 = 86_400;
 /// QTYPE of SRV records.
 const SRV: u16 = 33;
+
+/// `pc`, `pc2`, `pc3`.
+const CLIENTS: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(10, 99, 0, 21)),
+    IpAddr::V4(Ipv4Addr::new(10, 99, 0, 22)),
+    IpAddr::V4(Ipv4Addr::new(10, 99, 0, 23)),
+];
 
 /// What a script leads to.
 #[derive(Debug)]
@@ -170,12 +184,17 @@ impl Line<'_> {
             "as-req" | "tgs-req" | "connect" | "srv" | "cut" | "ping" | "bind" | "modify" | "ap-req" | "ntlm"
         );
         let port = match kind {
-            "srv" | "srv-answer" | "a-answer" | "dns-cut" => 53,
             "ping" | "pong" | "pong-cut" | "bind" | "bind-result" | "modify" | "modify-result" => 389,
             "ap-req" | "ap-rep" | "ntlm" | "smb-result" => 445,
+            "client-hello" | "server-hello" | "certificate" | "alert" | "encrypted-alert" | "data" => 443,
+            "http" => 80,
+            _ if ["srv", "a-answer", "dns-"].iter().any(|start| kind.starts_with(start)) => 53,
             _ => 88,
         };
         let port = self.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(port);
+        let to_server = to_server
+            || (matches!(kind, "client-hello" | "certificate" | "alert" | "encrypted-alert" | "data" | "http")
+                && CLIENTS.contains(&self.from));
         let client_port = 50_000 + self.number("flow").unwrap_or(0);
         let by_datagram = self.has("udp") || port == 53 || matches!(kind, "ping" | "pong" | "pong-cut");
         let transport = if by_datagram { Transport::Udp } else { Transport::Tcp };
@@ -199,6 +218,10 @@ impl Line<'_> {
             "connect" => (Some(path), Message::Connection(Box::new(self.connection()))),
             "icmp" => self.icmp(last_udp),
             "srv" | "srv-answer" | "a-answer" => (Some(path), Message::Dns(Box::new(self.dns(kind)))),
+            "client-hello" | "server-hello" | "certificate" | "alert" | "encrypted-alert" | "data" => {
+                (Some(path), Message::Tls(Box::new(tls::Message { body: self.tls(kind), stopped: None })))
+            }
+            "http" => (Some(path), Message::Http(Box::new(self.http()))),
             "hole" => (Some(path), gap(GapKind::Missing)),
             "cut" | "dns-cut" | "pong-cut" => (Some(path), gap(GapKind::CutShort)),
             "ping" | "pong" => (Some(path), Message::Cldap(Box::new(self.ldap(kind)))),
@@ -359,6 +382,9 @@ impl Line<'_> {
         } else {
             vec!["dc1.corp.example".to_owned(), "corp.example".to_owned(), "CORP".to_owned()]
         };
+        let list = self.value("cdp").unwrap_or("http://pki.corp.example/corp.crl");
+        certificate.crl_urls = list.split(',').filter(|url| *url != "-").map(str::to_owned).collect();
+        certificate.ocsp_urls = self.list("ocsp-url").iter().map(|&url| url.to_owned()).collect();
         if self.has("pkinit-san") {
             certificate.san.pkinit = vec![format!("krbtgt/{REALM}@{REALM}")];
         }
@@ -498,12 +524,94 @@ impl Line<'_> {
                 let code = self.number("icmp").and_then(|code| u8::try_from(code).ok());
                 code.map_or(Refusal::Reset, Refusal::Icmp)
             }),
-            closed: None,
+            closed: self.value("closed").map(|how| match how {
+                "client-fin" => Closing::ClientFin,
+                "client-reset" => Closing::ClientReset,
+                "server-fin" => Closing::ServerFin,
+                _ => Closing::ServerReset,
+            }),
             bytes_to_server: bytes.first().copied().unwrap_or(0),
             bytes_to_client: bytes.get(1).copied().unwrap_or(0),
             directions_seen: (true, !matches!(kind, "unanswered" | "one-sided")),
             missing: 0,
         }
+    }
+
+    fn tls(&self, kind: &str) -> tls::Body {
+        let word = self.words.get(1).copied().unwrap_or_default();
+        match kind {
+            "client-hello" => tls::Body::ClientHello(Box::new(tls::ClientHello {
+                sni: (!word.is_empty() && word.contains('.')).then(|| WireText::from(word)),
+                ..tls::ClientHello::default()
+            })),
+            "server-hello" => {
+                let version = if word == "tls13" { tls::Version::TLS13 } else { tls::Version::TLS12 };
+                let supported_versions = if word == "tls13" { vec![version] } else { Vec::new() };
+                tls::Body::ServerHello(Box::new(tls::ServerHello {
+                    version: tls::Version::TLS12,
+                    supported_versions,
+                    ..tls::ServerHello::default()
+                }))
+            }
+            "certificate" if word.is_empty() => tls::Body::Certificate(Vec::new()),
+            "certificate" => tls::Body::Certificate(vec![self.server_certificate(word)]),
+            "alert" => tls::Body::Alert(tls::Alert::Clear {
+                level: if self.has("warning") { 1 } else { 2 },
+                description: tls::AlertDescription(word.parse().unwrap_or(0)),
+            }),
+            "encrypted-alert" => tls::Body::Alert(tls::Alert::Encrypted),
+            _ => tls::Body::ApplicationData { bytes: 100 },
+        }
+    }
+
+    fn server_certificate(&self, names: &str) -> Certificate {
+        let now = self.seen.at.seconds();
+        let issuer = self.value("issuer").map_or_else(|| ISSUER.to_owned(), blanks);
+        let mut certificate = certificate("", &issuer, names, now);
+        certificate.san.dns = names.split(',').map(str::to_owned).collect();
+        if self.has("expired") {
+            certificate.not_after = timestamp(now - DAY);
+        }
+        certificate.crl_urls = self.list("cdp").iter().map(|&url| url.to_owned()).collect();
+        certificate
+    }
+
+    fn http(&self) -> http::Message {
+        let word = self.words.get(1).copied().unwrap_or_default();
+        let status = word.parse().ok();
+        let rest = self.words.get(if status.is_some() { 2 } else { 1 }..).unwrap_or_default();
+        let (method, target) = (rest.first().copied().unwrap_or("GET"), rest.get(1).copied().unwrap_or("/"));
+        let (host, path) = match target.split_once("://") {
+            Some((_, rest)) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+            None => (target, target),
+        };
+        let now = self.seen.at.seconds();
+        http::Message {
+            method: Some(WireText::from(method)),
+            target: Some(WireText::from(path)),
+            host: Some(WireText::from(host)),
+            status,
+            crl: self.number("crl").map(|seconds| http::Crl {
+                issuer: self.value("issuer").map_or_else(|| ISSUER.to_owned(), blanks),
+                this_update: timestamp(now - 7 * DAY),
+                next_update: Some(timestamp(now + seconds)),
+            }),
+            ocsp: self.value("ocsp").map(|said| http::Ocsp {
+                status: http::OcspStatus(said.parse().unwrap_or(0)),
+                responses: match said {
+                    "good" => vec![self.single(http::CertificateStatus::Good)],
+                    "revoked" => vec![self.single(http::CertificateStatus::Revoked)],
+                    "unknown" => vec![self.single(http::CertificateStatus::Unknown)],
+                    _ => Vec::new(),
+                },
+            }),
+            stopped: self.has("page").then(|| "the body is neither a CRL nor an OCSP response".to_owned()),
+        }
+    }
+
+    fn single(&self, status: http::CertificateStatus) -> http::SingleResponse {
+        let this_update = timestamp(self.seen.at.seconds());
+        http::SingleResponse { serial: "01".to_owned(), status, this_update, next_update: None }
     }
 
     fn icmp(&self, last_udp: &HashMap<(IpAddr, IpAddr), Path>) -> (Option<Path>, Message) {
@@ -654,6 +762,8 @@ fn machine(name: &str, line: &str) -> IpAddr {
         "pc" => 21,
         "pc2" => 22,
         "pc3" => 23,
+        "web" => 50,
+        "proxy" => 51,
         "dns" => 53,
         _ => panic!("unknown machine {name} in: {line}"),
     };

@@ -1,6 +1,7 @@
 //! What the capture itself does not show.
 
 pub(crate) mod armored;
+pub(crate) mod certificates_hidden;
 pub(crate) mod losses;
 pub(crate) mod midway;
 pub(crate) mod one_sided;

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use decode::{Connection, Message, Refusal};
 use trace::Attempt;
 
+pub(crate) mod kdc_proxy_fails;
 pub(crate) mod no_reply;
+pub(crate) mod only_the_cloud;
 pub(crate) mod refused;
 pub(crate) mod udp_only;
 pub(crate) mod unanswered;

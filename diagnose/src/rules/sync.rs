@@ -1,4 +1,5 @@
 //! SYN: how keys travel from Microsoft Entra to the directory.
 
+pub(crate) mod cloud_unreachable;
 pub(crate) mod key_on_its_way;
 pub(crate) mod write_refused;

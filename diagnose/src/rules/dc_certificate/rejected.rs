@@ -74,7 +74,7 @@ rule! {
     };
 }
 
-fn check(logon: &Logon, facts: &Facts) -> Verdict {
+pub(crate) fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let shown = match Shown::in_logon(logon, facts) {
         Ok(shown) => shown,
         Err(verdict) => return verdict,

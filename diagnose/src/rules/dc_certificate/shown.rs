@@ -8,16 +8,16 @@ use trace::{Exchange, Facts, Logon};
 use crate::{Evidence, Subject, Verdict, rules::policy::refusal::still_waiting};
 
 /// The AS-REP of a PKINIT logon and the certificate in it.
-pub(super) struct Shown<'l> {
-    pub(super) exchange: &'l Exchange,
-    pub(super) reply: &'l KdcReply,
-    pub(super) seen: Seen,
-    pub(super) certificate: &'l Certificate,
+pub(crate) struct Shown<'l> {
+    pub(crate) exchange: &'l Exchange,
+    pub(crate) reply: &'l KdcReply,
+    pub(crate) seen: Seen,
+    pub(crate) certificate: &'l Certificate,
 }
 
 impl<'l> Shown<'l> {
     /// What was shown, or what a rule about it answers when nothing was.
-    pub(super) fn in_logon(logon: &'l Logon, facts: &Facts) -> Result<Self, Verdict> {
+    pub(crate) fn in_logon(logon: &'l Logon, facts: &Facts) -> Result<Self, Verdict> {
         let Some((exchange, reply)) = logon.issued() else { return Err(still_waiting(logon, facts)) };
         let Some(seen) = exchange.reply.as_deref().map(|event| event.seen) else { return Err(Verdict::Clear) };
         match logon.kdc_certificate() {
@@ -29,28 +29,28 @@ impl<'l> Shown<'l> {
         }
     }
 
-    pub(super) fn kdc(&self) -> IpAddr {
+    pub(crate) fn kdc(&self) -> IpAddr {
         self.exchange.kdc.address
     }
 
-    pub(super) fn subject(&self) -> Subject {
+    pub(crate) fn subject(&self) -> Subject {
         Subject::DomainController(self.kdc())
     }
 
     /// The domain controller's clock minus the capture's in seconds, the median of what its errors tell.
-    pub(super) fn clock_offset(&self, facts: &Facts) -> Option<f64> {
+    pub(crate) fn clock_offset(&self, facts: &Facts) -> Option<f64> {
         let mut offsets = facts.domain_controllers.get(&self.kdc())?.clock_offsets.clone();
         offsets.sort_by(f64::total_cmp);
         offsets.get(offsets.len() / 2).copied()
     }
 
     /// A field of the certificate as evidence.
-    pub(super) fn field(&self, field: &'static str, value: impl Into<String>, means: &str) -> Evidence {
+    pub(crate) fn field(&self, field: &'static str, value: impl Into<String>, means: &str) -> Evidence {
         Evidence::new(self.seen, field, value, means)
     }
 
     /// Which certificate it is, as evidence.
-    pub(super) fn which(&self) -> Evidence {
+    pub(crate) fn which(&self) -> Evidence {
         let of = match self.certificate.subject.as_str() {
             "" => self.certificate.san.dns.join(", "),
             subject => subject.to_owned(),
@@ -64,6 +64,6 @@ impl<'l> Shown<'l> {
 }
 
 /// Wire text made harmless for a sentence.
-pub(super) fn wire(text: &str) -> String {
+pub(crate) fn wire(text: &str) -> String {
     decode::WireText::from(text).to_string()
 }

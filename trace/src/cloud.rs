@@ -1,0 +1,917 @@
+//! What became of conversations over TLS and HTTP: who could reach whom by name, where it broke off, and what came of
+//! asking whether a certificate is revoked.
+//!
+//! In: events in one order. Out: a [`Service`] for each client and name, in which what went wrong is kept apart from how
+//! it went wrong ([`Failure`]) and which times it happened ([`Instance`]); and a [`Fetch`] for each time a CRL or an OCSP
+//! response was asked for. A conversation is followed from its hello until it is known to work or has ended. What a
+//! failure means, and whether a success soon after makes it nothing, is for whoever reads this.
+//!
+//! A name is the first of these that there is: the server name in the hello, the host of CONNECT, the name that the
+//! client was given this address for by DNS. Without any, it is the address.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use capture::CaptureTime;
+use decode::{
+    Closing, Connection, Endpoint, Event, FlowKey, Message, Path, Refusal, Seen, WireText, dns,
+    http::{self, Crl, Ocsp},
+    tls::{self, Alert, Body, Version},
+    x509::Certificate,
+};
+
+/// HTTP, where CRLs and OCSP responders are.
+const HTTP_PORT: u16 = 80;
+/// HTTPS.
+const HTTPS_PORT: u16 = 443;
+/// LDAP, LDAP over TLS, and the global catalogue without and with TLS.
+const LDAP_PORTS: [u16; 4] = [389, 636, 3268, 3269];
+
+/// What is known of conversations over TLS and HTTP.
+#[derive(Debug, Default)]
+pub struct Cloud {
+    services: BTreeMap<(IpAddr, String), Service>,
+    fetches: Vec<Fetch>,
+    /// When a client last got a CRL or an OCSP response from an address.
+    obtained: BTreeMap<(IpAddr, String), CaptureTime>,
+    /// Certificates shown on the ports of LDAP, by server.
+    directory: BTreeMap<IpAddr, Vec<Shown>>,
+    beyond: u64,
+    /// Conversations that are not decided.
+    open: HashMap<FlowKey, Conversation>,
+    /// The name by which a client was given an address.
+    resolved: HashMap<(IpAddr, IpAddr), String>,
+    /// Certificates by thumbprint: the same few are shown over and over.
+    certificates: HashMap<String, Arc<Certificate>>,
+    /// Addresses of CRLs and OCSP responders in certificates that were seen, without scheme.
+    revocation_addresses: HashSet<String>,
+    /// The hosts of those.
+    revocation_hosts: HashSet<String>,
+}
+
+/// How one client got on with one name.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The client, or what speaks for it.
+    pub client: IpAddr,
+    /// The name in lower case, or the address where there is none. Not safe for a screen.
+    pub name: String,
+    /// Where it worked: handshakes that both sides finished.
+    pub worked: Option<Tally>,
+    /// ServerHellos by the version chosen.
+    pub versions: BTreeMap<Version, Tally>,
+    /// The latest answer of a KDC proxy (MS-KKDCP) under this name: its status, where the capture holds it in the clear.
+    pub kdc_proxy: Option<(Seen, u16)>,
+    /// What went wrong.
+    pub failures: BTreeMap<Failure, Failures>,
+    /// Certificates that servers showed. At most [`Service::MAX_CERTIFICATES`].
+    pub certificates: Vec<Shown>,
+}
+
+/// How often something was seen, the first time and the last.
+#[derive(Clone, Copy, Debug)]
+pub struct Tally {
+    /// The first time.
+    pub first: Seen,
+    /// The last time.
+    pub last: Seen,
+    /// How often.
+    pub count: u64,
+}
+
+/// A certificate that a server showed in the clear.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The server's own certificate.
+    pub certificate: Arc<Certificate>,
+    /// Who showed it: of a tunnel, the proxy.
+    pub server: Endpoint,
+    /// When.
+    pub times: Tally,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// DNS answered with this code, 3 (no such name) for instance.
+    Name(u8),
+    /// The server answered the SYN with RST.
+    Refused,
+    /// An ICMP message with this code says that the SYN did not arrive.
+    Unreachable(u8),
+    /// Nothing answered the SYN.
+    Unanswered,
+    /// A proxy answered CONNECT with this status.
+    Proxy(u16),
+    /// The server closed the connection in answer to the ClientHello.
+    Closed,
+    /// Nothing answered the ClientHello.
+    Silent,
+    /// What answered the ClientHello is not TLS.
+    NotTls,
+    /// A fatal alert in the clear, before data.
+    Alert {
+        /// Of the server; else of the client, after the ServerHello.
+        of_server: bool,
+        /// RFC 8446 §6.
+        description: u8,
+    },
+    /// An alert of the client where TLS 1.3 has its Finished. What it says is encrypted.
+    HiddenAlert,
+    /// The connection ended behind the ServerHello, before any data, and nobody said why.
+    BrokenOff,
+}
+
+/// The times that the same thing went wrong.
+#[derive(Clone, Debug, Default)]
+pub struct Failures {
+    /// How often.
+    pub count: u64,
+    /// The first and the last of them, in order. At most [`Failures::MAX_INSTANCES`], never empty.
+    pub instances: Vec<Instance>,
+}
+
+/// One time that something went wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Instance {
+    /// What shows it: the answer, or the last packet where there was none.
+    pub seen: Seen,
+    /// What was not answered as it should be: the question, the SYN, the CONNECT, the ClientHello.
+    pub asked: Seen,
+    /// The server, or the proxy, or who answered for DNS.
+    pub server: Endpoint,
+    /// Whether it was in the tunnel of a proxy.
+    pub tunnelled: bool,
+    /// SYN segments, where the connection did not open.
+    pub syns: u32,
+    /// Seconds from the first SYN to the last, or from the ClientHello to when the client closed.
+    pub seconds_tried: i64,
+    /// The client ended it, and nobody had answered.
+    pub gave_up: bool,
+    /// An answer may be in a part that the capture does not hold.
+    pub hidden: bool,
+    /// The client had sent its certificate. `Some(true)`: it was asked for one and had none.
+    pub client_certificate: Option<(Seen, bool)>,
+    /// When this name last worked for this client before.
+    pub worked_before: Option<CaptureTime>,
+    /// When it worked for the first time after.
+    pub worked_after: Option<CaptureTime>,
+}
+
+impl Service {
+    /// Certificates kept of one name: a farm of servers shows some.
+    pub const MAX_CERTIFICATES: usize = 8;
+
+    /// Every kept time that something went wrong, by what it was.
+    pub fn instances(&self) -> impl Iterator<Item = (Failure, &Instance)> {
+        self.failures
+            .iter()
+            .flat_map(|(failure, failures)| failures.instances.iter().map(move |instance| (*failure, instance)))
+    }
+}
+
+impl Failures {
+    /// Times kept of what goes wrong again and again: some from the beginning, some from the end.
+    pub const MAX_INSTANCES: usize = 8;
+
+    fn push(&mut self, instance: Instance) {
+        self.count = self.count.saturating_add(1);
+        if self.instances.len() >= Self::MAX_INSTANCES {
+            self.instances.remove(Self::MAX_INSTANCES / 2);
+        }
+        self.instances.push(instance);
+    }
+}
+
+impl Instance {
+    /// Whether the name worked for the client at most `seconds` before this or after it.
+    pub fn worked_within(&self, seconds: i64) -> bool {
+        let near = |gap: i64| (0..=seconds * CaptureTime::SECOND).contains(&gap);
+        self.worked_after.is_some_and(|after| near(after.since(self.asked.at)))
+            || self.worked_before.is_some_and(|before| near(self.asked.at.since(before)))
+    }
+}
+
+impl Tally {
+    fn new(seen: Seen) -> Self {
+        Self { first: seen, last: seen, count: 1 }
+    }
+
+    fn add(&mut self, seen: Seen) {
+        self.last = self.last.max(seen);
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+/// A CRL or an OCSP response that was asked for over HTTP.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// Who asked.
+    pub client: IpAddr,
+    /// Whom: the server or a proxy.
+    pub server: Endpoint,
+    /// The host asked for, in lower case. Not safe for a screen.
+    pub host: String,
+    /// The path, without what stands behind `?`.
+    pub path: String,
+    /// The request, where the capture holds it.
+    pub asked: Option<Seen>,
+    /// The status of the answer, and where. `None`: there was none.
+    pub answer: Option<(Seen, u16)>,
+    /// It was not even asked for, because there was no connection. The path is then not known.
+    pub failure: Option<(Failure, Instance)>,
+    /// An answer may be in a part that the capture does not hold, or come yet.
+    pub undecided: bool,
+    /// What was in the answer.
+    pub body: FetchBody,
+}
+
+/// What was in the answer to a [`Fetch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchBody {
+    /// A CRL.
+    Crl(Crl),
+    /// An OCSP response.
+    Ocsp(Ocsp),
+    /// Something else.
+    Other,
+    /// Nothing, or it was not read.
+    Unread,
+}
+
+impl Fetch {
+    /// `host/path`, as certificates name it behind `http://`. Not safe for a screen.
+    pub fn address(&self) -> String {
+        format!("{}{}", self.host, self.path)
+    }
+
+    /// Where it is seen: the answer, else the request, else what there was in place of a connection.
+    pub fn seen(&self) -> Option<Seen> {
+        let answer = self.answer.map(|(seen, _)| seen);
+        answer.or(self.asked).or(self.failure.map(|(_, instance)| instance.seen))
+    }
+}
+
+/// A conversation that is not decided.
+#[derive(Debug)]
+struct Conversation {
+    client: Endpoint,
+    server: Endpoint,
+    name: Option<String>,
+    /// CONNECT was asked for, and the tunnel is there or not.
+    tunnelled: bool,
+    /// The CONNECT.
+    asked: Option<Seen>,
+    hello: Option<Seen>,
+    chosen: Option<Version>,
+    /// The server sent something after the hello that is not TLS.
+    not_tls: Option<Seen>,
+    client_certificate: Option<(Seen, bool)>,
+    hidden: bool,
+    /// The server sent something of TLS.
+    spoke_tls: bool,
+    /// The CRL or OCSP response that is waited for, by index.
+    fetch: Option<usize>,
+}
+
+impl Cloud {
+    /// Services kept: clients times the names each of them asks for.
+    pub const MAX_SERVICES: usize = 100_000;
+    /// Fetches kept.
+    pub const MAX_FETCHES: usize = 20_000;
+    /// Conversations followed at once. Most are decided within a second.
+    pub const MAX_OPEN: usize = 100_000;
+    /// Names of addresses that are remembered. When there are more, all are forgotten: those in use come again.
+    pub const MAX_RESOLVED: usize = 100_000;
+    /// Certificates, and addresses in them, that are remembered.
+    pub const MAX_CERTIFICATES: usize = 20_000;
+
+    /// How clients got on with names, by client and name.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.services.values()
+    }
+
+    /// How one client got on with every name.
+    pub fn services_of(&self, client: IpAddr) -> impl Iterator<Item = &Service> {
+        self.services
+            .range((client, String::new())..)
+            .map(|(_, service)| service)
+            .take_while(move |service| service.client == client)
+    }
+
+    /// How a client got on with a name, which is in lower case.
+    pub fn service(&self, client: IpAddr, name: &str) -> Option<&Service> {
+        self.services.get(&(client, name.to_owned()))
+    }
+
+    /// CRLs and OCSP responses that were asked for, in order.
+    pub fn fetches(&self) -> &[Fetch] {
+        &self.fetches
+    }
+
+    /// When this client last got what it asked this address (`host/path`) for, or may have.
+    pub fn obtained(&self, client: IpAddr, address: &str) -> Option<CaptureTime> {
+        self.obtained.get(&(client, address.to_owned())).copied()
+    }
+
+    /// Certificates that a server showed on the ports of LDAP.
+    pub fn directory_certificates(&self, server: IpAddr) -> &[Shown] {
+        self.directory.get(&server).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What was not kept because of our limits.
+    pub fn beyond(&self) -> u64 {
+        self.beyond
+    }
+
+    /// Takes in an event of TLS or HTTP.
+    pub(crate) fn push(&mut self, event: &Event) {
+        let Some(path) = event.path else { return };
+        match &event.message {
+            Message::Tls(message) => self.tls(message, event.seen, path),
+            Message::Http(message) => self.http(message, event.seen, path),
+            _ => {}
+        }
+    }
+
+    /// Learns where a certificate says that its revocation can be asked for.
+    pub(crate) fn learn(&mut self, certificate: &Certificate) {
+        for url in certificate.crl_urls.iter().chain(&certificate.ocsp_urls) {
+            if let Some(address) = without_scheme(url)
+                && self.revocation_addresses.len() < Self::MAX_CERTIFICATES
+            {
+                self.revocation_hosts.insert(address.split('/').next().unwrap_or_default().to_owned());
+                self.revocation_addresses.insert(address);
+            }
+        }
+    }
+
+    /// Takes in an answer of DNS: a name that there is not, or an address for one.
+    pub(crate) fn dns(&mut self, event: &Event) {
+        const A: u16 = 1;
+        const AAAA: u16 = 28;
+        let (Message::Dns(message), Some(path)) = (&event.message, event.path) else { return };
+        let Some(question) = message.questions.first().filter(|_| message.response) else { return };
+        if message.opcode != 0 || !matches!(question.kind, A | AAAA) {
+            return;
+        }
+        let client = path.destination.address;
+        match message.rcode.unwrap_or(0) {
+            0 => self.resolved(client, &question.name, message, event.seen),
+            code => {
+                let name = named(&question.name);
+                let instance = Instance::new(event.seen, event.seen, path.source);
+                if self.revocation_hosts.contains(&name) {
+                    self.no_connection(client, &name, Failure::Name(code), instance);
+                }
+                self.fail(client, name, Failure::Name(code), instance);
+            }
+        }
+    }
+
+    fn resolved(&mut self, client: IpAddr, name: &WireText, message: &dns::Message, seen: Seen) {
+        if message.addresses.is_empty() {
+            return;
+        }
+        let name = named(name);
+        if let Some(service) = self.services.get_mut(&(client, name.clone())) {
+            service.works_again(seen.at, |failure| matches!(failure, Failure::Name(_)));
+        }
+        if self.resolved.len() >= Self::MAX_RESOLVED {
+            self.resolved.clear();
+        }
+        for address in &message.addresses {
+            self.resolved.insert((client, address.address), name.clone());
+        }
+    }
+
+    /// Something on this path was not decoded.
+    pub(crate) fn hole(&mut self, path: Path) {
+        if let Some(conversation) = self.open.get_mut(&path.flow().0) {
+            conversation.hidden = true;
+        }
+    }
+
+    fn tls(&mut self, message: &tls::Message, seen: Seen, path: Path) {
+        let (flow, _) = path.flow();
+        if let Body::ClientHello(hello) = &message.body {
+            self.client_hello(hello, seen, path);
+            return;
+        }
+        let Some(conversation) = self.open.get_mut(&flow) else { return };
+        let of_server = path.source == conversation.server;
+        conversation.spoke_tls |= of_server;
+        match &message.body {
+            Body::ServerHello(hello) => {
+                conversation.chosen = Some(hello.chosen());
+                let (client, chosen) = (conversation.client.address, hello.chosen());
+                let name = self.name_of(&flow);
+                if !hello.hello_retry_request
+                    && let Some(service) = self.service_mut(client, name)
+                {
+                    service.versions.entry(chosen).and_modify(|tally| tally.add(seen)).or_insert(Tally::new(seen));
+                }
+            }
+            Body::Certificate(chain) if of_server => self.shown(chain, seen, flow),
+            Body::Certificate(chain) => conversation.client_certificate = Some((seen, chain.is_empty())),
+            Body::Alert(Alert::Clear { level, description }) => {
+                self.alert(*level, description.0, of_server, seen, flow);
+            }
+            Body::Alert(Alert::Encrypted) => {
+                let tls13 = conversation.chosen.is_some_and(Version::is_tls13);
+                match (tls13, of_server) {
+                    // In place of its Finished: the handshake was not to the client's liking.
+                    (true, false) => self.end(flow, Failure::HiddenAlert, seen),
+                    // Behind its Finished: the handshake was.
+                    (false, false) => self.works(flow, seen),
+                    // It may have closed what worked, and it may have refused the client's certificate.
+                    (_, true) => {}
+                }
+            }
+            Body::ApplicationData { .. } => {
+                let tls13 = conversation.chosen.is_some_and(Version::is_tls13);
+                // What a server encrypts in TLS 1.3 begins in the middle of the handshake; a client's ends it. Before that
+                // version a client may send what the server never answers.
+                if conversation.chosen.is_some() && tls13 != of_server {
+                    self.works(flow, seen);
+                }
+            }
+            Body::ClientHello(_) | Body::CertificateRequest(_) | Body::CertificateStatus(_) | Body::Other(_) => {}
+        }
+    }
+
+    fn client_hello(&mut self, hello: &tls::ClientHello, seen: Seen, path: Path) {
+        let Some(conversation) = self.conversation(path) else { return };
+        // The second one answers a HelloRetryRequest.
+        if conversation.hello.is_none() || conversation.chosen.is_none() {
+            conversation.hello = Some(seen);
+        }
+        if let Some(name) = hello.sni.as_ref().filter(|name| !name.is_empty()) {
+            conversation.name = Some(named(name));
+        }
+    }
+
+    fn alert(&mut self, level: u8, description: u8, of_server: bool, seen: Seen, flow: FlowKey) {
+        const FATAL: u8 = 2;
+        const USER_CANCELED: u8 = 90;
+        let Some(conversation) = self.open.get_mut(&flow) else { return };
+        if level != FATAL || description == 0 || description == USER_CANCELED {
+            return;
+        }
+        // A client that complains before there is a ServerHello complains of what came instead, which tells more.
+        if of_server || conversation.chosen.is_some() {
+            self.end(flow, Failure::Alert { of_server, description }, seen);
+        }
+    }
+
+    fn shown(&mut self, chain: &[Certificate], seen: Seen, flow: FlowKey) {
+        let (Some(leaf), Some(conversation)) = (chain.first(), self.open.get(&flow)) else { return };
+        let (client, server) = (conversation.client.address, conversation.server);
+        let certificate = self.remembered(leaf);
+        if LDAP_PORTS.contains(&server.port) {
+            show(self.directory.entry(server.address).or_default(), &certificate, server, seen);
+        }
+        let name = self.name_of(&flow);
+        let Some(service) = self.service_mut(client, name) else { return };
+        show(&mut service.certificates, &certificate, server, seen);
+    }
+
+    fn remembered(&mut self, leaf: &Certificate) -> Arc<Certificate> {
+        if let Some(known) = self.certificates.get(&leaf.sha256) {
+            return Arc::clone(known);
+        }
+        self.learn(leaf);
+        let certificate = Arc::new(leaf.clone());
+        if self.certificates.len() < Self::MAX_CERTIFICATES {
+            self.certificates.insert(leaf.sha256.clone(), Arc::clone(&certificate));
+        }
+        certificate
+    }
+
+    fn http(&mut self, message: &http::Message, seen: Seen, path: Path) {
+        let (flow, _) = path.flow();
+        let connect = message.method.as_ref().is_some_and(|method| method.as_bytes() == b"CONNECT");
+        let Some(status) = message.status else {
+            if connect {
+                self.connect(message, seen, path);
+            } else {
+                self.ask(message, seen, path);
+            }
+            return;
+        };
+        if let Some(conversation) = self.open.get_mut(&flow)
+            && conversation.hello.is_some()
+            && !conversation.tunnelled
+        {
+            conversation.not_tls = Some(seen);
+        } else if connect {
+            self.connected(message, status, seen, path);
+        } else {
+            self.fetched(message, status, seen, path);
+        }
+    }
+
+    fn connect(&mut self, message: &http::Message, seen: Seen, path: Path) {
+        let name = message.target.as_ref().map(host_of);
+        if let Some(conversation) = self.conversation(path) {
+            conversation.name = name;
+            conversation.tunnelled = true;
+            conversation.hello = None;
+            // Until the hello, what is waited for is the proxy.
+            conversation.client_certificate = None;
+            conversation.asked = Some(seen);
+        }
+    }
+
+    fn connected(&mut self, message: &http::Message, status: u16, seen: Seen, path: Path) {
+        let (flow, _) = path.flow();
+        let name = message.target.as_ref().map(host_of).unwrap_or_default();
+        let client = path.destination.address;
+        if name.is_empty() || status < 200 {
+            return;
+        }
+        if status < 300 {
+            if let Some(service) = self.services.get_mut(&(client, name)) {
+                service.works_again(seen.at, |failure| matches!(failure, Failure::Proxy(_)));
+            }
+            return;
+        }
+        let asked = self.open.remove(&flow).and_then(|conversation| conversation.asked).unwrap_or(seen);
+        let instance = Instance { tunnelled: true, ..Instance::new(seen, asked, path.source) };
+        self.fail(client, name, Failure::Proxy(status), instance);
+    }
+
+    /// A request for what may be a CRL or an OCSP response.
+    fn ask(&mut self, message: &http::Message, seen: Seen, path: Path) {
+        let Some((host, target)) = self.revocation(message) else { return };
+        let (flow, _) = path.flow();
+        if self.fetches.len() >= Self::MAX_FETCHES {
+            self.beyond = self.beyond.saturating_add(1);
+            return;
+        }
+        let index = self.fetches.len();
+        if let Some(conversation) = self.conversation(path) {
+            conversation.fetch = Some(index);
+            self.fetches.push(Fetch {
+                client: path.source.address,
+                server: path.destination,
+                host,
+                path: target,
+                asked: Some(seen),
+                answer: None,
+                failure: None,
+                undecided: true,
+                body: FetchBody::Unread,
+            });
+        } else {
+            self.open.remove(&flow);
+        }
+    }
+
+    fn fetched(&mut self, message: &http::Message, status: u16, seen: Seen, path: Path) {
+        if status < 200 {
+            return;
+        }
+        let is_kdc_proxy = |target: &WireText| target.as_bytes().to_ascii_lowercase().ends_with(b"/kdcproxy");
+        if message.target.as_ref().is_some_and(is_kdc_proxy) {
+            let (host, _) = address_of(message);
+            if let Some(service) = self.service_mut(path.destination.address, host) {
+                service.kdc_proxy = Some((seen, status));
+            }
+            return;
+        }
+        let (flow, _) = path.flow();
+        let body = match (&message.crl, &message.ocsp) {
+            (Some(crl), _) => FetchBody::Crl(crl.clone()),
+            (None, Some(ocsp)) => FetchBody::Ocsp(ocsp.clone()),
+            (None, None) if message.has_other_body() => FetchBody::Other,
+            (None, None) => FetchBody::Unread,
+        };
+        let told = self.revocation(message);
+        let waited = self.open.get_mut(&flow).and_then(|conversation| conversation.fetch.take());
+        let fetch = waited.and_then(|index| self.fetches.get_mut(index));
+        let fits =
+            |fetch: &&mut Fetch| told.as_ref().is_none_or(|(host, path)| *host == fetch.host && *path == fetch.path);
+        if let Some(fetch) = fetch.filter(fits) {
+            fetch.answer = Some((seen, status));
+            fetch.undecided = false;
+            fetch.body = body;
+            // What is not read may be it, and 304 says that the client has it.
+            let is_list = matches!(fetch.body, FetchBody::Crl(_) | FetchBody::Ocsp(_));
+            if is_list || (fetch.body == FetchBody::Unread && matches!(status, 200..=299 | 304)) {
+                self.obtained.insert((fetch.client, fetch.address()), seen.at);
+            }
+            self.open.remove(&flow);
+            return;
+        }
+        let is_list = matches!(body, FetchBody::Crl(_) | FetchBody::Ocsp(_));
+        let address = told.or_else(|| is_list.then(|| address_of(message)));
+        let Some((host, target)) = address else { return };
+        if self.fetches.len() >= Self::MAX_FETCHES {
+            self.beyond = self.beyond.saturating_add(1);
+            return;
+        }
+        self.fetches.push(Fetch {
+            client: path.destination.address,
+            server: path.source,
+            host,
+            path: target,
+            asked: None,
+            answer: Some((seen, status)),
+            failure: None,
+            undecided: false,
+            body,
+        });
+    }
+
+    /// Host and path of what looks like a CRL or an OCSP responder, or is named as one in a certificate that was seen.
+    fn revocation(&self, message: &http::Message) -> Option<(String, String)> {
+        let target = message.target.as_ref()?.as_bytes();
+        let end = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
+        let is_list = target.get(..end)?.to_ascii_lowercase().ends_with(b".crl");
+        let host = message.host.as_ref().map(WireText::as_bytes).unwrap_or_default();
+        let first = host.split(|&byte| byte == b'.').next().unwrap_or_default().to_ascii_lowercase();
+        let is_responder = first.windows(4).any(|word| word == b"ocsp");
+        if !is_list && !is_responder && self.revocation_addresses.is_empty() {
+            return None;
+        }
+        let (host, path) = address_of(message);
+        let named = || {
+            let whole = format!("{host}{path}");
+            self.revocation_addresses.contains(&whole)
+                // What is asked of a responder by GET is behind its address.
+                || self.revocation_addresses.contains(&host)
+                || self.revocation_addresses.contains(&format!("{host}/"))
+        };
+        (is_list || is_responder || named()).then_some((host, path))
+    }
+
+    /// Takes in what became of a TCP connection.
+    pub(crate) fn connection(&mut self, seen: Seen, connection: &Connection, path: Path) {
+        let (flow, _) = path.flow();
+        if connection.opened == Some(false) {
+            self.not_opened(seen, connection, path);
+            return;
+        }
+        let Some(mut conversation) = self.open.remove(&flow) else { return };
+        conversation.hidden |= connection.directions_seen != (true, true) || connection.missing > 0;
+        let closed = connection.closed;
+        if let Some(fetch) = conversation.fetch.and_then(|index| self.fetches.get_mut(index)) {
+            fetch.undecided = conversation.hidden || !matches!(closed, Some(closed) if closed != Closing::Forgotten);
+        }
+        let Some(hello) = conversation.hello else { return };
+        let by_client = matches!(closed, Some(Closing::ClientFin | Closing::ClientReset));
+        let failure = match (conversation.chosen, conversation.not_tls) {
+            (Some(_), _) if closed.is_none() || closed == Some(Closing::Forgotten) => return,
+            (Some(_), _) => Failure::BrokenOff,
+            (None, Some(_)) => Failure::NotTls,
+            // In a tunnel, the proxy's answer to CONNECT came before.
+            (None, None) if connection.bytes_to_client > 0 && !conversation.tunnelled && !conversation.spoke_tls => {
+                Failure::NotTls
+            }
+            (None, None) if matches!(closed, Some(Closing::ServerFin | Closing::ServerReset)) => Failure::Closed,
+            (None, None) => Failure::Silent,
+        };
+        let decisive = match failure {
+            Failure::NotTls => conversation.not_tls.unwrap_or(Seen { first: seen.last, ..seen }),
+            _ => Seen { first: seen.last, ..seen },
+        };
+        let instance = Instance {
+            gave_up: by_client && failure == Failure::Silent,
+            seconds_tried: seen.at.since(hello.at) / CaptureTime::SECOND,
+            ..conversation.instance(decisive, hello)
+        };
+        let name = self.name_for(&conversation);
+        self.fail(conversation.client.address, name, failure, instance);
+    }
+
+    fn not_opened(&mut self, seen: Seen, connection: &Connection, path: Path) {
+        let failure = match connection.refused {
+            Some(Refusal::Reset) => Failure::Refused,
+            Some(Refusal::Icmp(code)) => Failure::Unreachable(code),
+            None => Failure::Unanswered,
+        };
+        let Some(name) = self.resolved.get(&(path.source.address, path.destination.address)).cloned() else { return };
+        let last_syn = connection.last_syn.unwrap_or(connection.began);
+        let instance = Instance {
+            syns: connection.syns,
+            seconds_tried: last_syn.at.since(connection.began.at) / CaptureTime::SECOND,
+            // What comes back to a capture of one direction cannot be told from nothing.
+            hidden: false,
+            ..Instance::new(Seen { first: seen.last, ..seen }, connection.began, path.destination)
+        };
+        match path.destination.port {
+            HTTPS_PORT => self.fail(path.source.address, name, failure, instance),
+            HTTP_PORT if self.revocation_hosts.contains(&name) || gives_out_lists(&name) => {
+                self.no_connection(path.source.address, &name, failure, instance);
+            }
+            _ => {}
+        }
+    }
+
+    /// A host that certificates name for revocation, or that gives out lists by its name, was not reached.
+    fn no_connection(&mut self, client: IpAddr, host: &str, failure: Failure, instance: Instance) {
+        if self.fetches.len() >= Self::MAX_FETCHES {
+            self.beyond = self.beyond.saturating_add(1);
+            return;
+        }
+        self.fetches.push(Fetch {
+            client,
+            server: instance.server,
+            host: host.to_owned(),
+            path: String::new(),
+            asked: None,
+            answer: None,
+            failure: Some((failure, instance)),
+            undecided: false,
+            body: FetchBody::Unread,
+        });
+    }
+
+    /// The conversation on this path, from the client to the server; a new one if there is none. `None`: too many.
+    fn conversation(&mut self, path: Path) -> Option<&mut Conversation> {
+        let (flow, _) = path.flow();
+        if self.open.len() >= Self::MAX_OPEN && !self.open.contains_key(&flow) {
+            self.beyond = self.beyond.saturating_add(1);
+            return None;
+        }
+        Some(self.open.entry(flow).or_insert_with(|| Conversation::new(path)))
+    }
+
+    /// A conversation has come to this.
+    fn end(&mut self, flow: FlowKey, failure: Failure, seen: Seen) {
+        let Some(conversation) = self.open.remove(&flow) else { return };
+        let Some(hello) = conversation.hello else { return };
+        let name = self.name_for(&conversation);
+        self.fail(conversation.client.address, name, failure, conversation.instance(seen, hello));
+    }
+
+    /// A conversation works.
+    fn works(&mut self, flow: FlowKey, seen: Seen) {
+        let Some(conversation) = self.open.remove(&flow) else { return };
+        let name = self.name_for(&conversation);
+        let Some(service) = self.service_mut(conversation.client.address, name) else { return };
+        match &mut service.worked {
+            Some(tally) => tally.add(seen),
+            None => service.worked = Some(Tally::new(seen)),
+        }
+        service.works_again(seen.at, |_| true);
+    }
+
+    fn fail(&mut self, client: IpAddr, name: String, failure: Failure, mut instance: Instance) {
+        let Some(service) = self.service_mut(client, name) else { return };
+        // It may be told long after, and have worked since.
+        match service.worked.map(|tally| tally.last.at) {
+            Some(worked) if worked >= instance.asked.at => instance.worked_after = Some(worked),
+            worked => instance.worked_before = worked,
+        }
+        service.failures.entry(failure).or_default().push(instance);
+    }
+
+    fn service_mut(&mut self, client: IpAddr, name: String) -> Option<&mut Service> {
+        let full = self.services.len() >= Self::MAX_SERVICES;
+        match self.services.entry((client, name)) {
+            std::collections::btree_map::Entry::Occupied(entry) => Some(entry.into_mut()),
+            std::collections::btree_map::Entry::Vacant(_) if full => {
+                self.beyond = self.beyond.saturating_add(1);
+                None
+            }
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                let name = entry.key().1.clone();
+                Some(entry.insert(Service {
+                    client,
+                    name,
+                    worked: None,
+                    versions: BTreeMap::new(),
+                    kdc_proxy: None,
+                    failures: BTreeMap::new(),
+                    certificates: Vec::new(),
+                }))
+            }
+        }
+    }
+
+    fn name_of(&self, flow: &FlowKey) -> String {
+        self.open.get(flow).map(|conversation| self.name_for(conversation)).unwrap_or_default()
+    }
+
+    fn name_for(&self, conversation: &Conversation) -> String {
+        let (client, server) = (conversation.client.address, conversation.server.address);
+        let name = conversation.name.clone();
+        name.or_else(|| self.resolved.get(&(client, server)).cloned()).unwrap_or_else(|| server.to_string())
+    }
+}
+
+impl Service {
+    /// Notes with what failed before, of which it is the remedy, that it works at this time.
+    fn works_again(&mut self, at: CaptureTime, mends: impl Fn(Failure) -> bool) {
+        for (failure, failures) in &mut self.failures {
+            if mends(*failure) {
+                for instance in &mut failures.instances {
+                    if at >= instance.asked.at {
+                        instance.worked_after.get_or_insert(at);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Conversation {
+    fn new(path: Path) -> Self {
+        Self {
+            client: path.source,
+            server: path.destination,
+            name: None,
+            tunnelled: false,
+            asked: None,
+            hello: None,
+            chosen: None,
+            not_tls: None,
+            client_certificate: None,
+            hidden: false,
+            spoke_tls: false,
+            fetch: None,
+        }
+    }
+
+    fn instance(&self, seen: Seen, asked: Seen) -> Instance {
+        Instance {
+            tunnelled: self.tunnelled,
+            hidden: self.hidden,
+            client_certificate: self.client_certificate,
+            ..Instance::new(seen, asked, self.server)
+        }
+    }
+}
+
+impl Instance {
+    fn new(seen: Seen, asked: Seen, server: Endpoint) -> Self {
+        Self {
+            seen,
+            asked,
+            server,
+            tunnelled: false,
+            syns: 0,
+            seconds_tried: 0,
+            gave_up: false,
+            hidden: false,
+            client_certificate: None,
+            worked_before: None,
+            worked_after: None,
+        }
+    }
+}
+
+/// Notes that a certificate was shown.
+fn show(list: &mut Vec<Shown>, certificate: &Arc<Certificate>, server: Endpoint, seen: Seen) {
+    let same = |shown: &&mut Shown| shown.server == server && shown.certificate.sha256 == certificate.sha256;
+    if let Some(shown) = list.iter_mut().find(same) {
+        shown.times.add(seen);
+    } else if list.len() < Service::MAX_CERTIFICATES {
+        list.push(Shown { certificate: Arc::clone(certificate), server, times: Tally::new(seen) });
+    }
+}
+
+/// Whether a host is one for CRLs by its name, such as `crl3.digicert.com` or `mscrl.microsoft.com`.
+fn gives_out_lists(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(first, _)| first.contains("crl"))
+}
+
+/// A name in lower case, without the dot at its end.
+fn named(name: &WireText) -> String {
+    let name = name.to_unicode().to_lowercase();
+    name.strip_suffix('.').map(str::to_owned).unwrap_or(name)
+}
+
+/// The host in `host:port`.
+fn host_of(authority: &WireText) -> String {
+    let name = named(authority);
+    match name.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
+        _ => name,
+    }
+}
+
+/// Host and path that a request, or the request of a response, asks for.
+fn address_of(message: &http::Message) -> (String, String) {
+    let host = message.host.as_ref().map(host_of).unwrap_or_default();
+    let target = message.target.as_ref().map(WireText::to_unicode).unwrap_or_default();
+    // Of a proxy the whole address is asked for.
+    let target = match target.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
+        None => target,
+    };
+    let end = target.find('?').unwrap_or(target.len());
+    (host, target.get(..end).unwrap_or_default().to_owned())
+}
+
+/// `host/path` of an HTTP address, the host in lower case and without the port.
+fn without_scheme(url: &str) -> Option<String> {
+    let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")).and_then(|_| url.get(7..))?;
+    let (host, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
+    Some(format!("{}{path}", host.split(':').next().unwrap_or_default().to_lowercase()))
+}
