@@ -63,6 +63,8 @@ pub struct Service {
     pub client: IpAddr,
     /// The name in lower case, or the address where there is none. Not safe for a screen.
     pub name: String,
+    /// When DNS last had an address for the name.
+    pub resolved: Option<CaptureTime>,
     /// Where it worked: handshakes that both sides finished.
     pub worked: Option<Tally>,
     /// ServerHellos by the version chosen.
@@ -394,7 +396,8 @@ impl Cloud {
         if !self.watches(&name) && !self.revocation_hosts.contains(&name) && !gives_out_lists(&name) {
             return;
         }
-        if let Some(service) = self.services.get_mut(&(client, name.clone())) {
+        if let Some(service) = self.service_mut(client, name.clone()) {
+            service.resolved = Some(seen.at);
             service.works_again(seen.at, |failure| matches!(failure, Failure::Name(_)));
         }
         if self.resolved.len() >= Self::MAX_RESOLVED {
@@ -804,6 +807,10 @@ impl Cloud {
             Some(worked) if worked >= instance.asked.at => instance.worked_after = Some(worked),
             worked => instance.worked_before = worked,
         }
+        // Some servers say that there is no such name where there is only no address of one kind.
+        if matches!(failure, Failure::Name(_)) {
+            instance.worked_before = instance.worked_before.max(service.resolved);
+        }
         service.failures.entry(failure).or_default().push(instance);
     }
 
@@ -823,6 +830,7 @@ impl Cloud {
                 Some(entry.insert(Service {
                     client,
                     name,
+                    resolved: None,
                     worked: None,
                     versions: BTreeMap::new(),
                     kdc_proxy: None,
