@@ -113,7 +113,12 @@ pub(crate) fn role(name: &str) -> Option<Role> {
 
 /// Whether rules have anything to say about a client and this name.
 pub(crate) fn matters(service: &Service) -> bool {
-    service.kdc_proxy.is_some() || role(&service.name).is_some() || federation(&service.name).is_some()
+    service.kdc_proxy.is_some() || is_of_interest(&service.name)
+}
+
+/// Whether a rule asks about hosts of this name, which is in lower case.
+pub(crate) fn is_of_interest(name: &str) -> bool {
+    role(name).is_some() || federation(name).is_some()
 }
 
 /// Whether users and computers sign in or register there.

@@ -4,7 +4,7 @@ use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Sour
 use crossbeam_channel::{Receiver, Sender, bounded};
 use trace::{ClockOffset, Facts, Logon, Settings, Tracer};
 
-use crate::Report;
+use crate::{Report, endpoints};
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
 const BATCHES: usize = 4;
@@ -24,7 +24,9 @@ pub type ReadError = CaptureError;
 impl Session {
     /// Starts with nothing read.
     pub fn new(settings: Settings) -> Self {
-        Self { tracer: Tracer::new(settings), inputs: Vec::new() }
+        let mut tracer = Tracer::new(settings);
+        tracer.watch(endpoints::is_of_interest);
+        Self { tracer, inputs: Vec::new() }
     }
 
     /// Notes how the clocks of the inputs were found to differ.

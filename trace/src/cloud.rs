@@ -33,6 +33,8 @@ const LDAP_PORTS: [u16; 4] = [389, 636, 3268, 3269];
 /// What is known of conversations over TLS and HTTP.
 #[derive(Debug, Default)]
 pub struct Cloud {
+    /// Which names are of interest. `None`: all.
+    watch: Option<fn(&str) -> bool>,
     services: BTreeMap<(IpAddr, String), Service>,
     fetches: Vec<Fetch>,
     /// When a client last got a CRL or an OCSP response from an address.
@@ -44,6 +46,8 @@ pub struct Cloud {
     open: HashMap<FlowKey, Conversation>,
     /// The name by which a client was given an address.
     resolved: HashMap<(IpAddr, IpAddr), String>,
+    /// Names under which a KDC proxy answered.
+    kdc_proxies: HashSet<String>,
     /// Certificates by thumbprint: the same few are shown over and over.
     certificates: HashMap<String, Arc<Certificate>>,
     /// Addresses of CRLs and OCSP responders in certificates that were seen, without scheme.
@@ -59,6 +63,8 @@ pub struct Service {
     pub client: IpAddr,
     /// The name in lower case, or the address where there is none. Not safe for a screen.
     pub name: String,
+    /// When DNS last had an address for the name.
+    pub resolved: Option<CaptureTime>,
     /// Where it worked: handshakes that both sides finished.
     pub worked: Option<Tally>,
     /// ServerHellos by the version chosen.
@@ -286,7 +292,7 @@ impl Cloud {
     pub const MAX_OPEN: usize = 100_000;
     /// Names of addresses that are remembered. When there are more, all are forgotten: those in use come again.
     pub const MAX_RESOLVED: usize = 100_000;
-    /// Certificates, and addresses in them, that are remembered.
+    /// Certificates, addresses in them, and names of KDC proxies that are remembered.
     pub const MAX_CERTIFICATES: usize = 20_000;
 
     /// How clients got on with names, by client and name.
@@ -325,6 +331,16 @@ impl Cloud {
     /// What was not kept because of our limits.
     pub fn beyond(&self) -> u64 {
         self.beyond
+    }
+
+    /// From now on keeps services of these names only: of all that a network talks to, little is of interest. Names of KDC
+    /// proxies are besides.
+    pub(crate) fn watch(&mut self, names: fn(&str) -> bool) {
+        self.watch = Some(names);
+    }
+
+    fn watches(&self, name: &str) -> bool {
+        self.watch.is_none_or(|watch| watch(name)) || self.kdc_proxies.contains(name)
     }
 
     /// Takes in an event of TLS or HTTP.
@@ -377,7 +393,11 @@ impl Cloud {
             return;
         }
         let name = named(name);
-        if let Some(service) = self.services.get_mut(&(client, name.clone())) {
+        if !self.watches(&name) && !self.revocation_hosts.contains(&name) && !gives_out_lists(&name) {
+            return;
+        }
+        if let Some(service) = self.service_mut(client, name.clone()) {
+            service.resolved = Some(seen.at);
             service.works_again(seen.at, |failure| matches!(failure, Failure::Name(_)));
         }
         if self.resolved.len() >= Self::MAX_RESOLVED {
@@ -444,13 +464,21 @@ impl Cloud {
     }
 
     fn client_hello(&mut self, hello: &tls::ClientHello, seen: Seen, path: Path) {
+        let (flow, _) = path.flow();
+        let sni = hello.sni.as_ref().filter(|name| !name.is_empty()).map(named);
+        let ends = (path.source.address, path.destination.address);
+        let name = sni.as_ref().or_else(|| self.resolved.get(&ends));
+        let of_interest = name.is_some_and(|name| self.watches(name)) || LDAP_PORTS.contains(&path.destination.port);
+        if !of_interest && !self.open.contains_key(&flow) {
+            return;
+        }
         let Some(conversation) = self.conversation(path) else { return };
         // The second one answers a HelloRetryRequest.
         if conversation.hello.is_none() || conversation.chosen.is_none() {
             conversation.hello = Some(seen);
         }
-        if let Some(name) = hello.sni.as_ref().filter(|name| !name.is_empty()) {
-            conversation.name = Some(named(name));
+        if sni.is_some() {
+            conversation.name = sni;
         }
     }
 
@@ -470,15 +498,20 @@ impl Cloud {
     fn shown(&mut self, chain: &[Certificate], seen: Seen, flow: FlowKey) {
         let (Some(leaf), Some(conversation)) = (chain.first(), self.open.get(&flow)) else { return };
         let (client, server) = (conversation.client.address, conversation.server);
+        let name = self.name_of(&flow);
+        let of_directory = LDAP_PORTS.contains(&server.port);
+        if !of_directory && !self.watches(&name) {
+            return;
+        }
         let certificate = self.remembered(leaf);
-        if LDAP_PORTS.contains(&server.port) {
+        if of_directory {
             show(self.directory.entry(server.address).or_default(), &certificate, server, seen);
         }
-        let name = self.name_of(&flow);
         let Some(service) = self.service_mut(client, name) else { return };
         show(&mut service.certificates, &certificate, server, seen);
     }
 
+    /// The same certificate as one seen before, or a new one.
     fn remembered(&mut self, leaf: &Certificate) -> Arc<Certificate> {
         if let Some(known) = self.certificates.get(&leaf.sha256) {
             return Arc::clone(known);
@@ -515,7 +548,10 @@ impl Cloud {
     }
 
     fn connect(&mut self, message: &http::Message, seen: Seen, path: Path) {
-        let name = message.target.as_ref().map(host_of);
+        let name = message.target.as_ref().map(host_of).filter(|name| self.watches(name));
+        if name.is_none() {
+            return;
+        }
         if let Some(conversation) = self.conversation(path) {
             conversation.name = name;
             conversation.tunnelled = true;
@@ -578,6 +614,9 @@ impl Cloud {
         let is_kdc_proxy = |target: &WireText| target.as_bytes().to_ascii_lowercase().ends_with(b"/kdcproxy");
         if message.target.as_ref().is_some_and(is_kdc_proxy) {
             let (host, _) = address_of(message);
+            if self.kdc_proxies.len() < Self::MAX_CERTIFICATES {
+                self.kdc_proxies.insert(host.clone());
+            }
             if let Some(service) = self.service_mut(path.destination.address, host) {
                 service.kdc_proxy = Some((seen, status));
             }
@@ -768,10 +807,17 @@ impl Cloud {
             Some(worked) if worked >= instance.asked.at => instance.worked_after = Some(worked),
             worked => instance.worked_before = worked,
         }
+        // Some servers say that there is no such name where there is only no address of one kind.
+        if matches!(failure, Failure::Name(_)) {
+            instance.worked_before = instance.worked_before.max(service.resolved);
+        }
         service.failures.entry(failure).or_default().push(instance);
     }
 
     fn service_mut(&mut self, client: IpAddr, name: String) -> Option<&mut Service> {
+        if !self.watches(&name) {
+            return None;
+        }
         let full = self.services.len() >= Self::MAX_SERVICES;
         match self.services.entry((client, name)) {
             std::collections::btree_map::Entry::Occupied(entry) => Some(entry.into_mut()),
@@ -784,6 +830,7 @@ impl Cloud {
                 Some(entry.insert(Service {
                     client,
                     name,
+                    resolved: None,
                     worked: None,
                     versions: BTreeMap::new(),
                     kdc_proxy: None,

@@ -212,6 +212,11 @@ impl Tracer {
         Self { decoding: Decoding::new(settings), grouper: Grouper::default(), events: Vec::new() }
     }
 
+    /// Follows TLS and HTTP with hosts of these names only. Without this, with all.
+    pub fn watch(&mut self, names: fn(&str) -> bool) {
+        self.grouper.facts_mut().cloud.watch(names);
+    }
+
     /// Takes in a batch.
     pub fn push(&mut self, batch: &Batch) {
         let pushed = self.decoding.push(batch, &mut self.events);

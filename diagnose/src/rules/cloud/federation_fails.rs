@@ -24,8 +24,9 @@ rule! {
     ///
     /// A connection to a host named like a federation service (adfs, or enterpriseregistration in front of the
     /// organisation's own domain) did not come about, its TLS handshake failed, or the client sent an alert about its
-    /// certificate, and none succeeded within a minute. Names that begin with sts, fs or federation count where the
-    /// same client also talks to Microsoft Entra, and then it is possible only.
+    /// certificate, and none succeeded within a minute. That DNS does not know a name counts only where it begins with
+    /// adfs. Names that begin with sts, fs or federation count where the same client also talks to Microsoft Entra, and
+    /// then it is possible only.
     ///
     /// ## What to do
     ///
@@ -64,7 +65,14 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
             Confidence::Possible
         }
     };
-    super::check(service, facts, Wanted { failures: is_failure, seconds: ENDPOINT_SECONDS, confidence })
+    // Devices ask whether the name enterpriseregistration exists; that it does not is an answer. A customary name may be one
+    // of anything.
+    let failures = if service.name.starts_with("adfs.") { is_failure } else { is_failure_of_what_exists };
+    super::check(service, facts, Wanted { failures, seconds: ENDPOINT_SECONDS, confidence })
+}
+
+fn is_failure_of_what_exists(failure: Failure) -> bool {
+    is_failure(failure) && !matches!(failure, Failure::Name(_))
 }
 
 fn is_failure(failure: Failure) -> bool {
@@ -145,6 +153,15 @@ mod tests {
             0.110 web > pc  server-hello tls13 flow 2
             70  end
         ",
+        );
+    }
+
+    #[test]
+    fn clear_when_a_device_asks_whether_there_is_one() {
+        clear(
+            &FEDERATION_FAILS,
+            "0.000 dns > pc a-answer enterpriseregistration.corp.example nxdomain
+    70 end",
         );
     }
 

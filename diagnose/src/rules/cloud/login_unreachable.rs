@@ -178,6 +178,18 @@ mod tests {
     }
 
     #[test]
+    fn clear_when_dns_has_an_address_of_the_other_kind() {
+        clear(
+            &LOGIN_UNREACHABLE,
+            "
+            0.000 dns > pc  a-answer login.microsoftonline.com 10.99.0.50
+            0.010 dns > pc  a-answer login.microsoftonline.com nxdomain
+            70  end
+        ",
+        );
+    }
+
+    #[test]
     fn found_when_the_proxy_cannot_reach_it() {
         let finding = found(
             &LOGIN_UNREACHABLE,

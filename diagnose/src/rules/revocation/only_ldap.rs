@@ -61,7 +61,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let urls = certificate.crl_urls.join(", ");
     let how = if urls.is_empty() { "nowhere" } else { "only in the directory" };
     let summary = format!("by its certificate, the domain controller can be checked for revocation {how}");
-    let stopped = !is_member(logon, facts) && rejected::check(logon, facts).found().is_some();
+    let stopped = rejected::check(logon, facts).found().is_some() && !is_member(logon, facts);
     let severity = if stopped { Severity::High } else { Severity::Medium };
     Found::new(Confidence::Proven, shown.subject(), summary)
         .with(shown.field("x509ce.CRLDistPointsSyntax", urls, "where the certificate says its revocation list is"))
