@@ -93,5 +93,7 @@ fn accounted(counters: &WireCounters) -> u64 {
         + counters.headers_cut
         + counters.undecodable
         + counters.other_transports
+        + counters.too_deep
+        + counters.copies
         + counters.fragments
 }
