@@ -68,7 +68,7 @@ impl Hash for FlowKey {
             let port = u64::from(end.port);
             match end.address {
                 IpAddr::V4(address) => {
-                    state.write_u64((u64::from(address.to_bits()) << 32) | (port << 8) | self.transport as u64)
+                    state.write_u64((u64::from(address.to_bits()) << 32) | (port << 8) | self.transport as u64);
                 }
                 IpAddr::V6(address) => {
                     state.write_u128(address.to_bits());

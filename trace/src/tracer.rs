@@ -66,18 +66,23 @@ struct Lane {
 impl Decoding {
     /// Starts with nothing. Every event is handed out.
     pub fn new(settings: Settings) -> Self {
-        Self::start(settings, None)
+        Self::start(settings, false)
     }
 
     /// Starts with nothing. Events of which nothing but their number counts are counted where they were made, so that they
     /// need not be ordered, nor freed by another thread: [`Decoding::take_counts`].
     fn counting(settings: Settings) -> Self {
-        Self::start(settings, Some(Visibility::default()))
+        Self::start(settings, true)
     }
 
-    fn start(settings: Settings, counted: Option<Visibility>) -> Self {
+    fn start(settings: Settings, is_counting: bool) -> Self {
         let config = Config::for_shards(settings.shards.max(1));
-        let lanes = || Lane { shard: Shard::new(config), config, events: Vec::new(), counted: counted.clone() };
+        let lanes = || Lane {
+            shard: Shard::new(config),
+            config,
+            events: Vec::new(),
+            counted: is_counting.then(Visibility::default),
+        };
         Self {
             wire: Wire::new(),
             gate: Gate::default(),
@@ -196,7 +201,7 @@ impl Decoding {
 /// The list without its units, for those of another batch; its memory stays.
 fn emptied<'b>(units: Vec<Unit<'_>>) -> Vec<Unit<'b>> {
     // Collected in place: the lifetime is all that changes.
-    units.into_iter().filter_map(|_| None).collect()
+    units.into_iter().map_while(|_| None).collect()
 }
 
 /// What [`Decoding::push`] appended.
