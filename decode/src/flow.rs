@@ -1,6 +1,10 @@
 //! Who talks to whom: endpoints, and the key under which both directions of a conversation meet.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    net::IpAddr,
+};
 
 /// The port of a KDC, RFC 4120 §7.2.3.1.
 pub const KDC_PORT: u16 = 88;
@@ -47,7 +51,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// A conversation, the same for both of its directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FlowKey {
     /// What carries it.
     pub transport: Transport,
@@ -55,6 +59,24 @@ pub struct FlowKey {
     pub low: Endpoint,
     /// The endpoint that sorts last.
     pub high: Endpoint,
+}
+
+/// As few words as there are: it is looked up for every packet.
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for end in [self.low, self.high] {
+            let port = u64::from(end.port);
+            match end.address {
+                IpAddr::V4(address) => {
+                    state.write_u64((u64::from(address.to_bits()) << 32) | (port << 8) | self.transport as u64);
+                }
+                IpAddr::V6(address) => {
+                    state.write_u128(address.to_bits());
+                    state.write_u64((port << 8) | self.transport as u64);
+                }
+            }
+        }
+    }
 }
 
 /// Which way along a [`FlowKey`].

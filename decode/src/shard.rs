@@ -109,7 +109,8 @@ pub(crate) fn hash(flow: &FlowKey) -> u64 {
 #[derive(Debug)]
 pub struct Shard {
     config: Config,
-    flows: HashMap<FlowKey, Flow>,
+    /// Boxed, so that the table, which doubles as it grows, is small.
+    flows: HashMap<FlowKey, Box<Flow>>,
     alarms: Alarms,
     clock: Clock,
     /// Bytes that all streams keep for later.
@@ -177,7 +178,7 @@ impl Shard {
 
     /// Ends all flows: the capture is over.
     pub fn finish(&mut self, out: &mut Vec<Event>) {
-        let mut flows: Vec<(FlowKey, Flow)> = std::mem::take(&mut self.flows).into_iter().collect();
+        let mut flows: Vec<(FlowKey, Box<Flow>)> = std::mem::take(&mut self.flows).into_iter().collect();
         flows.sort_unstable_by_key(|&(key, _)| key);
         for (_, mut flow) in flows {
             flow.finish(Fate::Unfinished, None, out);
@@ -219,13 +220,13 @@ impl Shard {
                 if again == Relation::New {
                     flow.finish(Fate::Forgotten, Some(mark), out);
                     let alarm = flow.alarm;
-                    *flow = Flow { alarm, ..Flow::new(segment) };
+                    **flow = Flow { alarm, ..Flow::new(segment) };
                 } else if flow.tracker.is_none() && content::begins(&segment.payload).is_some() {
-                    *flow = Flow { alarm: flow.alarm, ..Flow::new(segment) };
+                    **flow = Flow { alarm: flow.alarm, ..Flow::new(segment) };
                 }
                 (flow, before)
             }
-            Entry::Vacant(entry) => (entry.insert(Flow::new(segment)), 0),
+            Entry::Vacant(entry) => (entry.insert(Box::new(Flow::new(segment))), 0),
         };
         flow.touched = self.clock.elapsed;
         if let Some(tracker) = &mut flow.tracker {

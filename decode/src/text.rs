@@ -41,13 +41,13 @@ impl WireText {
 impl fmt::Display for WireText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                if is_harmful(character) {
-                    write!(f, "{}", character.escape_unicode())?;
-                } else {
-                    write!(f, "{character}")?;
-                }
+            let mut rest = chunk.valid();
+            while let Some((place, character)) = rest.char_indices().find(|&(_, character)| is_harmful(character)) {
+                let (harmless, from_there) = rest.split_at(place);
+                write!(f, "{harmless}{}", character.escape_unicode())?;
+                rest = from_there.get(character.len_utf8()..).unwrap_or_default();
             }
+            f.write_str(rest)?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
             }

@@ -14,6 +14,8 @@ mod handshake;
 mod numbers;
 mod record;
 
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{WireText, http::Ocsp, x509::Certificate};
@@ -45,7 +47,7 @@ pub enum Body {
     /// The server's choice, or its wish for another offer.
     ServerHello(Box<ServerHello>),
     /// A chain, the sender's own certificate first. Empty: the client was asked for one and has none.
-    Certificate(Vec<Certificate>),
+    Certificate(Vec<Arc<Certificate>>),
     /// The server asks for a client certificate.
     CertificateRequest(CertificateRequest),
     /// The server's certificate status, stapled. RFC 6066 §8.
@@ -163,7 +165,7 @@ impl Serialize for Message {
         }
         #[derive(Serialize)]
         struct Chain<'m> {
-            certificates: &'m [Certificate],
+            certificates: &'m [Arc<Certificate>],
         }
         let stopped = self.stopped.as_ref();
         match &self.body {

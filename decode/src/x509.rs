@@ -5,8 +5,9 @@
 //! an odd extension costs that extension and not the certificate. Nothing is verified here. All text is harmless on a
 //! terminal.
 
-use std::fmt;
+use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, sync::Arc};
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::Serialize;
 use sha1::Sha1;
@@ -161,13 +162,14 @@ impl From<DerError> for CertificateError {
 }
 
 /// What a CMS signer can call a certificate by.
-pub(crate) struct Identity<'a> {
+#[derive(Debug)]
+pub(crate) struct Identity {
     /// The issuer's name, DER.
-    pub(crate) issuer: &'a [u8],
+    pub(crate) issuer: Box<[u8]>,
     /// The serial number's bytes.
-    pub(crate) serial: &'a [u8],
+    pub(crate) serial: Box<[u8]>,
     /// The key identifier: the extension's, else what RFC 5280 §4.2.1.2 would put there (SHA-1 of the key's bits).
-    pub(crate) key_identifier: Vec<u8>,
+    pub(crate) key_identifier: Box<[u8]>,
 }
 
 impl Certificate {
@@ -182,7 +184,7 @@ impl Certificate {
     }
 
     /// As [`Certificate::parse`], with what a signer can call it by.
-    pub(crate) fn parse_with_identity(der: &[u8]) -> Result<(Self, Identity<'_>), CertificateError> {
+    fn parse_with_identity(der: &[u8]) -> Result<(Self, Identity), CertificateError> {
         if der.len() > MAX_CERTIFICATE_BYTES {
             return Err(CertificateError::TooLarge { bytes: der.len() });
         }
@@ -235,8 +237,49 @@ impl Certificate {
             }
         }
         let key_identifier = key_identifier.unwrap_or_else(|| Sha1::digest(key_info.bits).to_vec());
-        Ok((certificate, Identity { issuer, serial: tbs.raw_serial(), key_identifier }))
+        let (issuer, serial) = (issuer.into(), tbs.raw_serial().into());
+        Ok((certificate, Identity { issuer, serial, key_identifier: key_identifier.into() }))
     }
+}
+
+/// A certificate that was read, shared by all who come upon the same bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) certificate: Arc<Certificate>,
+    pub(crate) identity: Rc<Identity>,
+}
+
+/// Certificates that each thread remembers: of servers and authorities there are few, shown again and again. When there
+/// are more they are all forgotten, which costs time and nothing else.
+const MAX_KNOWN: usize = 256;
+
+/// Bytes of a certificate that is remembered: with [`MAX_KNOWN`] of them, a megabyte a thread.
+const MAX_KNOWN_BYTES: usize = 4096;
+
+thread_local! {
+    static KNOWN: RefCell<HashMap<Box<[u8]>, Known>> = RefCell::default();
+}
+
+/// As [`Certificate::parse`], for certificates that are likely to have come before: what was read then is shared, which
+/// saves the time to read it and the memory to keep it with every message.
+///
+/// # Errors
+/// As [`Certificate::parse`].
+pub(crate) fn known(der: &[u8]) -> Result<Known, CertificateError> {
+    if let Some(known) = KNOWN.with_borrow(|known| known.get(der).cloned()) {
+        return Ok(known);
+    }
+    let (certificate, identity) = Certificate::parse_with_identity(der)?;
+    let known = Known { certificate: Arc::new(certificate), identity: Rc::new(identity) };
+    if der.len() <= MAX_KNOWN_BYTES {
+        KNOWN.with_borrow_mut(|all| {
+            if all.len() >= MAX_KNOWN {
+                all.clear();
+            }
+            all.insert(der.into(), known.clone());
+        });
+    }
+    Ok(known)
 }
 
 /// A serial number in hex, two digits a byte, without the zero byte that only keeps it positive.
@@ -255,11 +298,7 @@ pub(crate) fn timestamp(seconds: i64) -> Timestamp {
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(bytes)
 }
 
 /// In RFC 3339 with nanoseconds.

@@ -278,18 +278,25 @@ impl Report {
                 }
             }
         }
-        let outcomes: BTreeMap<LogonId, Outcome> =
-            logons.iter().map(|logon| (logon.id, outcome(logon, facts, doubted.contains(&logon.id)))).collect();
+        let outcomes: Vec<Outcome> =
+            logons.iter().map(|logon| outcome(logon, facts, doubted.contains(&logon.id))).collect();
         // The last time at which each client looked for a domain controller for the sake of a logon.
         let mut located: BTreeMap<IpAddr, CaptureTime> = BTreeMap::new();
         let logon_reports = logons
             .iter()
-            .map(|logon| {
+            .zip(&outcomes)
+            .map(|(logon, outcome)| {
                 let codes = codes.get(&logon.id).map(|codes| codes.iter().copied().collect()).unwrap_or_default();
                 let before = located.insert(logon.client, located_until(logon));
-                writer.logon(logon, outcomes.get(&logon.id).copied().unwrap_or(Outcome::Undecided), codes, before)
+                writer.logon(logon, *outcome, codes, before)
             })
             .collect();
+        let mut of_kdc: BTreeMap<IpAddr, BTreeMap<&'static str, u64>> = BTreeMap::new();
+        for (logon, outcome) in logons.iter().zip(&outcomes) {
+            if let Some(kdc) = logon.kdc() {
+                *of_kdc.entry(kdc).or_default().entry(outcome.name()).or_default() += 1;
+            }
+        }
         Self {
             schema: SCHEMA,
             capture: writer.capture(&failures),
@@ -298,7 +305,7 @@ impl Report {
             domain_controllers: facts
                 .domain_controllers
                 .iter()
-                .map(|(address, dc)| writer.domain_controller(*address, dc, logons, &outcomes))
+                .map(|(address, dc)| writer.domain_controller(*address, dc, of_kdc.remove(address).unwrap_or_default()))
                 .collect(),
             checklist: writer.checklist(logons, &diagnoses),
         }
@@ -537,15 +544,8 @@ impl Writer<'_> {
         &self,
         address: IpAddr,
         dc: &DomainController,
-        logons: &[Logon],
-        outcomes: &BTreeMap<LogonId, Outcome>,
+        logons: BTreeMap<&'static str, u64>,
     ) -> DomainControllerReport {
-        let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
-        for logon in logons.iter().filter(|logon| logon.kdc() == Some(address)) {
-            if let Some(outcome) = outcomes.get(&logon.id) {
-                *counts.entry(outcome.name()).or_default() += 1;
-            }
-        }
         let latest = dc.certificates.iter().max_by_key(|seen| seen.last);
         DomainControllerReport {
             address: address.to_string(),
@@ -553,8 +553,9 @@ impl Writer<'_> {
             site: dc.located.as_ref().map(|located| harmless(&located.site)).unwrap_or_default(),
             flags: dc.located.as_ref().and_then(|located| located.flags),
             certificate: latest.map(|seen| seen.certificate.as_ref().clone()),
-            logons: counts,
-            clock_offset_s: median(&dc.clock_offsets),
+            logons,
+            // To the millisecond.
+            clock_offset_s: dc.clock_offset().map(|offset| (offset * 1000.0).round() / 1000.0),
             response_ms: response_times(&dc.response_times),
         }
     }
@@ -713,13 +714,6 @@ fn is_zero(number: &u32) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(flag: &bool) -> bool {
     !*flag
-}
-
-/// The middle value, rounded to a millisecond.
-fn median(samples: &[f64]) -> Option<f64> {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).map(|value| (value * 1000.0).round() / 1000.0)
 }
 
 fn response_times(microseconds: &[u64]) -> Option<ResponseTimes> {

@@ -495,7 +495,7 @@ impl Cloud {
         }
     }
 
-    fn shown(&mut self, chain: &[Certificate], seen: Seen, flow: FlowKey) {
+    fn shown(&mut self, chain: &[Arc<Certificate>], seen: Seen, flow: FlowKey) {
         let (Some(leaf), Some(conversation)) = (chain.first(), self.open.get(&flow)) else { return };
         let (client, server) = (conversation.client.address, conversation.server);
         let name = self.name_of(&flow);
@@ -512,12 +512,12 @@ impl Cloud {
     }
 
     /// The same certificate as one seen before, or a new one.
-    fn remembered(&mut self, leaf: &Certificate) -> Arc<Certificate> {
+    fn remembered(&mut self, leaf: &Arc<Certificate>) -> Arc<Certificate> {
         if let Some(known) = self.certificates.get(&leaf.sha256) {
             return Arc::clone(known);
         }
         self.learn(leaf);
-        let certificate = Arc::new(leaf.clone());
+        let certificate = Arc::clone(leaf);
         if self.certificates.len() < Self::MAX_CERTIFICATES {
             self.certificates.insert(leaf.sha256.clone(), Arc::clone(&certificate));
         }

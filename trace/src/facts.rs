@@ -89,8 +89,8 @@ pub struct DomainController {
     pub issued: Vec<Issuance>,
     /// Whether its answers to requests without proof offered PKINIT (type 16), newest last.
     pub offered_pkinit: Option<(bool, Seen)>,
-    /// Its clock minus the capture's, in seconds, at each KRB-ERROR. At most [`DomainController::MAX_SAMPLES`].
-    pub clock_offsets: Vec<f64>,
+    /// Its clock minus the capture's, in seconds, at each KRB-ERROR, sorted. At most [`DomainController::MAX_SAMPLES`].
+    clock_offsets: Vec<f64>,
     /// Time from request to reply, in microseconds. At most [`DomainController::MAX_SAMPLES`].
     pub response_times: Vec<u64>,
     /// What it says about itself in answer to a netlogon ping, newest last.
@@ -170,6 +170,24 @@ impl DomainController {
     /// PKINIT requests it granted within `seconds` before or after `at`, in order.
     pub fn issued_near(&self, at: CaptureTime, seconds: i64) -> impl Iterator<Item = &Issuance> {
         within(&self.issued, |issuance| issuance.seen.at, at, seconds, seconds)
+    }
+
+    /// How many times it told its clock, up to [`DomainController::MAX_SAMPLES`].
+    pub fn clock_samples(&self) -> usize {
+        self.clock_offsets.len()
+    }
+
+    /// Its clock minus the capture's in seconds, the median of what its errors tell.
+    pub fn clock_offset(&self) -> Option<f64> {
+        self.clock_offsets.get(self.clock_offsets.len() / 2).copied()
+    }
+
+    /// Notes its clock minus the capture's, in seconds, as an error tells it.
+    pub(crate) fn note_clock(&mut self, offset: f64) {
+        if self.clock_offsets.len() < Self::MAX_SAMPLES {
+            let place = self.clock_offsets.partition_point(|earlier| earlier.total_cmp(&offset).is_le());
+            self.clock_offsets.insert(place, offset);
+        }
     }
 
     /// A client seeks it.

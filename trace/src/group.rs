@@ -27,6 +27,7 @@ use decode::{
 use crate::{
     Attempt, DomainController, Exchange, Facts, Located, Logon, LogonId, Method, Principal, SessionAnswer,
     SessionProof,
+    credential::KEY_ATTRIBUTE,
     exchange::Silence,
     facts::{CertificateSeen, Issuance},
     logon::method_of,
@@ -100,8 +101,8 @@ impl Grouper {
     pub fn push(&mut self, event: Event) {
         self.facts.visibility.note(&event);
         self.facts.cloud.push(&event);
-        // There are many, and what they say is taken out of them at once: none is kept.
-        if matches!(event.message, Message::Tls(_) | Message::Http(_)) {
+        // What TLS and HTTP say is taken out of them at once, and none is kept.
+        if is_only_counted(&event) || matches!(event.message, Message::Tls(_) | Message::Http(_)) {
             return;
         }
         if let Some(path) = event.path {
@@ -938,17 +939,13 @@ impl Grouper {
         }
         if let Some(stime) = error.stime {
             dc.clock = Some((stime, seen));
-        }
-        if let Some(stime) = error.stime
-            && dc.clock_offsets.len() < crate::DomainController::MAX_SAMPLES
-        {
             let microseconds = stime.seconds().saturating_mul(1_000_000).saturating_add(error.susec.unwrap_or(0));
             let offset = microseconds.saturating_sub(seen.at.0 / 1000);
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "microseconds of a clock offset; beyond 285 years it may round"
             )]
-            dc.clock_offsets.push(offset as f64 / 1e6);
+            dc.note_clock(offset as f64 / 1e6);
         }
         let Some(logon) = self.logons.get(index) else { return };
         let Some(exchange) = exchange.and_then(|exchange| logon.exchanges.get(exchange)) else { return };
@@ -1146,6 +1143,25 @@ impl Grouper {
                 exchange.silence = Silence::Hidden;
             }
         }
+    }
+}
+
+/// Whether nothing of this event counts but that there was one: joining it would change nothing. Most are so, above all
+/// searches of the directory and questions about hosts.
+pub(crate) fn is_only_counted(event: &Event) -> bool {
+    match &event.message {
+        Message::Ldap(message) => match &message.operation {
+            Operation::BindRequest(_)
+            | Operation::BindResponse(_)
+            | Operation::ModifyResponse(_)
+            | Operation::AddResponse(_) => false,
+            Operation::ModifyRequest(change) | Operation::AddRequest(change) => {
+                !change.attributes.contains(KEY_ATTRIBUTE)
+            }
+            _ => true,
+        },
+        Message::Dns(message) => !message.response && message.locator().is_none(),
+        _ => false,
     }
 }
 

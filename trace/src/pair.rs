@@ -2,7 +2,7 @@
 //!
 //! KRB-ERROR, AS-REP and TGS-REP carry no identifier of their request: the flow pairs them, in order. RFC 4120 §7.2.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::HashMap};
 
 use capture::CaptureTime;
 use decode::{
@@ -40,8 +40,8 @@ pub(crate) struct Answered {
 /// TCP gives each message once.
 #[derive(Debug, Default)]
 pub(crate) struct Pairing {
-    waiting: BTreeMap<FlowKey, Vec<Waiting>>,
-    answered: BTreeMap<FlowKey, Vec<Answered>>,
+    waiting: HashMap<FlowKey, Vec<Waiting>>,
+    answered: HashMap<FlowKey, Vec<Answered>>,
 }
 
 impl Pairing {
@@ -92,7 +92,7 @@ impl Pairing {
         self.answered.get_mut(flow).map_or(&mut [], Vec::as_mut_slice)
     }
 
-    /// Calls `late` for every request that has waited `seconds`, and forgets the oldest.
+    /// Calls `late` for every request that has waited `seconds`, in no certain order, and forgets the oldest.
     pub(crate) fn tick(&mut self, now: CaptureTime, seconds: i64, mut late: impl FnMut(Place)) {
         self.waiting.retain(|_, list| {
             list.retain(|waiting| {

@@ -554,7 +554,7 @@ impl Line<'_> {
                 }))
             }
             "certificate" if word.is_empty() => tls::Body::Certificate(Vec::new()),
-            "certificate" => tls::Body::Certificate(vec![self.server_certificate(word)]),
+            "certificate" => tls::Body::Certificate(vec![Arc::new(self.server_certificate(word))]),
             "alert" => tls::Body::Alert(tls::Alert::Clear {
                 level: if self.has("warning") { 1 } else { 2 },
                 description: tls::AlertDescription(word.parse().unwrap_or(0)),

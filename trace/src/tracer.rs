@@ -18,7 +18,7 @@ use decode::{
 };
 use rayon::prelude::*;
 
-use crate::{ClockOffset, Facts, Grouper, Logon};
+use crate::{ClockOffset, Facts, Grouper, Logon, Visibility, group::is_only_counted};
 
 /// How the work is divided. Nothing here changes any result.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,9 @@ pub struct Decoding {
     wire: Wire,
     gate: Gate,
     shards: Vec<Lane>,
+    /// A list of units for each shard, empty between batches and used again: there is one of some hundred kilobytes for
+    /// every batch.
+    lanes: Vec<Vec<Unit<'static>>>,
     last: Seen,
     bytes: u64,
     first_time: Option<CaptureTime>,
@@ -56,17 +59,35 @@ struct Lane {
     shard: Shard,
     config: Config,
     events: Vec<Event>,
+    /// What was only counted since the last merge; `None` where every event is handed out.
+    counted: Option<Visibility>,
 }
 
 impl Decoding {
-    /// Starts with nothing.
+    /// Starts with nothing. Every event is handed out.
     pub fn new(settings: Settings) -> Self {
+        Self::start(settings, false)
+    }
+
+    /// Starts with nothing. Events of which nothing but their number counts are counted where they were made, so that they
+    /// need not be ordered, nor freed by another thread: [`Decoding::take_counts`].
+    fn counting(settings: Settings) -> Self {
+        Self::start(settings, true)
+    }
+
+    fn start(settings: Settings, is_counting: bool) -> Self {
         let config = Config::for_shards(settings.shards.max(1));
-        let lanes = || Lane { shard: Shard::new(config), config, events: Vec::new() };
+        let lanes = || Lane {
+            shard: Shard::new(config),
+            config,
+            events: Vec::new(),
+            counted: is_counting.then(Visibility::default),
+        };
         Self {
             wire: Wire::new(),
             gate: Gate::default(),
             shards: std::iter::repeat_with(lanes).take(settings.shards.max(1)).collect(),
+            lanes: std::iter::repeat_with(Vec::new).take(settings.shards.max(1)).collect(),
             last: Seen::in_packet(PacketId::FIRST, CaptureTime(0)),
             bytes: 0,
             first_time: None,
@@ -91,7 +112,7 @@ impl Decoding {
         }
         let after_tick = out.len();
         let count = self.shards.len();
-        let mut lanes: Vec<Vec<Unit<'_>>> = std::iter::repeat_with(Vec::new).take(count).collect();
+        let mut lanes: Vec<Vec<Unit<'_>>> = std::mem::take(&mut self.lanes).into_iter().map(emptied).collect();
         let mut own = Vec::new();
         for packet in batch.packets() {
             self.last = Seen::in_packet(packet.id, packet.at);
@@ -109,16 +130,17 @@ impl Decoding {
                 }
             }
         }
-        let work = |(lane, units): (&mut Lane, Vec<Unit<'_>>)| {
-            for unit in units {
+        let work = |(lane, units): (&mut Lane, &mut Vec<Unit<'_>>)| {
+            for unit in units.drain(..) {
                 lane.run(|shard, events| shard.push(unit, events));
             }
         };
         if lanes.iter().map(Vec::len).sum::<usize>() < WORTH_SHARING {
-            self.shards.iter_mut().zip(lanes).for_each(work);
+            self.shards.iter_mut().zip(&mut lanes).for_each(work);
         } else {
-            self.shards.par_iter_mut().zip(lanes).for_each(work);
+            self.shards.par_iter_mut().zip(&mut lanes).for_each(work);
         }
+        self.lanes = lanes.into_iter().map(emptied).collect();
         own.extend(batch.damage().iter().map(|damage| damage_event(damage, self.last)));
         self.merge(own, out);
         Pushed { tick, after_tick }
@@ -132,8 +154,17 @@ impl Decoding {
         self.merge(own, out);
     }
 
+    /// Adds what was counted and not handed out since the last call.
+    fn take_counts(&mut self, visibility: &mut Visibility) {
+        for lane in &mut self.shards {
+            if let Some(counted) = &mut lane.counted {
+                visibility.take_counts(counted);
+            }
+        }
+    }
+
     /// What became of the packets, so far.
-    pub fn account(&self, visibility: &mut crate::Visibility) {
+    pub fn account(&self, visibility: &mut Visibility) {
         let counters = self.wire.counters();
         visibility.packets = counters.packets;
         visibility.cut_packets = counters.cut;
@@ -167,6 +198,12 @@ impl Decoding {
     }
 }
 
+/// The list without its units, for those of another batch; its memory stays.
+fn emptied<'b>(units: Vec<Unit<'_>>) -> Vec<Unit<'b>> {
+    // Collected in place: the lifetime is all that changes.
+    units.into_iter().map_while(|_| None).collect()
+}
+
 /// What [`Decoding::push`] appended.
 #[derive(Clone, Copy, Debug)]
 pub struct Pushed {
@@ -179,6 +216,7 @@ pub struct Pushed {
 impl Lane {
     /// Runs `work` on the shard. A panic in it costs the shard's state and is told as an event, not the run.
     fn run(&mut self, work: impl FnOnce(&mut Shard, &mut Vec<Event>)) {
+        let before = self.events.len();
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut self.shard, &mut self.events)));
         if outcome.is_err() {
             self.shard = Shard::new(self.config);
@@ -190,6 +228,9 @@ impl Lane {
                 detail: String::from("a fault in this program; the flows of one shard were dropped"),
             };
             self.events.push(Event::direct(seen, None, Message::Gap(Box::new(gap))));
+        }
+        if let Some(counted) = &mut self.counted {
+            self.events.extract_if(before.., |event| is_only_counted(event)).for_each(|event| counted.note(&event));
         }
     }
 }
@@ -209,7 +250,7 @@ pub struct Tracer {
 impl Tracer {
     /// Starts with nothing.
     pub fn new(settings: Settings) -> Self {
-        Self { decoding: Decoding::new(settings), grouper: Grouper::default(), events: Vec::new() }
+        Self { decoding: Decoding::counting(settings), grouper: Grouper::default(), events: Vec::new() }
     }
 
     /// Follows TLS and HTTP with hosts of these names only. Without this, with all.
@@ -220,6 +261,7 @@ impl Tracer {
     /// Takes in a batch.
     pub fn push(&mut self, batch: &Batch) {
         let pushed = self.decoding.push(batch, &mut self.events);
+        self.decoding.take_counts(&mut self.grouper.facts_mut().visibility);
         let mut events = self.events.drain(..);
         for event in events.by_ref().take(pushed.after_tick) {
             self.grouper.push(event);
@@ -235,6 +277,7 @@ impl Tracer {
     /// Ends: nothing follows.
     pub fn finish(&mut self, losses: Losses) {
         self.decoding.finish(&mut self.events);
+        self.decoding.take_counts(&mut self.grouper.facts_mut().visibility);
         for event in self.events.drain(..) {
             self.grouper.push(event);
         }

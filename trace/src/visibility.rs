@@ -94,6 +94,16 @@ impl Visibility {
         }
     }
 
+    /// Adds the messages and gaps that were counted in `other`, and empties those counts there.
+    pub(crate) fn take_counts(&mut self, other: &mut Self) {
+        for (protocol, count) in std::mem::take(&mut other.messages) {
+            *self.messages.entry(protocol).or_default() += count;
+        }
+        for (gap, count) in std::mem::take(&mut other.gaps) {
+            *self.gaps.entry(gap).or_default() += count;
+        }
+    }
+
     /// Whether only one direction was captured.
     pub fn is_one_sided(&self) -> bool {
         self.conversations > 0 && self.one_sided * 100 >= self.conversations * Self::ONE_SIDED_PERCENT

@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let all = report.logons.len();
     filter(&mut report, arguments, since)?;
     let status = write(&report, all - report.logons.len(), arguments)?;
+    std::mem::forget(report);
     // The report of what could be read is out; now the failure to read on decides the exit status.
     ended?;
     Ok(status)

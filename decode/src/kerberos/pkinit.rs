@@ -184,13 +184,14 @@ impl SignedData {
         };
         let mut named = None;
         for certificate in &raw.certificates {
-            match Certificate::parse_with_identity(certificate.der) {
-                Ok((certificate, identity)) => {
+            match x509::known(certificate.der) {
+                Ok(known) => {
                     let index = signed.certificates.len();
-                    if named.is_none() && raw.signer.as_ref().is_some_and(|signer| is_named(&identity, signer.sid)) {
+                    let identity = &known.identity;
+                    if named.is_none() && raw.signer.as_ref().is_some_and(|signer| is_named(identity, signer.sid)) {
                         named = Some(index);
                     }
-                    signed.certificates.push(Arc::new(certificate));
+                    signed.certificates.push(known.certificate);
                 }
                 Err(error) => {
                     signed.unreadable_certificates += 1;
@@ -228,12 +229,12 @@ impl Signer {
 }
 
 /// Whether a signer's identifier names the certificate of this identity. Names are compared by their bytes.
-fn is_named(identity: &x509::Identity<'_>, sid: cms::SignerIdentifier<'_>) -> bool {
+fn is_named(identity: &x509::Identity, sid: cms::SignerIdentifier<'_>) -> bool {
     match sid {
         cms::SignerIdentifier::IssuerAndSerialNumber { issuer, serial } => {
-            identity.issuer == issuer && identity.serial == serial
+            *identity.issuer == *issuer && *identity.serial == *serial
         }
-        cms::SignerIdentifier::SubjectKeyIdentifier(identifier) => identity.key_identifier == identifier,
+        cms::SignerIdentifier::SubjectKeyIdentifier(identifier) => *identity.key_identifier == *identifier,
     }
 }
 

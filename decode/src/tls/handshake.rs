@@ -1,5 +1,7 @@
 //! Handshake messages by type. Whatever breaks off keeps what came before, and `stopped` says where.
 
+use std::sync::Arc;
+
 use super::{
     Body, CertificateRequest, ClientHello, MAX_AUTHORITIES, MAX_CHAIN, ServerHello, Version,
     fingerprint::{self, Lists, SERVER_NAME, is_grease},
@@ -8,7 +10,7 @@ use super::{
 use crate::{
     WireText,
     http::Ocsp,
-    x509::{Certificate, name::name},
+    x509::{self, Certificate, name::name},
 };
 
 /// What a handshake message says, and where reading had to stop. `None`: a type that TLS does not have.
@@ -198,7 +200,7 @@ fn read_server_hello(
 }
 
 /// RFC 5246 §7.4.2: a list of certificates, each behind its length.
-fn certificates(bytes: &[u8]) -> (Vec<Certificate>, Option<String>) {
+fn certificates(bytes: &[u8]) -> (Vec<Arc<Certificate>>, Option<String>) {
     let mut chain = Vec::new();
     let Some(mut list) = Cursor(bytes).vector(3) else {
         return (chain, Some("the list of certificates ends early".to_owned()));
@@ -215,8 +217,8 @@ fn certificates(bytes: &[u8]) -> (Vec<Certificate>, Option<String>) {
             stopped.get_or_insert_with(|| format!("certificate {place} ends early"));
             break;
         };
-        match Certificate::parse(der.0) {
-            Ok(certificate) => chain.push(certificate),
+        match x509::known(der.0) {
+            Ok(known) => chain.push(known.certificate),
             Err(error) => {
                 stopped.get_or_insert_with(|| format!("certificate {place}: {error}"));
             }

@@ -39,9 +39,7 @@ impl<'l> Shown<'l> {
 
     /// The domain controller's clock minus the capture's in seconds, the median of what its errors tell.
     pub(crate) fn clock_offset(&self, facts: &Facts) -> Option<f64> {
-        let mut offsets = facts.domain_controllers.get(&self.kdc())?.clock_offsets.clone();
-        offsets.sort_by(f64::total_cmp);
-        offsets.get(offsets.len() / 2).copied()
+        facts.domain_controllers.get(&self.kdc())?.clock_offset()
     }
 
     /// A field of the certificate as evidence.

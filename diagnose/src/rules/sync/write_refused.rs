@@ -56,15 +56,17 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     // By object, without regard to case: the last refusal, until a write succeeds.
     let mut refused: BTreeMap<String, &KeyWrite> = BTreeMap::new();
     let mut open = false;
+    let dn = |write: &KeyWrite| write.dn.to_unicode().to_lowercase();
     for write in facts.credentials.writes() {
-        let dn = write.dn.to_unicode().to_lowercase();
         match write.answer {
             Some((_, ResultCode::INSUFFICIENT_ACCESS_RIGHTS)) if write.client == client => {
-                refused.entry(dn).or_insert(write);
+                refused.entry(dn(write)).or_insert(write);
             }
-            Some((seen, ResultCode::SUCCESS)) => {
+            // Every device is asked, and nearly none was refused anything.
+            Some((seen, ResultCode::SUCCESS)) if !refused.is_empty() => {
                 let soon =
                     |refused: &&KeyWrite| seen.at.since(refused.asked.at) <= WRITTEN_SECONDS * CaptureTime::SECOND;
+                let dn = dn(write);
                 if refused.get(&dn).is_some_and(soon) {
                     refused.remove(&dn);
                 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use trace::{DomainController, Facts};
 
-use super::skew::{amount, median};
+use super::skew::amount;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
@@ -51,12 +51,18 @@ rule! {
     };
 }
 
+fn median(samples: &[f64]) -> Option<f64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
+}
+
 fn check(facts: &Facts) -> Verdict {
     let clocks: Vec<(IpAddr, &DomainController, f64)> = facts
         .domain_controllers
         .iter()
-        .filter(|(_, dc)| dc.clock_offsets.len() >= CLOCK_SAMPLES)
-        .filter_map(|(address, dc)| Some((*address, dc, median(&dc.clock_offsets)?)))
+        .filter(|(_, dc)| dc.clock_samples() >= CLOCK_SAMPLES)
+        .filter_map(|(address, dc)| Some((*address, dc, dc.clock_offset()?)))
         .collect();
     if clocks.len() < 2 {
         return if facts.domain_controllers.len() < 2 {

@@ -114,17 +114,11 @@ fn sureness(exchange: &Exchange, facts: &Facts) -> Option<Confidence> {
 
 /// Whether a domain controller's clock is off by the capture's, and not the capture's by all domain controllers'.
 pub(super) fn is_off(kdc: IpAddr, facts: &Facts) -> bool {
-    let offset = |dc: &DomainController| median(&dc.clock_offsets);
+    let offset = DomainController::clock_offset;
     let Some(own) = facts.domain_controllers.get(&kdc).and_then(offset) else { return false };
     let others = facts.domain_controllers.iter().filter(|(address, _)| **address != kdc);
     let alone = !others.filter_map(|(_, dc)| offset(dc)).any(|other| (other - own).abs() <= CLOCKS_AGREE_SECONDS);
     own.abs() > CLOCK_OFF_SECONDS && alone
-}
-
-pub(super) fn median(samples: &[f64]) -> Option<f64> {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied()
 }
 
 /// A clock as a message tells it.
