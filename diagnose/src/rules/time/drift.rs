@@ -4,7 +4,7 @@ use decode::{
     Seen,
     kerberos::{KerberosTime, pkinit},
 };
-use trace::{Exchange, Facts, Logon};
+use trace::{DomainController, Exchange, Facts, Logon};
 
 use super::skew::{amount, is_off};
 use crate::{
@@ -57,7 +57,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let kdc = exchange.kdc.address;
         let ahead = client.seconds() - asked.at.seconds();
         let told = told_by(logon, exchange);
-        let usual = || facts.domain_controllers.get(&kdc).and_then(trace::DomainController::clock_offset);
+        let usual = || facts.domain_controllers.get(&kdc).and_then(DomainController::clock_offset);
         #[expect(clippy::cast_possible_truncation, reason = "an offset in seconds; what does not fit is no clock")]
         let of_dc =
             told.map(|(stime, seen)| stime.seconds() - seen.at.seconds()).or_else(|| usual().map(|by| by as i64));
