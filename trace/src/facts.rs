@@ -12,6 +12,7 @@ use decode::{
     kerberos::{ErrorCode, pkinit::KeyAgreement},
     x509::Certificate,
 };
+use jiff::Timestamp;
 
 use crate::{Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
 
@@ -46,7 +47,7 @@ pub struct Facts {
     pub locator: Locator,
     /// Netlogon pings.
     pub pings: Pings,
-    /// Keys on their way into the directory.
+    /// Keys in the directory, and on their way into it.
     pub credentials: Credentials,
     /// Accounts that signed in to services by NTLM, by client address and account in lower case, in order. At most
     /// [`Facts::MAX_NTLM`] in all.
@@ -206,9 +207,19 @@ pub struct KeyUse {
     pub refused: Vec<(Seen, IpAddr, ErrorCode)>,
     /// Names it was used for, in lower case.
     pub principals: BTreeSet<String>,
+    /// When its certificate begins to be valid, where that is one of Windows Hello.
+    pub hello_since: Option<Timestamp>,
+    /// Whether its certificate is self-signed: key trust.
+    pub self_signed: bool,
 }
 
 impl KeyUse {
+    /// Notes the certificate that it came in.
+    pub(crate) fn note(&mut self, certificate: &Certificate) {
+        self.self_signed = certificate.self_signed;
+        self.hello_since = certificate.hello_name().map(|_| certificate.not_before).or(self.hello_since);
+    }
+
     /// Whether it was accepted anywhere in the `seconds` before `at`.
     pub fn granted_before(&self, at: CaptureTime, seconds: i64) -> bool {
         within(&self.granted, |(seen, _)| seen.at, at, seconds, 0).next().is_some()

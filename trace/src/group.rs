@@ -904,6 +904,7 @@ impl Grouper {
         {
             let key = self.facts.keys.entry(certificate.key_id.clone()).or_default();
             key.granted.push((seen, kdc));
+            key.note(certificate);
             if let Some(principal) = &logon.requested {
                 key.principals.insert(principal.name.to_lowercase());
             }
@@ -955,6 +956,7 @@ impl Grouper {
         if let Some(certificate) = certificate.filter(|certificate| !certificate.key_id.is_empty()) {
             let key = self.facts.keys.entry(certificate.key_id.clone()).or_default();
             key.refused.push((seen, kdc, error.code));
+            key.note(certificate);
             key.principals.insert(name);
         }
     }

@@ -19,7 +19,7 @@ mod subject;
 mod tracer;
 mod visibility;
 
-pub use credential::{Credentials, KEY_ATTRIBUTE, KeyWrite};
+pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, Statement, Tie};
 pub use exchange::{Exchange, Fate, Silence};
 pub use facts::{CertificateSeen, DomainController, Facts, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
 pub use group::Grouper;
