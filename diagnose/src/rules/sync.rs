@@ -1,4 +1,6 @@
 //! SYN: how keys travel from Microsoft Entra to the directory.
 
 pub(crate) mod key_on_its_way;
+pub(crate) mod keys_lost;
+pub(crate) mod not_arriving;
 pub(crate) mod write_refused;
