@@ -70,9 +70,10 @@ pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {
     (findings, failures)
 }
 
-/// Clients that asked for a domain controller, or wrote keys into the directory, in order of address.
+/// Clients that asked for a domain controller, wrote keys into the directory, or synchronise it, in order of address.
 pub(crate) fn devices(facts: &Facts) -> BTreeSet<IpAddr> {
-    facts.locator.clients().chain(facts.pings.clients()).chain(facts.credentials.writers()).collect()
+    let asked = facts.locator.clients().chain(facts.pings.clients());
+    asked.chain(facts.credentials.writers()).chain(facts.synchronisers()).collect()
 }
 
 /// A rule and what it found; `None` when it failed.

@@ -300,6 +300,12 @@ impl Facts {
             .or_else(|| self.client_names.get(&address).map(String::as_str))
     }
 
+    /// Clients that got tickets as the account that Entra Connect makes for itself (`MSOL_…`): they synchronise.
+    pub fn synchronisers(&self) -> BTreeSet<IpAddr> {
+        let accounts = self.granted.range("msol_".to_owned()..).take_while(|(name, _)| name.starts_with("msol_"));
+        accounts.flat_map(|(_, grants)| grants.iter().map(|(_, client)| *client)).collect()
+    }
+
     /// When and to which clients tickets were granted in this client name, or may have been where the capture missed it.
     pub fn grants(&self, name: &str) -> impl Iterator<Item = (CaptureTime, IpAddr)> {
         let name = name.to_lowercase();
