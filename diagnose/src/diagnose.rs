@@ -82,11 +82,11 @@ pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {
     (findings, failures)
 }
 
-/// Clients that asked for a domain controller, signed in with a key or by way of Microsoft Entra, or wrote keys into the
-/// directory, in order of address.
+/// Clients that asked for a domain controller, signed in with a key or by way of Microsoft Entra, wrote keys into the
+/// directory, or synchronise it, in order of address.
 pub(crate) fn devices(facts: &Facts) -> BTreeSet<IpAddr> {
-    let models = facts.models.keys().copied();
-    facts.locator.clients().chain(facts.pings.clients()).chain(facts.credentials.writers()).chain(models).collect()
+    let asked = facts.locator.clients().chain(facts.pings.clients()).chain(facts.models.keys().copied());
+    asked.chain(facts.credentials.writers()).chain(facts.synchronisers()).collect()
 }
 
 /// A rule and what it found; `None` when it failed.

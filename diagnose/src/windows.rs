@@ -104,3 +104,15 @@ pub(crate) const HANDSHAKE_GAVE_UP_SECONDS: i64 = 3;
 pub(crate) const REVOCATION_SECONDS: i64 = 60;
 /// A domain controller that refuses a certificate because of revocation has asked for it within this many seconds.
 pub(crate) const DC_REVOCATION_SECONDS: i64 = 30;
+/// What the directory held this shortly before or after tells what it held at the time: keys come in cycles of this length.
+pub(crate) const DIRECTORY_READ_SECONDS: i64 = SYNC_SECONDS;
+/// Between a read of the directory and a request this shortly after it, hardly anything is written.
+pub(crate) const JUST_READ_SECONDS: i64 = 60;
+/// A new key that is refused this long after it was made has missed two synchronisations.
+pub(crate) const LATE_SECONDS: i64 = 3600;
+/// A key made longer ago than this may well have worked before the capture began.
+pub(crate) const NEW_KEY_SECONDS: i64 = 86_400;
+/// Keys that stop working within this many seconds of each other may have one cause.
+pub(crate) const LOST_SECONDS: i64 = 3600;
+/// That many users whose keys stop working have one cause.
+pub(crate) const LOST_USERS: usize = 5;

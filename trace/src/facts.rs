@@ -12,6 +12,7 @@ use decode::{
     kerberos::{ErrorCode, KdcReply, KerberosTime, Stage, pkinit::KeyAgreement},
     x509::Certificate,
 };
+use jiff::Timestamp;
 
 use crate::{Cloud, Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
 
@@ -51,7 +52,7 @@ pub struct Facts {
     pub locator: Locator,
     /// Netlogon pings.
     pub pings: Pings,
-    /// Keys on their way into the directory.
+    /// Keys in the directory, and on their way into it.
     pub credentials: Credentials,
     /// Accounts that signed in to services by NTLM, by client address and account in lower case, in order. At most
     /// [`Facts::MAX_NTLM`] in all.
@@ -256,7 +257,9 @@ pub struct KeyUse {
     pub refused: Vec<(Seen, IpAddr, ErrorCode)>,
     /// Names it was used for, in lower case.
     pub principals: BTreeSet<String>,
-    /// Whether the certificate that it came in is self-signed.
+    /// When its certificate begins to be valid, where that is one of Windows Hello.
+    pub hello_since: Option<Timestamp>,
+    /// Whether the certificate that it came in is self-signed: key trust.
     pub self_signed: bool,
     /// Who used it: by client and client name in lower case.
     pub holders: BTreeMap<(IpAddr, String), Holder>,
@@ -274,9 +277,14 @@ pub struct Holder {
 }
 
 impl KeyUse {
+    /// Notes the certificate that it came in.
+    pub(crate) fn note(&mut self, certificate: &Certificate) {
+        self.self_signed = certificate.self_signed;
+        self.hello_since = certificate.hello_name().map(|_| certificate.not_before).or(self.hello_since);
+    }
+
     /// Notes an answer to a request with the key.
-    pub(crate) fn note(&mut self, self_signed: bool, client: IpAddr, name: String, seen: Seen, accepted: bool) {
-        self.self_signed = self_signed;
+    pub(crate) fn answered(&mut self, client: IpAddr, name: String, seen: Seen, accepted: bool) {
         self.principals.insert(name.clone());
         let holder = self.holders.entry((client, name)).or_insert(Holder { first: seen, last: seen, accepted });
         holder.last = holder.last.max(seen);
@@ -361,6 +369,12 @@ impl Facts {
             .name_of(address)
             .or_else(|| located().map(|located| located.host.as_str()).filter(|host| !host.is_empty()))
             .or_else(|| self.client_names.get(&address).map(String::as_str))
+    }
+
+    /// Clients that got tickets as the account that Entra Connect makes for itself (`MSOL_…`): they synchronise.
+    pub fn synchronisers(&self) -> BTreeSet<IpAddr> {
+        let accounts = self.granted.range("msol_".to_owned()..).take_while(|(name, _)| name.starts_with("msol_"));
+        accounts.flat_map(|(_, grants)| grants.iter().map(|(_, client)| *client)).collect()
     }
 
     /// When and to which clients tickets were granted in this client name, or may have been where the capture missed it.

@@ -19,6 +19,7 @@ use decode::{
         self, ApRequest, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KrbError, NtStatus, PaType, Stage,
         TicketId,
     },
+    key_credential::is_key_credential_link,
     ldap::{self, Operation, ResultCode},
     ntlm, smb,
     x509::Certificate,
@@ -102,7 +103,7 @@ impl Grouper {
         self.facts.visibility.note(&event);
         self.facts.cloud.push(&event);
         // What TLS and HTTP say is taken out of them at once, and none is kept.
-        if is_only_counted(&event) || matches!(event.message, Message::Tls(_) | Message::Http(_)) {
+        if use_of(&event) == Use::None || matches!(event.message, Message::Tls(_) | Message::Http(_)) {
             return;
         }
         if let Some(path) = event.path {
@@ -919,8 +920,9 @@ impl Grouper {
         {
             let key = self.facts.keys.entry(certificate.key_id.clone()).or_default();
             key.granted.push((seen, kdc));
+            key.note(certificate);
             if let Some(principal) = &logon.requested {
-                key.note(certificate.self_signed, client, principal.name.to_lowercase(), seen, true);
+                key.answered(client, principal.name.to_lowercase(), seen, true);
             }
             if let (Some(hello), Some(realm)) = (certificate.hello_name(), &reply.crealm)
                 && let Some(domain) = hello.domain_sid()
@@ -975,7 +977,8 @@ impl Grouper {
         if let Some(certificate) = certificate.filter(|certificate| !certificate.key_id.is_empty()) {
             let key = self.facts.keys.entry(certificate.key_id.clone()).or_default();
             key.refused.push((seen, kdc, error.code));
-            key.note(certificate.self_signed, logon.client, name, seen, false);
+            key.note(certificate);
+            key.answered(logon.client, name, seen, false);
         }
     }
 
@@ -1146,22 +1149,40 @@ impl Grouper {
     }
 }
 
-/// Whether nothing of this event counts but that there was one: joining it would change nothing. Most are so, above all
-/// searches of the directory and questions about hosts.
-pub(crate) fn is_only_counted(event: &Event) -> bool {
+/// What an event is good for, beyond being counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// For nothing: joining it would change nothing. Most are so, above all searches of the directory and questions about
+    /// hosts.
+    None,
+    /// It answers a search: for something if that asked for keys.
+    Answer,
+    /// It asks the directory for keys.
+    Keys,
+    /// For more.
+    Joined,
+}
+
+/// What an event is good for.
+pub(crate) fn use_of(event: &Event) -> Use {
     match &event.message {
         Message::Ldap(message) => match &message.operation {
             Operation::BindRequest(_)
             | Operation::BindResponse(_)
             | Operation::ModifyResponse(_)
-            | Operation::AddResponse(_) => false,
-            Operation::ModifyRequest(change) | Operation::AddRequest(change) => {
-                !change.attributes.contains(KEY_ATTRIBUTE)
+            | Operation::AddResponse(_) => Use::Joined,
+            Operation::ModifyRequest(change) | Operation::AddRequest(change)
+                if change.attributes.contains(KEY_ATTRIBUTE) =>
+            {
+                Use::Joined
             }
-            _ => true,
+            Operation::SearchRequest(request) if request.attributes.iter().any(is_key_credential_link) => Use::Keys,
+            Operation::SearchResultEntry(entry) if entry.keys.is_some() => Use::Joined,
+            Operation::SearchResultEntry(_) | Operation::SearchResultDone(_) => Use::Answer,
+            _ => Use::None,
         },
-        Message::Dns(message) => !message.response && message.locator().is_none(),
-        _ => false,
+        Message::Dns(message) if !message.response && message.locator().is_none() => Use::None,
+        _ => Use::Joined,
     }
 }
 

@@ -21,7 +21,7 @@ mod tracer;
 mod visibility;
 
 pub use cloud::Cloud;
-pub use credential::{Credentials, KEY_ATTRIBUTE, KeyWrite};
+pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, Statement, Tie};
 pub use exchange::{Exchange, Fate, Silence};
 pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
 pub use group::Grouper;

@@ -38,7 +38,11 @@
 //!   and `krb-error CODE port N`: to and from a service, by default SMB on port 445.
 //! * `ntlm NAME [port N]`: the last message of a sign-in by NTLM, by default to SMB; `smb-result HEX` answers it.
 //! * `modify DN [attribute A] [id N]` and `modify-result CODE [id N]`; the attribute is msDS-KeyCredentialLink unless told
-//!   otherwise.
+//!   otherwise. `adds K1,…`, `removes K1,…`, `replaces K1,…` say which keys (labels as in `pkinit key K1`), `clears` takes
+//!   all away.
+//! * `search FILTER [attribute A] [id N] [port N]`, `entry DN [keys K1,…] [part] [id N] [port N]` (without `keys`: it has
+//!   none) and `search-result CODE [id N] [port N]`.
+//! * Keys of `modify` and `entry` are as Windows writes them; `spki`: as Samba does; `bad-id`, `bad-hash`: with a fault.
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME ADDRESS`.
 //! * TLS, between a client and `web` or `proxy` on port 443 unless `port N`: `client-hello [NAME]`, `server-hello
 //!   tls12|tls13`, `certificate NAME,… [issuer TEXT] [expired] [cdp URL]` (of a client without names: none), `alert N
@@ -68,6 +72,7 @@ use decode::{
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
+    key_credential::{KeyCredential, KeyMaterial, MaterialForm},
     ldap, ntlm, smb, tls,
     x509::{AlternativeNames, Certificate, PublicKey},
 };
@@ -181,10 +186,21 @@ impl Line<'_> {
         let kind = self.words.first().copied().unwrap_or_default();
         let to_server = matches!(
             kind,
-            "as-req" | "tgs-req" | "connect" | "srv" | "cut" | "ping" | "bind" | "modify" | "ap-req" | "ntlm"
+            "as-req"
+                | "tgs-req"
+                | "connect"
+                | "srv"
+                | "cut"
+                | "ping"
+                | "bind"
+                | "modify"
+                | "search"
+                | "ap-req"
+                | "ntlm"
         );
         let port = match kind {
-            "ping" | "pong" | "pong-cut" | "bind" | "bind-result" | "modify" | "modify-result" => 389,
+            "ping" | "pong" | "pong-cut" | "bind" | "bind-result" | "modify" | "modify-result" | "search" | "entry"
+            | "search-result" => 389,
             "ap-req" | "ap-rep" | "ntlm" | "smb-result" => 445,
             "client-hello" | "server-hello" | "certificate" | "alert" | "encrypted-alert" | "data" => 443,
             "http" => 80,
@@ -225,7 +241,7 @@ impl Line<'_> {
             "hole" => (Some(path), gap(GapKind::Missing)),
             "cut" | "dns-cut" | "pong-cut" => (Some(path), gap(GapKind::CutShort)),
             "ping" | "pong" => (Some(path), Message::Cldap(Box::new(self.ldap(kind)))),
-            "bind" | "bind-result" | "modify" | "modify-result" => {
+            "bind" | "bind-result" | "modify" | "modify-result" | "search" | "entry" | "search-result" => {
                 (Some(path), Message::Ldap(Box::new(self.ldap(kind))))
             }
             "ntlm" => (Some(path), Message::Ntlm(Box::new(self.ntlm()))),
@@ -679,11 +695,60 @@ impl Line<'_> {
             "modify" => {
                 names.push(self.value("attribute").unwrap_or("msDS-KeyCredentialLink").as_bytes());
                 let dn = self.words.get(1).copied().map(WireText::from);
-                ldap::Operation::ModifyRequest(ldap::Change { dn, attributes: names, ..ldap::Change::default() })
+                ldap::Operation::ModifyRequest(ldap::Change { dn, attributes: names, keys: self.keys() })
             }
+            "search" => {
+                names.push(self.value("attribute").unwrap_or("msDS-KeyCredentialLink").as_bytes());
+                ldap::Operation::SearchRequest(Box::new(ldap::SearchRequest {
+                    filter: self.words.get(1).map(|filter| (*filter).to_owned()),
+                    attributes: names,
+                    ..ldap::SearchRequest::default()
+                }))
+            }
+            "entry" => {
+                let keys = self.keys();
+                match (&keys, self.has("part")) {
+                    (Some(_), true) => names.push(b"msDS-KeyCredentialLink;range=0-1"),
+                    (Some(_), false) => names.push(b"msDS-KeyCredentialLink"),
+                    (None, _) => names.push(b"objectGUID"),
+                }
+                let dn = self.words.get(1).copied().map(WireText::from);
+                ldap::Operation::SearchResultEntry(ldap::Entry { dn, attributes: names, netlogon: None, keys })
+            }
+            "search-result" => ldap::Operation::SearchResultDone(result()),
             _ => ldap::Operation::ModifyResponse(result()),
         };
         ldap::Message { message_id: Some(self.number("id").unwrap_or(1)), operation, stopped: None }
+    }
+
+    fn keys(&self) -> Option<Box<ldap::Keys>> {
+        use ldap::ChangeKind;
+        let mut keys = ldap::Keys { all_removed: self.has("clears") || self.has("replaces"), ..ldap::Keys::default() };
+        for (word, change) in [
+            ("keys", None),
+            ("adds", Some(ChangeKind::ADD)),
+            ("removes", Some(ChangeKind::DELETE)),
+            ("replaces", Some(ChangeKind::REPLACE)),
+        ] {
+            keys.values.extend(self.list(word).into_iter().map(|label| ldap::KeyValue {
+                change,
+                credential: KeyCredential {
+                    key_id: Some(if self.has("bad-id") { "another" } else { label }.to_owned()),
+                    key_id_matches: Some(!self.has("bad-id")),
+                    key_hash_matches: Some(!self.has("bad-hash")),
+                    material: Some(KeyMaterial {
+                        form: if self.has("spki") { MaterialForm::Spki } else { MaterialForm::Bcrypt },
+                        bytes: 283,
+                        key: None,
+                        bcrypt_key_id: Some(label.to_owned()),
+                        roca_weak: Some(false),
+                        fido: None,
+                    }),
+                    ..KeyCredential::default()
+                },
+            }));
+        }
+        (keys.all_removed || !keys.values.is_empty()).then(|| Box::new(keys))
     }
 
     fn netlogon(&self) -> ldap::Netlogon {

@@ -7,18 +7,27 @@
 //! packet that completed them; every parallel step is followed by a sort; state expires only at whole ticks of
 //! capture time, where the source cuts the batch; both directions and all fragments of a flow meet in one shard.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use capture::{Batch, CaptureTime, Damage, Losses, PacketId};
 use decode::{
-    Event, Gap, GapKind, Message, Protocol, Seen,
+    Event, FlowKey, Gap, GapKind, Message, Protocol, Seen,
     content::Gate,
     shard::{Config, Shard, shard_of},
     wire::{Unit, Wire},
 };
 use rayon::prelude::*;
 
-use crate::{ClockOffset, Facts, Grouper, Logon, Visibility, group::is_only_counted};
+use crate::{
+    ClockOffset, Facts, Grouper, Logon, Visibility,
+    group::{Use, use_of},
+};
+
+/// Connections of one shard that are remembered for having asked the directory for keys.
+const MAX_ASKING: usize = 4096;
 
 /// How the work is divided. Nothing here changes any result.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +70,8 @@ struct Lane {
     events: Vec<Event>,
     /// What was only counted since the last merge; `None` where every event is handed out.
     counted: Option<Visibility>,
+    /// Connections in which the directory was asked for keys. With [`MAX_ASKING`] of them, any may be one.
+    asking: HashSet<FlowKey>,
 }
 
 impl Decoding {
@@ -82,6 +93,7 @@ impl Decoding {
             config,
             events: Vec::new(),
             counted: is_counting.then(Visibility::default),
+            asking: HashSet::new(),
         };
         Self {
             wire: Wire::new(),
@@ -230,7 +242,23 @@ impl Lane {
             self.events.push(Event::direct(seen, None, Message::Gap(Box::new(gap))));
         }
         if let Some(counted) = &mut self.counted {
-            self.events.extract_if(before.., |event| is_only_counted(event)).for_each(|event| counted.note(&event));
+            let asking = &mut self.asking;
+            let is_only_counted = |event: &mut Event| match use_of(event) {
+                Use::None => true,
+                Use::Joined => false,
+                Use::Keys => {
+                    if let Some(path) = event.path
+                        && asking.len() < MAX_ASKING
+                    {
+                        asking.insert(path.flow().0);
+                    }
+                    false
+                }
+                Use::Answer => {
+                    asking.len() < MAX_ASKING && event.path.is_none_or(|path| !asking.contains(&path.flow().0))
+                }
+            };
+            self.events.extract_if(before.., is_only_counted).for_each(|event| counted.note(&event));
         }
     }
 }

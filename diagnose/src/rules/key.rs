@@ -1,12 +1,17 @@
 //! KEY: the client's key and the certificate it comes in.
 
+pub(crate) mod absent;
 pub(crate) mod account_mismatch;
 pub(crate) mod certificate_left_out;
+pub(crate) mod directory;
+pub(crate) mod lost;
+pub(crate) mod malformed;
 pub(crate) mod names_differ;
 pub(crate) mod new_key;
 pub(crate) mod not_made_by_hello;
 pub(crate) mod of_other_domain;
 pub(crate) mod of_unusual_kind;
+pub(crate) mod present;
 pub(crate) mod refused_by_one;
 mod refused_key;
 pub(crate) mod refused_since;

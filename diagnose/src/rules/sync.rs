@@ -2,4 +2,6 @@
 
 pub(crate) mod cloud_unreachable;
 pub(crate) mod key_on_its_way;
+pub(crate) mod keys_lost;
+pub(crate) mod not_arriving;
 pub(crate) mod write_refused;

@@ -56,7 +56,7 @@ rule! {
         title: "the key's certificate names another user than the one who signs in",
         severity: Severity::High,
         since: "0.1.0",
-        supersedes: ["KEY-01"],
+        supersedes: ["KEY-01", "KEY-04"],
         errors: [6, 75],
         statuses: [0xc000_02f9],
         events: ["Security 4768"],

@@ -56,7 +56,7 @@ rule! {
         title: "one domain controller accepts the key and another refuses it",
         severity: Severity::Critical,
         since: "0.1.0",
-        supersedes: ["KEY-01", "KEY-02", "SYN-02"],
+        supersedes: ["KEY-01", "KEY-02", "KEY-04", "SYN-02"],
         errors: [62, 71, 75],
         statuses: [],
         events: ["Directory Service 1311", "Directory Service 2087", "HelloForBusiness 7001"],

@@ -9,6 +9,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
+        key::directory,
         policy::refusal::{Refusal, name, nothing_found},
     },
     windows::{HELLO_EARLY_SECONDS, SYNC_SECONDS},
@@ -79,14 +80,17 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             "the key of {who} was refused before it had reached the directory, and accepted {} later",
             duration(seen.at.since(refusal.answered.at))
         );
+        let written = written_between(facts, &certificate.key_id, (refusal.answered.at, seen.at));
         let (confidence, means) = if same {
-            (Confidence::Likely, "the same domain controller accepts the same key")
+            let confidence = if written.is_some() { Confidence::Proven } else { Confidence::Likely };
+            (confidence, "the same domain controller accepts the same key")
         } else {
             (Confidence::Possible, "another domain controller accepts the same key")
         };
         return Found::new(confidence, account_of(logon), summary)
             .with(shown)
             .with(Evidence::new(seen, "kerberos.msg_type", "11", means))
+            .with_some(written)
             .into();
     }
     if key.granted.is_empty() && is_new(certificate, refusal.asked.at) {
@@ -119,6 +123,17 @@ fn accepted_after(key: &KeyUse, refusal: &Refusal<'_>) -> Option<(Seen, bool)> {
     let refused_again =
         key.refused.iter().any(|(again, by, code)| *by == kdc && again.at > seen.at && REFUSED.contains(code));
     (!refused_again).then_some((*seen, false))
+}
+
+/// The write that brought the key into the directory between two times, where LDAP in clear shows it.
+fn written_between(facts: &Facts, key_id: &str, (from, to): (CaptureTime, CaptureTime)) -> Option<Evidence> {
+    let credentials = &facts.credentials;
+    credentials.with_key(key_id).find_map(|object| {
+        let said = credentials.statements(object, key_id).into_iter();
+        let mut written =
+            said.filter(|said| !said.read && said.holds == Some(true) && said.at >= from && said.at <= to);
+        Some(directory::evidence(&written.next()?, object, key_id))
+    })
 }
 
 /// Whether this is a Windows Hello certificate made not longer ago than a synchronisation takes.
@@ -163,6 +178,23 @@ mod tests {
         assert_eq!(finding.severity(), Severity::Info);
         assert!(finding.found.summary.contains("10 minutes later"), "{}", finding.found.summary);
         assert!(matches!(&finding.found.subject, Subject::Account(account) if account.name == "alice"));
+    }
+
+    #[test]
+    fn proven_when_the_write_is_seen() {
+        let script = "
+            0.000 pc > dc  as-req alice pkinit key K1
+            0.010 dc > pc  krb-error 62
+            300.0 pc3 > dc modify CN=alice,DC=corp,DC=example adds K1 id 8
+            300.1 dc > pc3 modify-result 0 id 8
+            600.0 pc > dc  as-req alice pkinit key K1
+            600.1 dc > pc  as-rep alice ticket T1 pkinit
+        ";
+        let finding = found(&KEY_ON_ITS_WAY, script);
+        assert_eq!(finding.packets(), [2, 6, 3]);
+        assert_eq!(finding.found.confidence, Confidence::Proven);
+        let failed = found(&KEY_ON_ITS_WAY, &script.replace("result 0", "result 50"));
+        assert_eq!(failed.found.confidence, Confidence::Likely);
     }
 
     #[test]

@@ -3,10 +3,16 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use capture::CaptureTime;
-use decode::ldap::ResultCode;
+use decode::{Seen, WireText, kerberos::ErrorCode, ldap::ResultCode};
 use trace::{Facts, KEY_ATTRIBUTE, KeyWrite};
 
-use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, windows::WRITTEN_SECONDS};
+use super::not_arriving::late;
+use crate::{
+    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::key::directory::REFUSED,
+    windows::{SYNC_SECONDS, WRITTEN_SECONDS},
+};
 
 rule! {
     /// ## What happened
@@ -21,6 +27,10 @@ rule! {
     /// LDAP connection that is not encrypted: the domain controller says so itself, so it is proven. It is withdrawn for a
     /// user whose keys are written within 24 hours after. Entra Connect encrypts its connections, as a rule; then nothing
     /// of this can be seen, and its log is the place to look. An administrator's tool that is refused looks the same.
+    ///
+    /// Without such an answer it is possible only: a client that got tickets as `MSOL_…` turned to a domain controller in
+    /// each of two cycles of 30 minutes, and after these new keys of at least two users were refused as SYN-01 has it.
+    /// The synchronisation's rules and scope can be the reason as well.
     ///
     /// ## What to do
     ///
@@ -76,6 +86,9 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
         }
     }
     if refused.is_empty() {
+        if let Some(found) = in_vain(client, facts) {
+            return found.into();
+        }
         return if open && !facts.finished() { Verdict::Pending } else { Verdict::Clear };
     }
     let mut writes: Vec<&KeyWrite> = refused.into_values().collect();
@@ -99,6 +112,43 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
             .with(Evidence::new(write.asked, "ldap.type", KEY_ATTRIBUTE, format!("keys are written for {}", write.dn)));
     }
     found.into()
+}
+
+/// What traffic alone tells: the client synchronises, and new keys of several users do not arrive (SYN-01).
+fn in_vain(client: IpAddr, facts: &Facts) -> Option<Found> {
+    if !facts.synchronisers().contains(&client) {
+        return None;
+    }
+    let connected = |at: CaptureTime| {
+        let mut servers = facts.domain_controllers.keys();
+        servers.any(|server| facts.showed_ticket((client, *server), at, (SYNC_SECONDS, 0)))
+    };
+    let mut users: BTreeMap<&str, (Seen, ErrorCode)> = BTreeMap::new();
+    for (key_id, key) in facts.keys.iter().filter(|(_, key)| key.granted.is_empty()) {
+        let refused = key.refused.iter().rfind(|(seen, _, code)| {
+            let last_cycle = CaptureTime(seen.at.0.saturating_sub(SYNC_SECONDS * CaptureTime::SECOND));
+            REFUSED.contains(code)
+                && late(facts, key_id, key, *seen).is_some()
+                && connected(seen.at)
+                && connected(last_cycle)
+        });
+        let user = key.principals.first().and_then(|name| name.split('@').next());
+        if let (Some(&(seen, _, code)), Some(user)) = (refused, user) {
+            users.insert(user, (seen, code));
+        }
+    }
+    if users.len() < 2 {
+        return None;
+    }
+    let summary = format!(
+        "{client} synchronises, and new keys of {} users do not arrive; it may lack the right to write them",
+        users.len()
+    );
+    let found = Found::new(Confidence::Possible, Subject::Device(client), summary);
+    Some(users.into_iter().fold(found, |found, (user, (seen, code))| {
+        let means = format!("the new key of {} is refused, an hour or more after it was made", WireText::from(user));
+        found.with(Evidence::new(seen, "kerberos.error_code", code.to_string(), means))
+    }))
 }
 
 #[cfg(test)]
@@ -166,6 +216,32 @@ mod tests {
             0.021 dc > pc  modify-result 32 id 3
         ",
         );
+    }
+
+    #[test]
+    fn possible_when_it_synchronises_and_new_keys_do_not_arrive() {
+        let hello = "cn S-1-5-21-1-2-3-1104/8227cfea-af53-4b75-a4e3-ef582a52741e/login.windows.net/\
+            383a3889-5bc9-47a3-846c-2b70f0b7fe0e/alice@corp.example";
+        let script = format!(
+            "
+            0.000 pc3 > dc  as-req MSOL_0a password
+            0.001 dc > pc3  as-rep MSOL_0a ticket T1
+            10.00 pc3 > dc  ap-req ticket T2
+            1900  pc3 > dc  ap-req ticket T2
+            3000  pc > dc   as-req alice pkinit key K1 made 5000 {hello}
+            3000.1 dc > pc  krb-error 75
+            3010  pc2 > dc  as-req bob pkinit key K2 made 5000 {hello}
+            3010.1 dc > pc2 krb-error 75
+            "
+        );
+        let finding = found(&WRITE_REFUSED, &script);
+        assert_eq!(finding.packets(), [6, 8]);
+        assert_eq!(finding.found.confidence, Confidence::Possible);
+        for (what, instead) in
+            [("MSOL_0a", "carol"), ("1900 ", "100 "), ("key K2 made 5000", "key K2 made 900"), ("bob", "alice")]
+        {
+            clear(&WRITE_REFUSED, &script.replace(what, instead));
+        }
     }
 
     #[test]
