@@ -1,7 +1,8 @@
 //! What LDAP in clear shows of keys in the directory.
 
+use capture::{Batch, Progress, Source as _};
 use trace::{
-    Principal, Tie,
+    Principal, Settings, Tie, Tracer,
     script::{Played, play},
 };
 
@@ -60,4 +61,32 @@ fn the_same_read_again_is_kept_as_first_and_last() {
     assert_eq!(object.reads.len(), 1);
     let bob = Principal { name: "bob".to_owned(), realm: "corp.example".to_owned() };
     assert_eq!(object.tie(&bob), Some(Tie::CommonName));
+}
+
+/// Most of LDAP is only counted where it is decoded; what answers a search for keys must not be.
+#[test]
+fn a_capture_shows_the_read_without_a_key_the_write_and_the_read_of_it() {
+    for shards in [1, 3] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/key-registered-in-clear/capture.pcap");
+        let mut source = capture::open(&[path]).expect("the sample can be read");
+        let mut tracer = Tracer::new(Settings { shards });
+        let mut batch = Batch::new(16);
+        loop {
+            let progress = source.fill(&mut batch).expect("the sample can be read");
+            tracer.push(&batch);
+            if progress == Progress::End {
+                break;
+            }
+        }
+        tracer.finish(source.losses());
+        let credentials = &tracer.facts().credentials;
+        let [object] = credentials.objects() else { panic!("one object is read and written") };
+        let written =
+            credentials.writes().iter().filter_map(|write| write.keys.as_deref()).flat_map(|keys| &keys.values);
+        let mut keys = written.filter_map(|value| value.credential.material.as_ref()?.bcrypt_key_id.clone());
+        let key = keys.next().expect("a key is written");
+        let said = credentials.statements(object, &key);
+        let said: Vec<(bool, Option<bool>)> = said.iter().map(|said| (said.read, said.holds)).collect();
+        assert_eq!(said, [(true, Some(false)), (false, Some(true)), (true, Some(true))], "{shards} shards");
+    }
 }
