@@ -116,3 +116,5 @@ pub(crate) const NEW_KEY_SECONDS: i64 = 86_400;
 pub(crate) const LOST_SECONDS: i64 = 3600;
 /// That many users whose keys stop working have one cause.
 pub(crate) const LOST_USERS: usize = 5;
+/// A ticket-granting ticket is good for this many seconds: the default of Active Directory.
+pub(crate) const TICKET_LIFE_SECONDS: i64 = 36_000;

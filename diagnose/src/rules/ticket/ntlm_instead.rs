@@ -8,7 +8,7 @@ use crate::{
     Confidence, Evidence, Found, Scope, Severity, Verdict,
     rule::rule,
     rules::{account_of, policy::refusal::name},
-    windows::NTLM_SECONDS,
+    windows::{NTLM_SECONDS, TICKET_LIFE_SECONDS},
 };
 
 rule! {
@@ -24,6 +24,9 @@ rule! {
     /// service with its ticket), the same client signed in by NTLM as the same user, and showed that server no ticket from
     /// a minute before to a minute after. That NTLM came because of the refusal is likely, not proven: whoever names a
     /// server by its address gets NTLM as well, and a local account of the same name looks like the user.
+    ///
+    /// It is possible only where nothing was refused: a user who signed in with a key signs in by NTLM to a server whose
+    /// name DNS gave this capture, with no request for any service in the minute before and no ticket shown there.
     ///
     /// ## What to do
     ///
@@ -67,6 +70,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         }
         open |= !facts.passed(seen.at, NTLM_SECONDS);
     }
+    if let Some((granted, used)) = untried(logon, facts) {
+        return found_untried(logon, facts, granted, used);
+    }
     if open && !facts.finished() { Verdict::Pending } else { Verdict::Clear }
 }
 
@@ -78,6 +84,34 @@ fn ntlm_after(logon: &Logon, facts: &Facts, refused: Seen) -> Option<NtlmUse> {
     let window = (NTLM_SECONDS, NTLM_SECONDS);
     let without_ticket = |used: &NtlmUse| !facts.showed_ticket((logon.client, used.server), used.seen.at, window);
     uses.filter(without_ticket).min_by_key(|used| used.seen)
+}
+
+/// The first sign-in by NTLM of a user whose key was accepted, to a server with a name for which no ticket was asked.
+fn untried(logon: &Logon, facts: &Facts) -> Option<(Seen, NtlmUse)> {
+    let granted = logon.issued()?.0.reply.as_deref()?.seen;
+    let asked = |used: &NtlmUse| {
+        let gaps = logon.tgs_exchanges().filter_map(|exchange| Some(used.seen.at.since(exchange.began()?.at)));
+        gaps.into_iter().any(|gap| (0..=NTLM_SECONDS * CaptureTime::SECOND).contains(&gap))
+    };
+    let window = (NTLM_SECONDS, NTLM_SECONDS);
+    let names = [logon.requested.as_ref(), logon.canonical.as_ref()].into_iter().flatten();
+    let used = names
+        .flat_map(|name| facts.ntlm_after(logon.client, &name.name, granted.at, TICKET_LIFE_SECONDS))
+        .filter(|used| facts.locator.name_of(used.server).is_some() && !asked(used))
+        .filter(|used| !facts.showed_ticket((logon.client, used.server), used.seen.at, window))
+        .min_by_key(|used| used.seen)?;
+    facts.passed(used.seen.at, NTLM_SECONDS).then_some((granted, used))
+}
+
+fn found_untried(logon: &Logon, facts: &Facts, granted: Seen, used: NtlmUse) -> Verdict {
+    let server = facts.name_of(used.server).map_or_else(|| used.server.to_string(), str::to_owned);
+    let summary = format!("{} signs in to {server} by NTLM, and asks for no ticket for it", name(logon));
+    let account = logon.requested.as_ref().map(ToString::to_string).unwrap_or_default();
+    let means = format!("{} signs in by NTLM, and shows no ticket there", logon.client);
+    Found::new(Confidence::Possible, account_of(logon), summary)
+        .with(Evidence::new(used.seen, "ntlmssp.auth.username", account, means))
+        .with(Evidence::new(granted, "kerberos.msg_type", "11", "the user has a ticket, by a key"))
+        .into()
 }
 
 fn found(logon: &Logon, facts: &Facts, (refused, code): (Seen, ErrorCode), used: NtlmUse) -> Verdict {
@@ -130,6 +164,23 @@ mod tests {
         ",
         );
         assert_eq!(finding.packets(), [5, 4]);
+    }
+
+    #[test]
+    fn possible_where_no_ticket_was_asked_for_a_server_with_a_name() {
+        let script = "
+            0.000 pc > dc   as-req alice pkinit
+            0.010 dc > pc   as-rep alice ticket T1 pkinit
+            70.00 pc > dns  srv _ldap._tcp.dc._msdcs.corp.example
+            70.01 dns > pc  srv-answer _ldap._tcp.dc._msdcs.corp.example found dc2.corp.example
+            70.02 dns > pc  a-answer dc2.corp.example 10.99.0.11
+            75.00 pc > dc2  ntlm alice
+            200             end
+        ";
+        let finding = found(&NTLM_INSTEAD, script);
+        assert_eq!((finding.packets(), finding.found.confidence), (vec![6, 2], Confidence::Possible));
+        clear(&NTLM_INSTEAD, &script.replace("200             end", "75.10 pc > dc2 ap-req ticket T9\n200 end"));
+        clear(&NTLM_INSTEAD, &script.replace("75.00", "74.00 pc > dc tgs-req cifs/dc2 ticket T1 flow 2\n75.00"));
     }
 
     #[test]
