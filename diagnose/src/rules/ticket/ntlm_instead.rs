@@ -26,7 +26,8 @@ rule! {
     /// server by its address gets NTLM as well, and a local account of the same name looks like the user.
     ///
     /// It is possible only where nothing was refused: a user who signed in with a key signs in by NTLM to a server whose
-    /// name DNS gave this capture, with no request for any service in the minute before and no ticket shown there.
+    /// name DNS gave this capture, and the computer asked no KDC for anything in the minute before and showed no
+    /// ticket there.
     ///
     /// ## What to do
     ///
@@ -89,17 +90,23 @@ fn ntlm_after(logon: &Logon, facts: &Facts, refused: Seen) -> Option<NtlmUse> {
 /// The first sign-in by NTLM of a user whose key was accepted, to a server with a name for which no ticket was asked.
 fn untried(logon: &Logon, facts: &Facts) -> Option<(Seen, NtlmUse)> {
     let granted = logon.issued()?.0.reply.as_deref()?.seen;
-    let asked = |used: &NtlmUse| {
-        let gaps = logon.tgs_exchanges().filter_map(|exchange| Some(used.seen.at.since(exchange.began()?.at)));
-        gaps.into_iter().any(|gap| (0..=NTLM_SECONDS * CaptureTime::SECOND).contains(&gap))
-    };
     let window = (NTLM_SECONDS, NTLM_SECONDS);
+    let is_untried = |used: &NtlmUse| {
+        let minute = used.seen.at.plus_seconds(-NTLM_SECONDS);
+        facts.locator.name_of(used.server).is_some()
+            && !facts.kerberos_within(logon.client, minute, NTLM_SECONDS)
+            && !facts.showed_ticket((logon.client, used.server), used.seen.at, window)
+    };
+    // A later sign-in of the user has what comes after it.
+    let is_later = |name: &str, used: &NtlmUse| {
+        facts.grants(name).any(|(at, client)| client == logon.client && at > granted.at && at <= used.seen.at)
+    };
     let names = [logon.requested.as_ref(), logon.canonical.as_ref()].into_iter().flatten();
-    let used = names
-        .flat_map(|name| facts.ntlm_after(logon.client, &name.name, granted.at, TICKET_LIFE_SECONDS))
-        .filter(|used| facts.locator.name_of(used.server).is_some() && !asked(used))
-        .filter(|used| !facts.showed_ticket((logon.client, used.server), used.seen.at, window))
-        .min_by_key(|used| used.seen)?;
+    let first = names.filter_map(|name| {
+        let mut uses = facts.ntlm_after(logon.client, &name.name, granted.at, TICKET_LIFE_SECONDS);
+        uses.find(is_untried).filter(|used| !is_later(&name.name, used))
+    });
+    let used = first.min_by_key(|used| used.seen)?;
     facts.passed(used.seen.at, NTLM_SECONDS).then_some((granted, used))
 }
 
@@ -181,6 +188,7 @@ mod tests {
         assert_eq!((finding.packets(), finding.found.confidence), (vec![6, 2], Confidence::Possible));
         clear(&NTLM_INSTEAD, &script.replace("200             end", "75.10 pc > dc2 ap-req ticket T9\n200 end"));
         clear(&NTLM_INSTEAD, &script.replace("75.00", "74.00 pc > dc tgs-req cifs/dc2 ticket T1 flow 2\n75.00"));
+        clear(&NTLM_INSTEAD, &script.replace("75.00", "74.00 pc > dc as-req alice password flow 3\n75.00"));
     }
 
     #[test]
