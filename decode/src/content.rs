@@ -11,7 +11,7 @@
 use crate::{
     Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
     connection::matters,
-    decoder::{Begins, Decoder, Framing, Side, length},
+    decoder::{Begins, Decoder, Detail, Framing, Side, length},
     http::{self, Heads},
     shard::hash,
     tls::{self, Records, Start},
@@ -62,10 +62,10 @@ pub struct ContentStream {
 }
 
 impl ContentStream {
-    /// Of a connection to this port.
-    pub fn new(server_port: u16) -> Self {
+    /// Of a connection to this port, of which so much is handed out.
+    pub fn new(server_port: u16, detail: Detail) -> Self {
         Self {
-            records: Records::default(),
+            records: Records::new(detail),
             heads: Heads::default(),
             expected: if HTTP_PORTS.contains(&server_port) { Protocol::Http } else { Protocol::Tls },
             hides_ldap: LDAPS_PORTS.contains(&server_port),

@@ -167,6 +167,42 @@ pub trait Decoder: Send {
         let _ = from;
         0
     }
+
+    /// Takes what was counted and not appended since the last call: nothing, unless [`Detail::SignIns`] was asked for.
+    fn take_counted(&mut self) -> Counted {
+        Counted::default()
+    }
+}
+
+/// Which messages are handed out, and with how much of what they say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// All.
+    #[default]
+    Every,
+    /// Those that can tell something of a sign-in. Most of what a domain controller answers are searches and the addresses
+    /// of hosts: they are looked at and counted, and not taken apart. TLS is told without fingerprints.
+    SignIns,
+}
+
+/// Messages that were counted and not handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Of DNS.
+    pub dns: u64,
+    /// Of LDAP.
+    pub ldap: u64,
+    /// SASL buffers of LDAP that cannot be read.
+    pub sealed: u64,
+}
+
+impl Counted {
+    /// Adds `more`.
+    pub fn add(&mut self, more: Self) {
+        self.dns = self.dns.saturating_add(more.dns);
+        self.ldap = self.ldap.saturating_add(more.ldap);
+        self.sealed = self.sealed.saturating_add(more.sealed);
+    }
 }
 
 /// Decodes one whole message; the error is a clause without text from the wire.
@@ -179,6 +215,8 @@ pub struct Decoders {
     pub kerberos: Decode,
     /// One DNS message.
     pub dns: Decode,
+    /// Which messages are handed out.
+    pub detail: Detail,
 }
 
 impl Default for Decoders {
@@ -192,6 +230,7 @@ impl Default for Decoders {
                 Ok(message) => Ok(Message::Dns(Box::new(message))),
                 Err(error) => Err(error.to_string()),
             },
+            detail: Detail::Every,
         }
     }
 }
@@ -202,11 +241,19 @@ impl Decoders {
         match server_port {
             KERBEROS_PORT => Some(Box::new(KerberosStream { decode: self.kerberos })),
             DNS_PORT => Some(Box::new(DnsStream { decode: self.dns })),
-            LDAP_PORT | GLOBAL_CATALOGUE_PORT => Some(Box::new(LdapStream::default())),
+            LDAP_PORT | GLOBAL_CATALOGUE_PORT => Some(Box::new(LdapStream::new(self.detail))),
             SMB_PORT => Some(Box::new(SmbStream)),
             ENDPOINT_MAPPER_PORT => Some(Box::new(DcerpcStream)),
             _ => None,
         }
+    }
+
+    /// Whether a datagram is one that is counted and not handed out. Who asks for the address of a host asks a server.
+    pub(crate) fn only_counts(&self, datagram: &Datagram<'_>) -> bool {
+        self.detail == Detail::SignIns
+            && datagram.path.destination.port == DNS_PORT
+            && datagram.cut == 0
+            && dns::is_plain_question(&datagram.payload)
     }
 
     /// Appends what a UDP datagram says: nothing where none of its ports is one that we decode.

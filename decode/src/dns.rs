@@ -194,6 +194,42 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
     }
 }
 
+/// Whether this is a question that [`decode`] can read, and neither one for the domain controllers of a domain nor a key
+/// exchange: what hosts ask all day. `false` where only reading it in full can tell.
+pub fn is_plain_question(bytes: &[u8]) -> bool {
+    // A query, one question, no answers, at most what EDNS adds.
+    let Some(([_, _, flags, _, 0, 1, 0, 0, 0, 0, 0, extra @ 0..=1], mut rest)) = bytes.split_first_chunk::<HEADER>() else {
+        return false;
+    };
+    if flags & 0xf8 != OPCODE_QUERY << 3 {
+        return false;
+    }
+    let mut left = name::MAX_NAME;
+    loop {
+        let Some((&length @ 0..=0x3f, label)) = rest.split_first() else { return false };
+        let (Some(after), Some(less)) =
+            (label.get(usize::from(length)..), left.checked_sub(usize::from(length).saturating_add(1)))
+        else {
+            return false;
+        };
+        (rest, left) = (after, less);
+        if length == 0 {
+            break;
+        }
+    }
+    let Some((&[high, low, _, _], rest)) = rest.split_first_chunk() else { return false };
+    if matches!(u16::from_be_bytes([high, low]), kind::SRV | kind::TKEY) {
+        return false;
+    }
+    match (extra, rest) {
+        (0, _) => true,
+        (_, &[0, 0, OPT, _, _, _, _, _, _, high, low, ref data @ ..]) => {
+            data.len() >= usize::from(u16::from_be_bytes([high, low]))
+        }
+        _ => false,
+    }
+}
+
 /// The token of a key exchange, RFC 3645 §3.1: what `bytes`, from which `message` was read, negotiate by GSS-API.
 ///
 /// ```text
@@ -320,6 +356,9 @@ mod kind {
     pub(super) const SRV: u16 = 33;
     pub(super) const TKEY: u16 = 249;
 }
+
+/// Record type of EDNS, RFC 6891 §6.1.2: its lower octet.
+const OPT: u8 = 41;
 
 /// Class IN.
 const CLASS_INTERNET: u16 = 1;

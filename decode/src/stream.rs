@@ -30,8 +30,8 @@ use crate::{
 mod duplex;
 mod messages;
 
-pub use duplex::Duplex;
-pub use messages::{End, Hole, Sink};
+pub use duplex::{Duplex, Out};
+pub use messages::{End, Hole, Scratch, Sink};
 
 use messages::Messages;
 
@@ -257,6 +257,16 @@ impl Stream {
         self.phase == Phase::Retired
     }
 
+    /// Whether it is not known yet where it begins.
+    pub fn is_joining(&self) -> bool {
+        self.phase == Phase::Joining
+    }
+
+    /// To be called in place of [`Stream::lose_patience`] where nothing is waited for in vain.
+    pub fn be_patient(&mut self) {
+        self.patience = PATIENCE;
+    }
+
     /// Whether it waits for something.
     pub fn is_waiting(&self) -> bool {
         !self.held.is_empty() || self.waits_in_vain()
@@ -430,7 +440,7 @@ impl Stream {
     }
 
     /// Whether it waits for what is not expected to come any more.
-    fn waits_in_vain(&self) -> bool {
+    pub(super) fn waits_in_vain(&self) -> bool {
         match self.phase {
             Phase::Joining => !self.held.is_empty(),
             Phase::Running => match self.acknowledged_data().checked_sub(self.next) {

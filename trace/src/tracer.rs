@@ -16,6 +16,7 @@ use capture::{Batch, CaptureTime, Damage, Losses, PacketId};
 use decode::{
     Event, FlowKey, Gap, GapKind, Message, Protocol, Seen,
     content::Gate,
+    decoder::Detail,
     shard::{Config, Shard, shard_of},
     wire::{Unit, Wire},
 };
@@ -87,7 +88,10 @@ impl Decoding {
     }
 
     fn start(settings: Settings, is_counting: bool) -> Self {
-        let config = Config::for_shards(settings.shards.max(1));
+        let mut config = Config::for_shards(settings.shards.max(1));
+        if is_counting {
+            config.decoders.detail = Detail::SignIns;
+        }
         let lanes = || Lane {
             shard: Shard::new(config),
             config,
@@ -170,6 +174,7 @@ impl Decoding {
     fn take_counts(&mut self, visibility: &mut Visibility) {
         for lane in &mut self.shards {
             if let Some(counted) = &mut lane.counted {
+                counted.count(lane.shard.take_counted());
                 visibility.take_counts(counted);
             }
         }
@@ -241,7 +246,9 @@ impl Lane {
             };
             self.events.push(Event::direct(seen, None, Message::Gap(Box::new(gap))));
         }
-        if let Some(counted) = &mut self.counted {
+        if let Some(counted) = &mut self.counted
+            && self.events.len() > before
+        {
             let asking = &mut self.asking;
             let is_only_counted = |event: &mut Event| match use_of(event) {
                 Use::None => true,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use capture::{Aftermath, CaptureTime, Damage, Losses};
-use decode::{Event, GapKind, KDC_PORT, Message, Protocol, wire::Unread};
+use decode::{Event, GapKind, KDC_PORT, Message, Protocol, decoder::Counted, wire::Unread};
 
 /// What the capture covers.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +101,19 @@ impl Visibility {
         }
         for (gap, count) in std::mem::take(&mut other.gaps) {
             *self.gaps.entry(gap).or_default() += count;
+        }
+    }
+
+    /// Adds messages and gaps that were counted where they were read.
+    pub(crate) fn count(&mut self, counted: Counted) {
+        let Counted { dns, ldap, sealed } = counted;
+        for (protocol, count) in [(Protocol::Dns, dns), (Protocol::Ldap, ldap)] {
+            if count > 0 {
+                *self.messages.entry(protocol).or_default() += count;
+            }
+        }
+        if sealed > 0 {
+            *self.gaps.entry((Protocol::Ldap, GapKind::Encrypted)).or_default() += sealed;
         }
     }
 

@@ -68,7 +68,7 @@ pub(super) fn skip(message: &[u8], offset: usize) -> Result<usize, DnsErrorKind>
 }
 
 /// Longest name, length octets and the root's included. RFC 1035 §2.3.4.
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {
