@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use capture::CaptureTime;
+use capture::{CaptureTime, Losses};
 use decode::{
     Connection, Endpoint, Event, FlowKey, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unreachable,
     kerberos::{
@@ -26,8 +26,7 @@ use decode::{
 };
 
 use crate::{
-    Attempt, DomainController, Exchange, Facts, Located, Logon, LogonId, Method, Principal, SessionAnswer,
-    SessionProof,
+    Attempt, DomainController, Exchange, Facts, Located, Logon, Logons, Method, Principal, SessionAnswer, SessionProof,
     credential::KEY_ATTRIBUTE,
     exchange::Silence,
     facts::{CertificateSeen, Issuance},
@@ -54,7 +53,7 @@ const SECOND_ANSWER: i64 = 2 * CaptureTime::SECOND;
 /// Joins events into logons.
 #[derive(Debug, Default)]
 pub struct Grouper {
-    logons: Vec<Logon>,
+    logons: Logons,
     facts: Facts,
     pairing: Pairing,
     /// The latest logon of each subject.
@@ -219,22 +218,40 @@ impl Grouper {
             !passed
         });
         self.pairing.tick(now, Exchange::REPLY_WAIT_SECONDS, |place| {
-            if let Some(exchange) = exchange_at(logons, place)
+            if let Some(exchange) = logons.exchange(place)
                 && exchange.silence == Silence::Waiting
             {
                 exchange.silence = Silence::TimedOut;
             }
         });
+        self.logons.tick(now);
     }
 
     /// The logons, in the order in which they began.
-    pub fn logons(&self) -> &[Logon] {
+    pub fn logons(&self) -> &Logons {
         &self.logons
     }
 
     /// What holds beyond them.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Capture time is `now`, and this is what was lost by then: for whoever looks at logons before the capture ends.
+    pub fn account(&mut self, now: CaptureTime, losses: Losses) {
+        let visibility = &mut self.facts.visibility;
+        (visibility.now, visibility.last, visibility.losses) = (Some(now), Some(now), losses);
+    }
+
+    /// Takes out up to `count` of the oldest logons, without those to which something happened in the `seconds` before `now`.
+    /// What comes for them later goes nowhere.
+    pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Logon> {
+        self.logons.release(count, now, seconds)
+    }
+
+    /// Forgets what was before this time, as far as only rules about logons of that time need it.
+    pub fn forget(&mut self, before: CaptureTime) {
+        self.facts.forget(before);
     }
 
     pub(crate) fn facts_mut(&mut self) -> &mut Facts {
@@ -375,11 +392,12 @@ impl Grouper {
 
     /// The logon of this client that a session without a readable ticket follows: the latest that was just granted a ticket
     /// for this service, else one that got its first ticket just before. An account that is named must be the logon's.
-    fn logon_before(&self, opened: &Opened) -> Option<usize> {
+    fn logon_before(&mut self, opened: &Opened) -> Option<usize> {
         let session = &opened.session;
         if session.proof == SessionProof::Anonymous {
             return None;
         }
+        self.open_recent(opened.client.address, session.opened.at);
         let recent = self.recent.get(&opened.client.address)?;
         let just_before = |reply: Option<&Arc<Event>>| {
             reply.is_some_and(|reply| {
@@ -448,7 +466,10 @@ impl Grouper {
             Stage::As => self.logon_of_as(request, path, event.seen),
             Stage::Tgs => self.logon_of_tgs(request, client.address, event.seen),
         };
-        if let Some(place) = self.add_exchange(logon, exchange) {
+        // What a ticket of a logon that is gone is used for goes with it, and so does the answer.
+        let gone = || self.logons.is_gone(logon).then_some(Place { logon, exchange: usize::MAX });
+        let place = gone().or_else(|| self.add_exchange(logon, exchange));
+        if let Some(place) = place {
             self.pairing.ask(flow, place, event.seen.at);
         }
     }
@@ -460,7 +481,10 @@ impl Grouper {
         }
         let logons = &mut self.logons;
         let found = self.pairing.take(&flow, |place| {
-            let exchange = exchange_at(logons, place).filter(|exchange| exchange.stage == reply.stage)?;
+            if logons.is_gone(place.logon) {
+                return Some((true, true));
+            }
+            let exchange = logons.exchange(place).filter(|exchange| exchange.stage == reply.stage)?;
             Some(fit(exchange, reply.cname.as_ref(), None))
         });
         let logon = if let Some(place) = found {
@@ -495,9 +519,12 @@ impl Grouper {
             return;
         }
         let logons = &mut self.logons;
-        let found = self
-            .pairing
-            .take(&flow, |place| Some(fit(exchange_at(logons, place)?, error.cname.as_ref(), error.sname.as_ref())));
+        let found = self.pairing.take(&flow, |place| {
+            if logons.is_gone(place.logon) {
+                return Some((true, true));
+            }
+            Some(fit(logons.exchange(place)?, error.cname.as_ref(), error.sname.as_ref()))
+        });
         let (logon, exchange) = if let Some(place) = found {
             self.answer(place, flow, event);
             (place.logon, Some(place.exchange))
@@ -537,7 +564,7 @@ impl Grouper {
         let reused = !self.pairing.on(flow).is_empty();
         let logons = &mut self.logons;
         self.pairing.answered_on(flow).iter().any(|answered| {
-            let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
+            let reply = logons.exchange(answered.place).and_then(|exchange| exchange.reply.as_deref());
             reply.is_some_and(|reply| {
                 is_same_reply(&reply.message, &event.message, reused)
                     || (reused
@@ -553,7 +580,7 @@ impl Grouper {
         let logons = &mut self.logons;
         let mut answered = self.pairing.answered_on(flow).iter().rev().filter(|answered| answered.asked_again);
         let again = answered.find(|answered| {
-            let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
+            let reply = logons.exchange(answered.place).and_then(|exchange| exchange.reply.as_deref());
             reply.is_some_and(|reply| says_the_same(&reply.message, &event.message))
         });
         again.map(|answered| answered.place)
@@ -571,7 +598,7 @@ impl Grouper {
             self.facts.models.entry(client).or_default().0.get_or_insert(seen);
         }
         if let Some(&index) = self.current.get(&key)
-            && let Some(logon) = self.logons.get_mut(index)
+            && let Some(logon) = self.logons.lately(index, seen.at)
             && Self::joins(logon, request, path, seen.at)
         {
             if logon.method == Method::Unknown {
@@ -697,7 +724,7 @@ impl Grouper {
             (0..=Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND).contains(&gap)
         };
         for &index in self.recent.get(&client).into_iter().flatten() {
-            let Some(logon) = self.logons.get_mut(index).filter(|logon| asked_lately(logon)) else { continue };
+            let Some(logon) = self.logons.lately(index, seen.at).filter(|logon| asked_lately(logon)) else { continue };
             let last = logon.exchanges.last_mut().filter(|last| last.stage == Stage::As && last.reply.is_none());
             if let Some(last) = last.filter(|last| !matches!(last.silence, Silence::Unreachable(_))) {
                 last.silence = Silence::Hidden;
@@ -724,7 +751,7 @@ impl Grouper {
         let principal = cname.zip(realm).map(|(name, realm)| Principal::new(name, realm));
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         if let Some(&index) = self.current.get(&(client, name.clone()))
-            && let Some(logon) = self.logons.get(index)
+            && let Some(logon) = self.logons.lately(index, seen.at)
             && Self::orphan_joins(logon, stage, path.source.address, seen.at)
         {
             return index;
@@ -767,21 +794,7 @@ impl Grouper {
     }
 
     fn new_logon(&mut self, client: IpAddr, seen: Seen) -> usize {
-        let index = self.logons.len();
-        self.logons.push(Logon {
-            id: LogonId(index as u64 + 1),
-            client,
-            requested: None,
-            canonical: None,
-            method: Method::Unknown,
-            exchanges: Vec::new(),
-            exchanges_beyond: 0,
-            attempts: Vec::new(),
-            sessions: Vec::new(),
-            began: seen,
-            ended: seen,
-            closed: false,
-        });
+        let index = self.logons.begin(client, seen);
         let recent = self.recent.entry(client).or_default();
         if recent.len() >= Self::RECENT_LOGONS {
             recent.pop_front();
@@ -791,7 +804,8 @@ impl Grouper {
     }
 
     /// A logon of this client that so far consists of failed connections only, and not long ago.
-    fn adoptable(&self, client: IpAddr, at: CaptureTime) -> Option<usize> {
+    fn adoptable(&mut self, client: IpAddr, at: CaptureTime) -> Option<usize> {
+        self.open_recent(client, at);
         self.recent.get(&client)?.iter().rev().copied().find(|&index| {
             self.logons.get(index).is_some_and(|logon| {
                 logon.exchanges.is_empty()
@@ -800,6 +814,13 @@ impl Grouper {
                     && at.since(logon.ended.at).abs() <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND
             })
         })
+    }
+
+    /// Opens those logons of a client that what happens at `at` may join.
+    fn open_recent(&mut self, client: IpAddr, at: CaptureTime) {
+        for &index in self.recent.get(&client).into_iter().flatten() {
+            self.logons.lately(index, at);
+        }
     }
 
     fn add_exchange(&mut self, logon: usize, exchange: Exchange) -> Option<Place> {
@@ -949,7 +970,7 @@ impl Grouper {
             )]
             dc.note_clock(offset as f64 / 1e6);
         }
-        let Some(logon) = self.logons.get(index) else { return };
+        let Some(logon) = self.logons.get_mut(index) else { return };
         let Some(exchange) = exchange.and_then(|exchange| logon.exchanges.get(exchange)) else { return };
         let Some(request) = exchange.kdc_request() else { return };
         if exchange.stage != Stage::As {
@@ -1052,7 +1073,7 @@ impl Grouper {
         let (flow, _) = about.flow();
         let mut concerned = None;
         for waiting in self.pairing.on(&flow) {
-            if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {
+            if let Some(exchange) = self.logons.exchange(waiting.place) {
                 exchange.silence = Silence::Unreachable(event.seen);
                 concerned = Some(waiting.place.logon);
             }
@@ -1085,6 +1106,7 @@ impl Grouper {
             let window = Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND;
             open && began.at.since(logon.ended.at) <= window && logon.began.at.since(began.at) <= window
         };
+        self.open_recent(client, began.at);
         let found = self
             .recent
             .get(&client)
@@ -1142,7 +1164,7 @@ impl Grouper {
         self.facts.cloud.hole(path);
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
-            if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {
+            if let Some(exchange) = self.logons.exchange(waiting.place) {
                 exchange.silence = Silence::Hidden;
             }
         }
@@ -1184,10 +1206,6 @@ pub(crate) fn use_of(event: &Event) -> Use {
         Message::Dns(message) if !message.response && message.locator().is_none() => Use::None,
         _ => Use::Joined,
     }
-}
-
-fn exchange_at(logons: &mut [Logon], place: Place) -> Option<&mut Exchange> {
-    logons.get_mut(place.logon)?.exchanges.get_mut(place.exchange)
 }
 
 /// Notes that a domain controller signed with this certificate, and says which of its certificates it is.
@@ -1234,7 +1252,7 @@ fn fit(
 }
 
 /// Whether the request is the one at this place, sent again; if so, counts it there.
-fn repeats(logons: &mut [Logon], place: Place, request: &KdcRequest, seen: Seen) -> bool {
+fn repeats(logons: &mut Logons, place: Place, request: &KdcRequest, seen: Seen) -> bool {
     let Some(logon) = logons.get_mut(place.logon) else { return false };
     let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return false };
     if !exchange.kdc_request().is_some_and(|earlier| is_same_request(earlier, request)) {

@@ -9,8 +9,10 @@ mod credential;
 mod exchange;
 mod facts;
 mod group;
+mod kept;
 mod locate;
 mod logon;
+mod pack;
 mod pair;
 mod ping;
 #[cfg(feature = "script")]
@@ -25,6 +27,7 @@ pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, S
 pub use exchange::{Exchange, Fate, Silence};
 pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
 pub use group::Grouper;
+pub use kept::Logons;
 pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};

@@ -22,6 +22,8 @@ pub(crate) struct Place {
 pub(crate) struct Waiting {
     pub(crate) place: Place,
     pub(crate) last_sent: CaptureTime,
+    /// Whether it was told to be late.
+    late: bool,
 }
 
 /// An exchange that has its reply.
@@ -58,7 +60,7 @@ impl Pairing {
         if list.len() >= Self::MAX_PER_FLOW {
             list.remove(0);
         }
-        list.push(Waiting { place, last_sent: at });
+        list.push(Waiting { place, last_sent: at, late: false });
     }
 
     /// Requests waiting on this flow, oldest first.
@@ -92,12 +94,13 @@ impl Pairing {
         self.answered.get_mut(flow).map_or(&mut [], Vec::as_mut_slice)
     }
 
-    /// Calls `late` for every request that has waited `seconds`, in no certain order, and forgets the oldest.
+    /// Calls `late` once for every request that has waited `seconds`, in no certain order, and forgets the oldest.
     pub(crate) fn tick(&mut self, now: CaptureTime, seconds: i64, mut late: impl FnMut(Place)) {
         self.waiting.retain(|_, list| {
-            list.retain(|waiting| {
+            list.retain_mut(|waiting| {
                 let waited = now.since(waiting.last_sent);
-                if waited >= seconds * CaptureTime::SECOND {
+                let is_late = waited >= seconds * CaptureTime::SECOND;
+                if is_late && !std::mem::replace(&mut waiting.late, is_late) {
                     late(waiting.place);
                 }
                 waited < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND
