@@ -36,6 +36,8 @@ enum State {
 }
 
 impl Logons {
+    /// The index of a logon of which nothing is known any more.
+    pub(crate) const GONE: usize = usize::MAX;
     /// Logons kept at once, whatever happens: whoever takes them out keeps far below it, unless so many come in one second
     /// of capture time. Further ones are counted.
     pub const MAX_KEPT: usize = 200_000;
@@ -43,7 +45,7 @@ impl Logons {
     /// time in which a KDC answers has passed twice.
     const QUIET_SECONDS: i64 = 20;
     /// What happens joins no logon that has been quiet for this many seconds, unless a ticket says so.
-    const JOINED_SECONDS: i64 = 60;
+    pub(crate) const JOINED_SECONDS: i64 = 60;
 
     /// How many are kept.
     pub fn len(&self) -> usize {
@@ -137,6 +139,11 @@ impl Logons {
         index
     }
 
+    /// When something happened to it last, up to the latest tick.
+    pub(crate) fn ended(&self, index: usize) -> Option<CaptureTime> {
+        Some(self.entries.get(self.place(index)?)?.ended)
+    }
+
     /// Whether it is not kept, or no more.
     pub(crate) fn is_gone(&self, index: usize) -> bool {
         self.place(index).is_none()
@@ -196,7 +203,7 @@ impl Logons {
     fn place(&self, index: usize) -> Option<usize> {
         let stands_at = |place: usize| self.entries.get(place).is_some_and(|entry| entry.index == index);
         // Without gaps, which come of releasing, it is as far from the last as its index is.
-        let guess = (self.entries.len() + index).checked_sub(self.next);
+        let guess = self.entries.len().saturating_add(index).checked_sub(self.next);
         guess
             .filter(|guess| stands_at(*guess))
             .or_else(|| self.entries.binary_search_by_key(&index, |entry| entry.index).ok())

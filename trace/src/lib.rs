@@ -19,13 +19,16 @@ mod ping;
 pub mod script;
 mod session;
 mod subject;
+mod tickets;
 mod tracer;
 mod visibility;
 
 pub use cloud::Cloud;
 pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, Statement, Tie};
 pub use exchange::{Exchange, Fate, Silence};
-pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
+pub use facts::{
+    CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit, Timed, When,
+};
 pub use group::Grouper;
 pub use kept::Logons;
 pub use locate::{Locator, Lookup, LookupAnswer};

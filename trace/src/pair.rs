@@ -49,18 +49,24 @@ pub(crate) struct Pairing {
 impl Pairing {
     /// How long a reply is still matched with its request, in seconds: well beyond any client's patience.
     const FORGET_AFTER_SECONDS: i64 = 120;
+    /// Flows followed at once, of requests that wait and of those that were answered: some hundred new ones a second.
+    const MAX_FLOWS: usize = 100_000;
     /// Requests waiting on one flow; more than that is not a Kerberos client.
     const MAX_PER_FLOW: usize = 64;
     /// Answered requests kept of one flow: a client that stays on one port is a few requests ahead of a late copy.
     const MAX_ANSWERED: usize = 8;
 
-    /// Notes a request.
-    pub(crate) fn ask(&mut self, flow: FlowKey, place: Place, at: CaptureTime) {
+    /// Notes a request. `false`: there are too many flows.
+    pub(crate) fn ask(&mut self, flow: FlowKey, place: Place, at: CaptureTime) -> bool {
+        if self.waiting.len() >= Self::MAX_FLOWS && !self.waiting.contains_key(&flow) {
+            return false;
+        }
         let list = self.waiting.entry(flow).or_default();
         if list.len() >= Self::MAX_PER_FLOW {
             list.remove(0);
         }
         list.push(Waiting { place, last_sent: at, late: false });
+        true
     }
 
     /// Requests waiting on this flow, oldest first.
@@ -82,6 +88,10 @@ impl Pairing {
 
     /// Notes that an exchange over UDP has its reply. `asked_again`: its request came more than once.
     pub(crate) fn answered(&mut self, flow: FlowKey, place: Place, at: CaptureTime, asked_again: bool) {
+        if self.answered.len() >= Self::MAX_FLOWS && !self.answered.contains_key(&flow) {
+            // A late copy is taken for another message then, as it is after `FORGET_AFTER_SECONDS`.
+            return;
+        }
         let list = self.answered.entry(flow).or_default();
         if list.len() >= Self::MAX_ANSWERED {
             list.remove(0);
