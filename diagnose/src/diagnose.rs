@@ -41,7 +41,7 @@ const TOGETHER: usize = 2048;
 pub fn diagnose(logons: &Logons, facts: &Facts) -> (Vec<Diagnosis>, Failures) {
     let mut findings = Findings::default();
     findings.look_at(logons, facts, |_| ());
-    findings.look_beyond(facts, |_| true);
+    findings.look_beyond(facts);
     findings.sorted()
 }
 
@@ -55,8 +55,8 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Findings kept. An administrator reads some tens; thousands are made by somebody who makes up accounts.
-    pub(crate) const MAX_FINDINGS: usize = 10_000;
+    /// Findings kept. One for each account of a large site; an administrator reads some tens.
+    pub(crate) const MAX_FINDINGS: usize = 50_000;
 
     /// Runs the rules about single logons over all of them, in parallel, and calls `note` for each, in parallel too. What that
     /// returned comes back in the order of the logons.
@@ -83,15 +83,29 @@ impl Findings {
         notes
     }
 
-    /// Runs the rules about all else. Of what they find only that is taken which is `wanted`.
-    pub(crate) fn look_beyond(&mut self, facts: &Facts, wanted: impl Fn(&Found) -> bool) {
-        let mut others: Vec<Answer> = Vec::new();
-        for device in devices(facts) {
-            others.extend(run(|scope| match scope {
-                Scope::Device(check) => Some(check(device, facts)),
-                _ => None,
-            }));
+    /// Runs the rules about devices. Of what they find only that is taken which is `wanted`.
+    pub(crate) fn look_at_devices(&mut self, facts: &Facts, wanted: impl Fn(&Found) -> bool + Sync) {
+        let devices: Vec<IpAddr> = devices(facts).into_iter().collect();
+        let found: Vec<Vec<Answer>> = devices
+            .into_par_iter()
+            .map(|device| {
+                let mut answers = run(|scope| match scope {
+                    Scope::Device(check) => Some(check(device, facts)),
+                    _ => None,
+                });
+                answers.retain(|(_, found)| found.as_ref().is_none_or(&wanted));
+                answers
+            })
+            .collect();
+        for answers in found {
+            self.add(answers, None);
         }
+    }
+
+    /// Runs the rules about all but single logons.
+    pub(crate) fn look_beyond(&mut self, facts: &Facts) {
+        self.look_at_devices(facts, |_| true);
+        let mut others: Vec<Answer> = Vec::new();
         for service in facts.cloud.services().filter(|service| endpoints::matters(service)) {
             others.extend(run(|scope| match scope {
                 Scope::Service(check) => Some(check(service, facts)),
@@ -108,7 +122,6 @@ impl Findings {
             Scope::Capture(check) => Some(check(facts)),
             _ => None,
         }));
-        others.retain(|(_, found)| found.as_ref().is_none_or(&wanted));
         self.add(others, None);
     }
 

@@ -266,7 +266,7 @@ impl<'s> Report<LogonReports<'s>> {
             shown.note(logon);
             Sketch::of(logon)
         });
-        findings.look_beyond(facts, |_| true);
+        findings.look_beyond(facts);
         let findings_beyond = findings.beyond();
         let (diagnoses, failures) = findings.sorted();
         let shown = shown.found(logons);

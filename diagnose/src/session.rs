@@ -25,11 +25,19 @@ pub struct Session {
 pub type ReadError = CaptureError;
 
 impl Session {
+    /// Logons that are told in full. Beyond it the oldest are only counted, those that succeeded first.
+    pub const MAX_LOGONS: usize = Past::MAX_LOGONS;
+
     /// Starts with nothing read.
     pub fn new(settings: Settings) -> Self {
         let mut tracer = Tracer::new(settings);
         tracer.watch(endpoints::is_of_interest);
         Self { tracer, inputs: Vec::new(), past: Past::default(), losses: Losses::default() }
+    }
+
+    /// Tells no more than so many logons in full; by default [`Session::MAX_LOGONS`].
+    pub fn keep_logons(&mut self, most: usize) {
+        self.past.keep(most);
     }
 
     /// Notes how the clocks of the inputs were found to differ.

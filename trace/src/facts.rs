@@ -3,7 +3,7 @@
 mod timed;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     net::IpAddr,
     sync::Arc,
 };
@@ -28,6 +28,10 @@ pub struct Facts {
     pub keys: BTreeMap<String, KeyUse>,
     /// When tickets were granted, by client name in lower case (without realm), in order.
     pub granted: Timed<String, (CaptureTime, IpAddr), { Facts::MAX_GRANTED }>,
+    /// When tickets were granted, by client; at most one a second.
+    grants_to: Timed<IpAddr, CaptureTime, { Facts::MAX_GRANTED }>,
+    /// Clients that got tickets in the name of a computer.
+    computers: BTreeMap<IpAddr, ()>,
     /// When a client that had asked for this name came with a ticket whose issue was not captured, as in `granted`.
     pub perhaps_granted: Timed<String, (CaptureTime, IpAddr), { Facts::MAX_GRANTED }>,
     /// Refused PKINIT requests, by client address and client name in lower case: request, reply, logon.
@@ -61,6 +65,8 @@ pub struct Facts {
     pub ntlm: Timed<(IpAddr, String), NtlmUse, { Facts::MAX_NTLM }>,
     /// Times at which each client showed a ticket to each server; at most one a second.
     pub tickets_shown: Timed<(IpAddr, IpAddr), CaptureTime, { Facts::MAX_SHOWN }>,
+    /// Serial numbers of the certificates of domain controllers, and hosts that they name for their revocation.
+    kdc_certificates: (HashSet<String>, HashSet<String>),
     /// What was not noted because there was too much of it.
     beyond: Beyond,
     /// Answers and holders noted with keys, certificates with domain controllers, and keys with domains.
@@ -382,6 +388,13 @@ impl KeyUse {
     }
 }
 
+/// The host in an address of HTTP, in lower case.
+fn host_of(url: &str) -> Option<String> {
+    let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")).and(url.get(7..))?;
+    let host = rest.split('/').next().unwrap_or_default();
+    Some(host.split(':').next().unwrap_or_default().to_lowercase())
+}
+
 /// Captures by several queues swap packets: times in a list in the order of packets may run back by this much.
 const SWAPPED: i64 = 60 * CaptureTime::SECOND;
 
@@ -432,6 +445,7 @@ impl Facts {
     /// Forgets what was before this time, in what only logons of that time are judged by.
     pub(crate) fn forget(&mut self, before: CaptureTime) {
         self.granted.forget(before);
+        self.grants_to.forget(before);
         self.perhaps_granted.forget(before);
         self.refused_pkinit.forget(before);
         self.wrong_passwords.forget(before);
@@ -502,7 +516,7 @@ impl Facts {
             self.beyond.certificates += 1;
             return None;
         }
-        let dc = self.domain_controller(kdc)?;
+        let dc = self.domain_controllers.get_mut(&kdc)?;
         if let Some(known) = known {
             let shown = dc.certificates.get_mut(known)?;
             shown.last = shown.last.max(seen);
@@ -510,11 +524,24 @@ impl Facts {
             return Some((known, false));
         }
         let certificate = Arc::clone(certificate);
+        let (serials, hosts) = &mut self.kdc_certificates;
+        serials.insert(certificate.serial.clone());
+        hosts.extend(certificate.crl_urls.iter().chain(&certificate.ocsp_urls).filter_map(|url| host_of(url)));
         let place = dc.certificates.len();
         dc.by_certificate.insert(certificate.sha256.clone(), place);
         dc.certificates.push(CertificateSeen { certificate, first: seen, last: seen, count: 1, tickets: 0, used: 0 });
         self.noted.2 += 1;
         Some((place, true))
+    }
+
+    /// Whether a domain controller showed a certificate with this serial number.
+    pub fn has_kdc_serial(&self, serial: &str) -> bool {
+        self.kdc_certificates.0.contains(serial)
+    }
+
+    /// Whether a certificate that a domain controller showed names this host, in lower case, for its revocation over HTTP.
+    pub fn has_kdc_revocation_host(&self, host: &str) -> bool {
+        self.kdc_certificates.1.contains(host)
     }
 
     /// Notes an answer to a request with the key in this certificate: by a KDC, to a client that asked in this name, in lower
@@ -584,6 +611,26 @@ impl Facts {
             let first = if is_key { &mut known.0 } else { &mut known.1 };
             first.get_or_insert(seen);
         }
+    }
+
+    /// Notes that a ticket was granted in this name, in lower case.
+    pub(crate) fn note_granted(&mut self, name: String, at: CaptureTime, client: IpAddr) {
+        if name.ends_with('$') || name.starts_with("host/") {
+            Self::note_client(&mut self.computers, &mut self.beyond, client, || ());
+        }
+        self.granted.note(name, (at, client));
+        self.grants_to.note_second(client, at);
+    }
+
+    /// Whether a ticket was granted to this client within `seconds` before or after `at`.
+    pub fn granted_to_client(&self, client: IpAddr, at: CaptureTime, seconds: i64) -> bool {
+        let times = self.grants_to.get(&client).map(Vec::as_slice).unwrap_or_default();
+        within(times, |time| *time, at, seconds, seconds).next().is_some()
+    }
+
+    /// Whether a ticket was ever granted to this client in the name of a computer.
+    pub fn is_computer(&self, client: IpAddr) -> bool {
+        self.computers.contains_key(&client)
     }
 
     /// A client that uses a ticket which the capture did not see issued.

@@ -948,7 +948,7 @@ impl Grouper {
         names.dedup();
         let client = logon.client;
         for name in names {
-            self.facts.granted.note(name, (seen.at, client));
+            self.facts.note_granted(name, seen.at, client);
         }
         if let Some(dc) = self.facts.domain_controller(kdc)
             && let Some(realm) = reply.ticket.as_ref().and_then(|ticket| ticket.realm.as_ref())

@@ -3,7 +3,7 @@
 //! A logon has an index for life, its number less one. Packing changes nothing that can be seen ([`crate::pack`]), so
 //! when it happens is free. Logons that were released, or were never kept, are gone: their index leads nowhere.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::VecDeque, net::IpAddr};
 
 use capture::CaptureTime;
 use decode::Seen;
@@ -11,13 +11,15 @@ use decode::Seen;
 use crate::{Exchange, Logon, LogonId, Method, pack::Packed, pair::Place};
 
 /// The logons, in the order in which they began.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Logons {
     entries: Vec<Entry>,
     /// The index of the next one.
     next: usize,
-    /// Open ones, by index.
-    open: Vec<usize>,
+    /// When to look at each of the open ones whether it is quiet.
+    open: VecDeque<(CaptureTime, usize)>,
+    /// The latest tick.
+    now: CaptureTime,
     /// Those that were not kept.
     beyond: u64,
 }
@@ -25,6 +27,7 @@ pub struct Logons {
 #[derive(Debug)]
 struct Entry {
     index: usize,
+    /// When something happened to it last, where it is packed.
     ended: CaptureTime,
     state: State,
 }
@@ -33,6 +36,21 @@ struct Entry {
 enum State {
     Open(Box<Logon>),
     Packed(Packed),
+}
+
+impl Default for Logons {
+    fn default() -> Self {
+        Self { entries: Vec::new(), next: 0, open: VecDeque::new(), now: CaptureTime(0), beyond: 0 }
+    }
+}
+
+impl Entry {
+    fn ended(&self) -> CaptureTime {
+        match &self.state {
+            State::Open(logon) => logon.ended.at,
+            State::Packed(_) => self.ended,
+        }
+    }
 }
 
 impl Logons {
@@ -77,7 +95,7 @@ impl Logons {
 
     /// Capture time up to which something happened to the one that has been quiet for longest.
     pub fn oldest(&self) -> Option<CaptureTime> {
-        self.entries.iter().map(|entry| entry.ended).min()
+        self.entries.iter().map(Entry::ended).min()
     }
 
     /// All of them, one after the other.
@@ -90,7 +108,7 @@ impl Logons {
     pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Logon> {
         let mut released = Vec::new();
         self.entries.retain_mut(|entry| {
-            let quiet = now.since(entry.ended).abs() >= seconds * CaptureTime::SECOND;
+            let quiet = now.since(entry.ended()).abs() >= seconds * CaptureTime::SECOND;
             if released.len() >= count || !quiet {
                 return true;
             }
@@ -113,7 +131,7 @@ impl Logons {
     }
 
     /// Adds a logon that begins here, and says its index.
-    pub(crate) fn begin(&mut self, client: std::net::IpAddr, seen: Seen) -> usize {
+    pub(crate) fn begin(&mut self, client: IpAddr, seen: Seen) -> usize {
         let index = self.next;
         self.next += 1;
         if self.entries.len() >= Self::MAX_KEPT {
@@ -135,13 +153,13 @@ impl Logons {
             closed: false,
         };
         self.entries.push(Entry { index, ended: seen.at, state: State::Open(Box::new(logon)) });
-        self.open.push(index);
+        self.open.push_back((self.now.plus_seconds(Self::QUIET_SECONDS), index));
         index
     }
 
-    /// When something happened to it last, up to the latest tick.
+    /// When something happened to it last.
     pub(crate) fn ended(&self, index: usize) -> Option<CaptureTime> {
-        Some(self.entries.get(self.place(index)?)?.ended)
+        Some(self.entries.get(self.place(index)?)?.ended())
     }
 
     /// Whether it is not kept, or no more.
@@ -163,7 +181,7 @@ impl Logons {
         let entry = self.entries.get_mut(place)?;
         if let State::Packed(packed) = &entry.state {
             entry.state = State::Open(Box::new(packed.open()?));
-            self.open.push(index);
+            self.open.push_back((self.now.plus_seconds(Self::QUIET_SECONDS), index));
         }
         match &mut entry.state {
             State::Open(logon) => Some(logon),
@@ -185,18 +203,23 @@ impl Logons {
 
     /// Packs what has been quiet.
     pub(crate) fn tick(&mut self, now: CaptureTime) {
-        let mut open = std::mem::take(&mut self.open);
-        open.retain(|&index| {
-            let Some(entry) = self.place(index).and_then(|place| self.entries.get_mut(place)) else { return false };
-            let State::Open(logon) = &entry.state else { return false };
+        self.now = now;
+        let quiet = Self::QUIET_SECONDS * CaptureTime::SECOND;
+        // Where the clock was put back, nothing waits for the time that was before.
+        let is_due = |due: CaptureTime| due <= now || due.since(now) > quiet;
+        for _ in 0..self.open.len() {
+            let Some((_, index)) = self.open.pop_front_if(|(due, _)| is_due(*due)) else { break };
+            let Some(entry) = self.place(index).and_then(|place| self.entries.get_mut(place)) else { continue };
+            let State::Open(logon) = &entry.state else { continue };
             entry.ended = logon.ended.at;
-            let is_quiet = now.since(entry.ended).abs() >= Self::QUIET_SECONDS * CaptureTime::SECOND;
-            if is_quiet {
+            let since = now.since(entry.ended).abs();
+            if since >= quiet {
                 entry.state = State::Packed(Packed::of(logon));
+            } else {
+                // Whole ticks: a fraction of a second later is a tick later.
+                self.open.push_back((now.plus_seconds((quiet - since) / CaptureTime::SECOND + 1), index));
             }
-            !is_quiet
-        });
-        self.open = open;
+        }
     }
 
     /// Where it stands among those kept.

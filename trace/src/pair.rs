@@ -44,11 +44,15 @@ pub(crate) struct Answered {
 pub(crate) struct Pairing {
     waiting: HashMap<FlowKey, Vec<Waiting>>,
     answered: HashMap<FlowKey, Vec<Answered>>,
+    /// When the oldest answered ones were forgotten last.
+    swept: Option<CaptureTime>,
 }
 
 impl Pairing {
     /// How long a reply is still matched with its request, in seconds: well beyond any client's patience.
     const FORGET_AFTER_SECONDS: i64 = 120;
+    /// Answered requests are forgotten every so many seconds.
+    const SWEEP_SECONDS: i64 = 15;
     /// Flows followed at once, of requests that wait and of those that were answered: some hundred new ones a second.
     const MAX_FLOWS: usize = 100_000;
     /// Requests waiting on one flow; more than that is not a Kerberos client.
@@ -117,6 +121,12 @@ impl Pairing {
             });
             !list.is_empty()
         });
+        // There are many: to go through them every second costs more than to keep some for longer.
+        let is_due = |swept: CaptureTime| now.since(swept).abs() >= Self::SWEEP_SECONDS * CaptureTime::SECOND;
+        if !self.swept.is_none_or(is_due) {
+            return;
+        }
+        self.swept = Some(now);
         self.answered.retain(|_, list| {
             list.retain(|answered| now.since(answered.last_seen) < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND);
             !list.is_empty()

@@ -22,8 +22,12 @@ use crate::{
 };
 
 /// What remains of logons that were released.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Past {
+    /// Logons told in full.
+    most: usize,
+    /// Times that some were released.
+    lots: usize,
     findings: Findings,
     /// Those that are told in full, in the order in which they began; without their findings, which `findings` has.
     records: Vec<LogonReport>,
@@ -35,25 +39,45 @@ pub(crate) struct Past {
     located: BTreeMap<IpAddr, CaptureTime>,
 }
 
+impl Default for Past {
+    fn default() -> Self {
+        Self {
+            most: Self::MAX_LOGONS,
+            lots: 0,
+            findings: Findings::default(),
+            records: Vec::new(),
+            retired: BTreeMap::new(),
+            of_kdc: OfKdc::new(),
+            shown: Shown::default(),
+            located: BTreeMap::new(),
+        }
+    }
+}
+
 impl Past {
-    /// Logons told in full. A person reads some hundreds, and a script that wants more can read the capture in pieces; at
+    /// Logons told in full, unless told otherwise. A person reads some hundreds, and a script that wants more can read the capture in pieces; at
     /// one or two KiB each, a day's worth of a large site takes no more than 200 MB.
     pub(crate) const MAX_LOGONS: usize = 100_000;
-    /// Of these, as many may be ones that were released: the latest always have a place.
-    const MAX_RECORDS: usize = Self::MAX_LOGONS / 4 * 3;
-    /// So many are released at a time: it costs a look at all that are kept.
-    const LOT: usize = Self::MAX_LOGONS / 16;
+    /// A sixteenth of them is released at a time: it costs a look at all that are kept.
+    const LOTS: usize = 16;
+    /// With every so many of these what nobody needs is forgotten: that costs a look at all devices.
+    const LOTS_TO_FORGET: usize = 4;
     /// A logon to which something happened within this many seconds is not released: it may go on, or be answered again.
     const REST_SECONDS: i64 = 120;
     /// What happened this many seconds before the oldest logon is forgotten: rules look back no further, but for keys.
     const LOOK_BACK_SECONDS: i64 = 3600;
 
+    /// Tells no more than so many logons in full.
+    pub(crate) fn keep(&mut self, logons: usize) {
+        self.most = logons.min(Logons::MAX_KEPT / 2);
+    }
+
     /// Capture time has passed to `now`: releases what there are too many of.
     pub(crate) fn make_room(&mut self, grouper: &mut Grouper, now: CaptureTime, inputs: &[String]) {
-        if grouper.logons().len() + self.records.len() <= Self::MAX_LOGONS {
+        if grouper.logons().len() + self.records.len() <= self.most {
             return;
         }
-        let released = grouper.release(Self::LOT, now, Self::REST_SECONDS);
+        let released = grouper.release((self.most / Self::LOTS).max(1), now, Self::REST_SECONDS);
         let facts = grouper.facts();
         let looked: Vec<(Sketch, Vec<Answer>)> =
             released.par_iter().map(|logon| (Sketch::of(logon), answers(logon, facts))).collect();
@@ -85,13 +109,18 @@ impl Past {
         self.retire(&mut gone);
         gone.sort_unstable();
         self.findings.forget(|id| gone.binary_search(&id).is_ok());
-        self.forget(grouper);
+        self.lots += 1;
+        if self.lots.is_multiple_of(Self::LOTS_TO_FORGET) {
+            self.forget(grouper);
+        }
     }
 
     /// Counts the oldest of those told in full where there are too many: those that failed last.
     fn retire(&mut self, gone: &mut Vec<LogonId>) {
+        // The latest always have a place.
+        let most = self.most / 4 * 3;
         for is_failed in [false, true] {
-            let mut beyond = self.records.len().saturating_sub(Self::MAX_RECORDS);
+            let mut beyond = self.records.len().saturating_sub(most);
             self.records.retain(|record| {
                 let goes = beyond > 0 && (record.outcome == Outcome::Failed.name()) == is_failed;
                 if goes {
@@ -108,7 +137,7 @@ impl Past {
     fn forget(&mut self, grouper: &mut Grouper) {
         let Some(oldest) = grouper.logons().oldest() else { return };
         let before = oldest.plus_seconds(-Self::LOOK_BACK_SECONDS);
-        self.findings.look_beyond(grouper.facts(), |found| {
+        self.findings.look_at_devices(grouper.facts(), |found| {
             !found.evidence.is_empty() && found.evidence.iter().all(|evidence| evidence.seen.at < before)
         });
         grouper.forget(before);
