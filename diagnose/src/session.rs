@@ -2,9 +2,9 @@
 
 use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Source};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use trace::{ClockOffset, Facts, Logon, Settings, Tracer};
+use trace::{ClockOffset, Facts, Logons, Settings, Tracer};
 
-use crate::{Report, endpoints};
+use crate::{LogonReports, Report, endpoints, report::Past};
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
 const BATCHES: usize = 4;
@@ -16,17 +16,28 @@ const LOGONS_A_TICK: usize = 2000;
 pub struct Session {
     tracer: Tracer,
     inputs: Vec<String>,
+    past: Past,
+    /// What was lost up to the end of the last batch.
+    losses: Losses,
 }
 
 /// Why a run ended before the end of its source. What was read until then is kept.
 pub type ReadError = CaptureError;
 
 impl Session {
+    /// Logons that are told in full. Beyond it the oldest are only counted, those that succeeded first.
+    pub const MAX_LOGONS: usize = Past::MAX_LOGONS;
+
     /// Starts with nothing read.
     pub fn new(settings: Settings) -> Self {
         let mut tracer = Tracer::new(settings);
         tracer.watch(endpoints::is_of_interest);
-        Self { tracer, inputs: Vec::new() }
+        Self { tracer, inputs: Vec::new(), past: Past::default(), losses: Losses::default() }
+    }
+
+    /// Tells no more than so many logons in full; by default [`Session::MAX_LOGONS`].
+    pub fn keep_logons(&mut self, most: usize) {
+        self.past.keep(most);
     }
 
     /// Notes how the clocks of the inputs were found to differ.
@@ -45,9 +56,8 @@ impl Session {
         mut progress: impl FnMut(Position),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
-        let tracer = &mut self.tracer;
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
-            tracer.push(batch);
+            self.push(batch, so_far);
             progress(so_far.position);
         });
         self.tracer.finish(losses);
@@ -68,18 +78,17 @@ impl Session {
         mut publish: impl FnMut(Report),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
-        let Self { tracer, inputs } = self;
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
-            tracer.push(batch);
+            self.push(batch, so_far);
             progress(so_far.position);
             let is_idle = batch.is_idle();
             batches += u64::from(!is_idle);
             if batches >= next || (is_idle && batches > told) {
                 told = batches;
                 next = batches + (batches / 4).max(1);
-                tracer.account(Losses::default());
-                publish(Report::new(inputs, tracer.logons(), tracer.facts()));
+                self.tracer.account(Losses::default());
+                publish(self.report().collected());
             }
         });
         self.tracer.finish(losses);
@@ -96,27 +105,36 @@ impl Session {
         &mut self,
         source: &mut dyn Source,
         packets_per_batch: usize,
-        mut publish: impl FnMut(Report, CaptureTime),
+        mut publish: impl FnMut(Report<LogonReports<'_>>, CaptureTime),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
-        let Self { tracer, inputs } = self;
         let mut ticks = 0;
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
-            tracer.push(batch);
+            self.push(batch, so_far);
             ticks += usize::from(batch.tick().is_some());
-            if ticks > tracer.logons().len() / LOGONS_A_TICK {
+            if ticks > self.tracer.logons().len() / LOGONS_A_TICK {
                 ticks = 0;
-                tracer.account(so_far.losses);
-                let now = tracer.facts().visibility.now.unwrap_or(CaptureTime(0));
-                publish(Report::new(inputs, tracer.logons(), tracer.facts()), now);
+                self.tracer.account(so_far.losses);
+                let now = self.tracer.facts().visibility.now.unwrap_or(CaptureTime(0));
+                publish(self.report(), now);
             }
         });
         self.tracer.finish(losses);
         result
     }
 
-    /// The logons found.
-    pub fn logons(&self) -> &[Logon] {
+    /// Takes in a batch, behind which things stand like this. At a tick it makes room, by what was known then.
+    fn push(&mut self, batch: &Batch, so_far: SoFar) {
+        let Self { tracer, inputs, past, losses } = self;
+        tracer.push(batch, |grouper, now| {
+            grouper.account(now, *losses);
+            past.make_room(grouper, now, inputs);
+        });
+        *losses = so_far.losses;
+    }
+
+    /// The logons that are kept.
+    pub fn logons(&self) -> &Logons {
         self.tracer.logons()
     }
 
@@ -126,8 +144,8 @@ impl Session {
     }
 
     /// Runs the catalogue over what was read.
-    pub fn report(&self) -> Report {
-        Report::new(&self.inputs, self.tracer.logons(), self.tracer.facts())
+    pub fn report(&self) -> Report<LogonReports<'_>> {
+        Report::new(&self.inputs, self.tracer.logons(), self.tracer.facts(), &self.past)
     }
 }
 

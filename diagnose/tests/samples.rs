@@ -69,7 +69,7 @@ fn sample(path: &Path) -> datatest_stable::Result<()> {
     let mut source = capture::open(&[path.with_file_name("capture.pcap")])?;
     let mut session = Session::new(Settings::default());
     session.run(&mut source, capture::Batch::DEFAULT_PACKETS, |_| {})?;
-    let report = session.report();
+    let report = session.report().collected();
     let faults = faults(&expected, &report);
     if faults.is_empty() {
         return Ok(());

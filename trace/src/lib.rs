@@ -9,22 +9,28 @@ mod credential;
 mod exchange;
 mod facts;
 mod group;
+mod kept;
 mod locate;
 mod logon;
+mod pack;
 mod pair;
 mod ping;
 #[cfg(feature = "script")]
 pub mod script;
 mod session;
 mod subject;
+mod tickets;
 mod tracer;
 mod visibility;
 
 pub use cloud::Cloud;
 pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, Statement, Tie};
 pub use exchange::{Exchange, Fate, Silence};
-pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
+pub use facts::{
+    CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit, Timed, When,
+};
 pub use group::Grouper;
+pub use kept::Logons;
 pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};

@@ -22,6 +22,8 @@ pub(crate) struct Place {
 pub(crate) struct Waiting {
     pub(crate) place: Place,
     pub(crate) last_sent: CaptureTime,
+    /// Whether it was told to be late.
+    late: bool,
 }
 
 /// An exchange that has its reply.
@@ -42,23 +44,33 @@ pub(crate) struct Answered {
 pub(crate) struct Pairing {
     waiting: HashMap<FlowKey, Vec<Waiting>>,
     answered: HashMap<FlowKey, Vec<Answered>>,
+    /// When the oldest answered ones were forgotten last.
+    swept: Option<CaptureTime>,
 }
 
 impl Pairing {
     /// How long a reply is still matched with its request, in seconds: well beyond any client's patience.
     const FORGET_AFTER_SECONDS: i64 = 120;
+    /// Answered requests are forgotten every so many seconds.
+    const SWEEP_SECONDS: i64 = 15;
+    /// Flows followed at once, of requests that wait and of those that were answered: some hundred new ones a second.
+    const MAX_FLOWS: usize = 100_000;
     /// Requests waiting on one flow; more than that is not a Kerberos client.
     const MAX_PER_FLOW: usize = 64;
     /// Answered requests kept of one flow: a client that stays on one port is a few requests ahead of a late copy.
     const MAX_ANSWERED: usize = 8;
 
-    /// Notes a request.
-    pub(crate) fn ask(&mut self, flow: FlowKey, place: Place, at: CaptureTime) {
+    /// Notes a request. `false`: there are too many flows.
+    pub(crate) fn ask(&mut self, flow: FlowKey, place: Place, at: CaptureTime) -> bool {
+        if self.waiting.len() >= Self::MAX_FLOWS && !self.waiting.contains_key(&flow) {
+            return false;
+        }
         let list = self.waiting.entry(flow).or_default();
         if list.len() >= Self::MAX_PER_FLOW {
             list.remove(0);
         }
-        list.push(Waiting { place, last_sent: at });
+        list.push(Waiting { place, last_sent: at, late: false });
+        true
     }
 
     /// Requests waiting on this flow, oldest first.
@@ -80,6 +92,10 @@ impl Pairing {
 
     /// Notes that an exchange over UDP has its reply. `asked_again`: its request came more than once.
     pub(crate) fn answered(&mut self, flow: FlowKey, place: Place, at: CaptureTime, asked_again: bool) {
+        if self.answered.len() >= Self::MAX_FLOWS && !self.answered.contains_key(&flow) {
+            // A late copy is taken for another message then, as it is after `FORGET_AFTER_SECONDS`.
+            return;
+        }
         let list = self.answered.entry(flow).or_default();
         if list.len() >= Self::MAX_ANSWERED {
             list.remove(0);
@@ -92,18 +108,25 @@ impl Pairing {
         self.answered.get_mut(flow).map_or(&mut [], Vec::as_mut_slice)
     }
 
-    /// Calls `late` for every request that has waited `seconds`, in no certain order, and forgets the oldest.
+    /// Calls `late` once for every request that has waited `seconds`, in no certain order, and forgets the oldest.
     pub(crate) fn tick(&mut self, now: CaptureTime, seconds: i64, mut late: impl FnMut(Place)) {
         self.waiting.retain(|_, list| {
-            list.retain(|waiting| {
+            list.retain_mut(|waiting| {
                 let waited = now.since(waiting.last_sent);
-                if waited >= seconds * CaptureTime::SECOND {
+                let is_late = waited >= seconds * CaptureTime::SECOND;
+                if is_late && !std::mem::replace(&mut waiting.late, is_late) {
                     late(waiting.place);
                 }
                 waited < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND
             });
             !list.is_empty()
         });
+        // There are many: to go through them every second costs more than to keep some for longer.
+        let is_due = |swept: CaptureTime| now.since(swept).abs() >= Self::SWEEP_SECONDS * CaptureTime::SECOND;
+        if !self.swept.is_none_or(is_due) {
+            return;
+        }
+        self.swept = Some(now);
         self.answered.retain(|_, list| {
             list.retain(|answered| now.since(answered.last_seen) < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND);
             !list.is_empty()

@@ -101,12 +101,13 @@ const CLIENTS: [IpAddr; 3] = [
 #[derive(Debug)]
 pub struct Played {
     grouper: Grouper,
+    logons: Vec<Logon>,
 }
 
 impl Played {
     /// The logons, in order of their beginning.
     pub fn logons(&self) -> &[Logon] {
-        self.grouper.logons()
+        &self.logons
     }
 
     /// What holds beyond them.
@@ -170,7 +171,8 @@ pub fn play(text: &str) -> Played {
     visibility.last = Some(last);
     visibility.now = Some(last);
     visibility.finished = finished;
-    Played { grouper }
+    let logons = grouper.logons().iter().map(std::borrow::Cow::into_owned).collect();
+    Played { grouper, logons }
 }
 
 struct Line<'t> {

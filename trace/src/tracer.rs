@@ -23,7 +23,7 @@ use decode::{
 use rayon::prelude::*;
 
 use crate::{
-    ClockOffset, Facts, Grouper, Logon, Visibility,
+    ClockOffset, Facts, Grouper, Logons, Visibility,
     group::{Use, use_of},
 };
 
@@ -293,8 +293,8 @@ impl Tracer {
         self.grouper.facts_mut().cloud.watch(names);
     }
 
-    /// Takes in a batch.
-    pub fn push(&mut self, batch: &Batch) {
+    /// Takes in a batch. If it begins with a tick, `at_tick` is called with the time of it, before what follows is joined.
+    pub fn push(&mut self, batch: &Batch, at_tick: impl FnOnce(&mut Grouper, CaptureTime)) {
         let pushed = self.decoding.push(batch, &mut self.events);
         self.decoding.take_counts(&mut self.grouper.facts_mut().visibility);
         let mut events = self.events.drain(..);
@@ -303,6 +303,7 @@ impl Tracer {
         }
         if let Some(now) = pushed.tick {
             self.grouper.tick(now);
+            at_tick(&mut self.grouper, now);
         }
         for event in events {
             self.grouper.push(event);
@@ -334,7 +335,7 @@ impl Tracer {
     }
 
     /// The logons so far, in the order in which they began.
-    pub fn logons(&self) -> &[Logon] {
+    pub fn logons(&self) -> &Logons {
         self.grouper.logons()
     }
 

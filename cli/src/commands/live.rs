@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use capture::CaptureTime;
-use diagnose::{FindingReport, LogonReport, Report, Session};
+use diagnose::{FindingReport, LogonReports, Report, Session};
 
 use super::{read::warn, settings_for};
 use crate::{
@@ -168,18 +168,31 @@ struct Teller {
 
 impl Teller {
     /// Writes a line for each sign-in that has come to rest since the last time.
-    fn tell(&mut self, report: &Report, now: CaptureTime, out: &mut impl Write) -> std::io::Result<()> {
-        for logon in &report.logons {
+    fn tell(
+        &mut self,
+        report: &Report<LogonReports<'_>>,
+        now: CaptureTime,
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
+        for logon in report.logons.rows() {
             let quiet = now.since(logon.began).saturating_sub(logon.lasted);
             if quiet < QUIET_SECONDS.saturating_mul(CaptureTime::SECOND) {
                 continue;
             }
             let told = self.told.get(&logon.id);
-            if told.is_some_and(|(outcome, findings)| *outcome == logon.outcome && *findings == logon.findings) {
+            let findings: Vec<&'static str> = report.logons.codes_of(logon.id).collect();
+            if told.is_some_and(|(outcome, known)| *outcome == logon.outcome && *known == findings) {
                 continue;
             }
-            text::line(logon, &findings_of(logon, report), told.is_some(), out)?;
-            self.told.insert(logon.id, (logon.outcome, logon.findings.clone()));
+            if let Some(logon) = report.logons.get(logon) {
+                text::line(&logon, &findings_of(logon.id, report), told.is_some(), out)?;
+            }
+            self.told.insert(logon.id, (logon.outcome, findings));
+        }
+        // Nothing more is said of those that are only counted.
+        let rows = report.logons.rows();
+        if self.told.len() > 2 * rows.len() {
+            self.told.retain(|id, _| rows.binary_search_by_key(id, |row| row.id).is_ok());
         }
         out.flush()
     }
@@ -190,8 +203,8 @@ impl Teller {
 }
 
 /// Those of a sign-in, worst first as in the report.
-fn findings_of<'r>(logon: &LogonReport, report: &'r Report) -> Vec<&'r FindingReport> {
-    report.findings.iter().filter(|finding| finding.logons.contains(&logon.id)).collect()
+fn findings_of<L>(id: u64, report: &Report<L>) -> Vec<&FindingReport> {
+    report.findings.iter().filter(|finding| finding.logons.binary_search(&id).is_ok()).collect()
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ fn read(source: &mut dyn Source, mut session: Session, packets_per_batch: usize,
         |position| send(Message::Progress(position.read, position.total)),
         |report| send(Message::Report(Arc::new(report))),
     );
-    send(Message::Report(Arc::new(session.report())));
+    send(Message::Report(Arc::new(session.report().collected())));
     send(Message::Ended(ended.err().map(|error| error.to_string())));
 }
 
@@ -79,7 +79,7 @@ fn watch(source: &mut dyn Source, mut session: Session, packets_per_batch: usize
         send(Message::Live(report.capture.packets, report.capture.losses));
         send(Message::Report(Arc::new(report)));
     };
-    let ended = session.run_live(source, packets_per_batch, |report, _| live(report));
-    live(session.report());
+    let ended = session.run_live(source, packets_per_batch, |report, _| live(report.collected()));
+    live(session.report().collected());
     send(Message::Ended(ended.err().map(|error| error.to_string())));
 }
