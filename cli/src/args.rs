@@ -77,7 +77,7 @@ pub(crate) struct Live {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     /// Print the built-in filter and exit
-    #[arg(long, required_unless_present = "interface")]
+    #[arg(long, required_unless_present = "interface", conflicts_with = "interface")]
     pub(crate) print_filter: bool,
 }
 
@@ -121,6 +121,13 @@ pub(crate) struct Device {
     /// Pause recording to files while less than so many MB are free on the disk [default: 1024]
     #[arg(long, value_name = "MB", requires = "write")]
     pub(crate) min_free: Option<u64>,
+    /// Do with so much memory: decode less when it runs short, what says least of a sign-in first and Kerberos last, and count
+    /// what was not decoded (Linux)
+    #[arg(long, value_name = "MB", requires = "interface", value_parser = clap::value_parser!(u64).range(64..=1 << 20))]
+    pub(crate) max_memory: Option<u64>,
+    /// Do with so much of one processor, the recorder's part included, in the same way (Linux)
+    #[arg(long, value_name = "PERCENT", requires = "interface", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) max_cpu: Option<u32>,
     /// Who to be once the device is open, when started by root [default: who called sudo, else nobody]
     #[arg(long, value_name = "NAME", requires = "interface")]
     pub(crate) user: Option<String>,

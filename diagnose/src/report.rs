@@ -12,7 +12,8 @@ use capture::CaptureTime;
 use decode::{Event, Message, Seen, WireText, kerberos, x509::Certificate};
 use serde::{Serialize, Serializer};
 use trace::{
-    ClockOffset, DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Ping, Service, Session, Step,
+    Class, ClockOffset, DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Ping, Service, Session, Shed,
+    Step,
 };
 
 use crate::{Diagnosis, Severity, Subject, diagnose, diagnose::Failures};
@@ -64,6 +65,9 @@ pub struct CaptureReport {
     /// How often the interface was away while it was recorded from.
     #[serde(skip_serializing_if = "is_no_number")]
     pub interruptions: u64,
+    /// What this program did not decode to keep its limits, by class.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shed: BTreeMap<&'static str, ShedReport>,
     /// Things that were not decoded, by `protocol.reason`.
     pub gaps: BTreeMap<String, u64>,
     /// Places where an input is damaged.
@@ -79,6 +83,19 @@ pub struct CaptureReport {
     /// Rules that failed by a fault of this program, by code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rule_failures: BTreeMap<&'static str, u64>,
+}
+
+/// What was not decoded of one class of packets, so that `--max-memory` and `--max-cpu` are kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShedReport {
+    /// Packets.
+    pub packets: u64,
+    /// Seconds of capture time in which the class was left out.
+    pub seconds: u64,
+    /// Capture time of the first of them.
+    pub first: String,
+    /// The latest of theirs.
+    pub last: String,
 }
 
 /// How the clock of an input differs from that of the first. All times are by the first one's clock.
@@ -321,12 +338,19 @@ fn outcome(logon: &Logon, facts: &Facts, certificate_doubted: bool) -> Outcome {
     let visibility = &facts.visibility;
     match logon.outcome() {
         // The answer may be among what the capture does not hold.
-        Outcome::Failed if logon.failed_in_silence() && (visibility.is_one_sided() || visibility.has_drops()) => {
+        Outcome::Failed
+            if logon.failed_in_silence() && (visibility.is_one_sided() || visibility.misses(&[Class::Kerberos])) =>
+        {
             Outcome::Undecided
         }
         Outcome::Succeeded if certificate_doubted && !logon.ticket_used() => Outcome::Undecided,
         other => other,
     }
+}
+
+fn shed_report(shed: &Shed) -> ShedReport {
+    let (first, last) = (shed.first.to_string(), shed.last.to_string());
+    ShedReport { packets: shed.packets, seconds: shed.seconds, first, last }
 }
 
 /// Turns what was found into what is written.
@@ -360,6 +384,7 @@ impl Writer<'_> {
             losses: visibility.losses.dropped(),
             thinned: visibility.losses.thinned,
             interruptions: visibility.losses.interruptions,
+            shed: visibility.shed.iter().map(|(class, shed)| (class.name(), shed_report(shed))).collect(),
             gaps: visibility
                 .gaps
                 .iter()

@@ -2,7 +2,7 @@
 
 use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Source};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use trace::{ClockOffset, Facts, Logon, Settings, Tracer};
+use trace::{ClockOffset, Facts, Governor, Logon, Settings, Tracer};
 
 use crate::{Report, endpoints};
 
@@ -16,6 +16,7 @@ const LOGONS_A_TICK: usize = 2000;
 pub struct Session {
     tracer: Tracer,
     inputs: Vec<String>,
+    governor: Option<Governor>,
 }
 
 /// Why a run ended before the end of its source. What was read until then is kept.
@@ -26,7 +27,15 @@ impl Session {
     pub fn new(settings: Settings) -> Self {
         let mut tracer = Tracer::new(settings);
         tracer.watch(endpoints::is_of_interest);
-        Self { tracer, inputs: Vec::new() }
+        Self { tracer, inputs: Vec::new(), governor: None }
+    }
+
+    /// Keeps limits while a source goes on ([`Session::run_live`]). To be called before anything is read.
+    pub fn govern(&mut self, governor: Governor) {
+        if let Some(memory) = governor.limits().memory {
+            self.tracer.keep_within(memory);
+        }
+        self.governor = Some(governor);
     }
 
     /// Notes how the clocks of the inputs were found to differ.
@@ -68,7 +77,7 @@ impl Session {
         mut publish: impl FnMut(Report),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
-        let Self { tracer, inputs } = self;
+        let Self { tracer, inputs, .. } = self;
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
             tracer.push(batch);
@@ -99,9 +108,12 @@ impl Session {
         mut publish: impl FnMut(Report, CaptureTime),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
-        let Self { tracer, inputs } = self;
+        let Self { tracer, inputs, governor } = self;
         let mut ticks = 0;
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
+            if let Some(governor) = governor.as_mut().filter(|_| batch.tick().is_some()) {
+                tracer.shed(governor.tick());
+            }
             tracer.push(batch);
             ticks += usize::from(batch.tick().is_some());
             if ticks > tracer.logons().len() / LOGONS_A_TICK {
