@@ -56,7 +56,7 @@ pub(crate) struct Tui {
     /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
     #[arg(value_name = "FILE", required_unless_present = "interface", conflicts_with = "interface")]
     pub(crate) files: Vec<std::path::PathBuf>,
-    /// Go on reading as the files grow, until Ctrl-C
+    /// Go on reading as the files grow, and as files appear in folders, until Ctrl-C
     #[arg(long, conflicts_with = "interface")]
     pub(crate) follow: bool,
     #[command(flatten)]
@@ -146,7 +146,7 @@ pub(crate) struct Input {
     /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<std::path::PathBuf>,
-    /// Go on reading as the files grow, until Ctrl-C
+    /// Go on reading as the files grow, and as files appear in folders, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
     #[command(flatten)]

@@ -59,6 +59,7 @@ impl Session {
             tracer.push(batch);
             progress(so_far.position);
         });
+        self.inputs = source.inputs().to_vec();
         self.tracer.finish(losses);
         result
     }
@@ -81,6 +82,7 @@ impl Session {
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
             tracer.push(batch);
+            inputs.extend(so_far.inputs);
             progress(so_far.position);
             let is_idle = batch.is_idle();
             batches += u64::from(!is_idle);
@@ -91,6 +93,7 @@ impl Session {
                 publish(Report::new(inputs, tracer.logons(), tracer.facts()));
             }
         });
+        self.inputs = source.inputs().to_vec();
         self.tracer.finish(losses);
         result
     }
@@ -144,12 +147,14 @@ impl Session {
 }
 
 /// How things stand behind a batch.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SoFar {
     /// How far reading has come.
     pub position: Position,
     /// What was lost.
     pub losses: Losses,
+    /// Names of inputs that are new since the batch before, such as files that appeared in a followed folder.
+    pub inputs: Vec<String>,
 }
 
 /// Calls `take` for every batch of the source, in order, while a thread reads ahead.
@@ -182,9 +187,12 @@ pub fn read_all(
 
 /// Fills batches until the source ends, fails, or nobody wants them any more.
 fn read(source: &mut dyn Source, full: &Sender<(Batch, SoFar)>, empty: &Receiver<Batch>) -> Result<(), CaptureError> {
+    let mut known = source.inputs().len();
     while let Ok(mut batch) = empty.recv() {
         let progress = source.fill(&mut batch)?;
-        let sent = full.send((batch, SoFar { position: source.position(), losses: source.losses() }));
+        let inputs = source.inputs().get(known..).unwrap_or_default().to_vec();
+        known += inputs.len();
+        let sent = full.send((batch, SoFar { position: source.position(), losses: source.losses(), inputs }));
         if sent.is_err() || progress == Progress::End {
             break;
         }
