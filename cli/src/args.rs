@@ -203,3 +203,21 @@ pub(crate) struct Generate {
 pub(crate) fn parse() -> Arguments {
     Arguments::parse()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_starts_with_options_that_there_are() {
+        let unit = include_str!("../package/hellotrace@.service");
+        let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).unwrap();
+        let arguments = Arguments::try_parse_from(start.replace("%i", "eth0").split_whitespace()).unwrap();
+        let Command::Live(Live { device: Some(device), .. }) = arguments.command else { panic!("{arguments:?}") };
+        assert_eq!(device.interface, "eth0");
+        // Else the service is killed before it decodes less.
+        let most: u64 =
+            unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('G')).unwrap().parse().unwrap();
+        assert!(device.max_memory.unwrap() < most << 10);
+    }
+}
