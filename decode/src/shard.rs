@@ -36,6 +36,9 @@ use crate::{
 /// TCP connections followed at once, all shards together: some 400 MB. A busy domain controller has a few ten thousand.
 pub const MAX_FLOWS: usize = 1_000_000;
 
+/// What [`MAX_FLOWS`] says of one connection.
+const BYTES_OF_A_FLOW: usize = 400;
+
 /// Bytes of streams kept for later, all shards together.
 pub const MAX_BUFFERED: usize = 256 << 20;
 
@@ -75,6 +78,18 @@ impl Config {
     pub fn for_shards(shards: usize) -> Self {
         let share = |total: usize| total.checked_div(shards).unwrap_or(total).max(1);
         Self { decoders: Decoders::default(), max_flows: share(MAX_FLOWS), max_buffered: share(MAX_BUFFERED) }
+    }
+
+    /// The same for a program that should do with `memory` bytes: the connections of all `shards` may take a quarter of it,
+    /// and what their streams keep for later another. Never more than before.
+    #[must_use]
+    pub fn within(self, memory: u64, shards: usize) -> Self {
+        let quarter = usize::try_from(memory / 4).unwrap_or(usize::MAX).checked_div(shards).unwrap_or(usize::MAX);
+        Self {
+            max_flows: self.max_flows.min(quarter / BYTES_OF_A_FLOW).max(1),
+            max_buffered: self.max_buffered.min(quarter).max(1),
+            ..self
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
 pub use report::{
     CaptureReport, ChecklistItem, ClockReport, DomainControllerReport, EvidenceReport, FindingReport, LogonReport,
-    LogonReports, Report, Row, StepReport,
+    LogonReports, Report, Row, ShedReport, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, SoFar, read_all};

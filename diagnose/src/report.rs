@@ -66,6 +66,9 @@ pub struct CaptureReport {
     /// How often the interface was away while it was recorded from.
     #[serde(skip_serializing_if = "is_no_number")]
     pub interruptions: u64,
+    /// What this program did not decode to keep its limits, by class.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub shed: BTreeMap<&'static str, ShedReport>,
     /// Things that were not decoded, by `protocol.reason`.
     pub gaps: BTreeMap<String, u64>,
     /// Places where an input is damaged.
@@ -87,6 +90,19 @@ pub struct CaptureReport {
     /// Rules that failed by a fault of this program, by code.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rule_failures: BTreeMap<&'static str, u64>,
+}
+
+/// What was not decoded of one class of packets, so that `--max-memory` and `--max-cpu` are kept.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShedReport {
+    /// Packets.
+    pub packets: u64,
+    /// Seconds of capture time in which the class was left out.
+    pub seconds: u64,
+    /// Capture time of the first of them.
+    pub first: String,
+    /// The latest of theirs.
+    pub last: String,
 }
 
 /// How the clock of an input differs from that of the first. All times are by the first one's clock.

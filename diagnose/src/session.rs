@@ -2,7 +2,7 @@
 
 use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Source};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use trace::{ClockOffset, Facts, Logons, Settings, Tracer};
+use trace::{ClockOffset, Facts, Governor, Logons, Settings, Tracer};
 
 use crate::{LogonReports, Report, endpoints, report::Past};
 
@@ -19,6 +19,7 @@ pub struct Session {
     past: Past,
     /// What was lost up to the end of the last batch.
     losses: Losses,
+    governor: Option<Governor>,
 }
 
 /// Why a run ended before the end of its source. What was read until then is kept.
@@ -32,12 +33,20 @@ impl Session {
     pub fn new(settings: Settings) -> Self {
         let mut tracer = Tracer::new(settings);
         tracer.watch(endpoints::is_of_interest);
-        Self { tracer, inputs: Vec::new(), past: Past::default(), losses: Losses::default() }
+        Self { tracer, inputs: Vec::new(), past: Past::default(), losses: Losses::default(), governor: None }
     }
 
     /// Tells no more than so many logons in full; by default [`Session::MAX_LOGONS`].
     pub fn keep_logons(&mut self, most: usize) {
         self.past.keep(most);
+    }
+
+    /// Keeps limits while a source goes on ([`Session::run_live`]). To be called before anything is read.
+    pub fn govern(&mut self, governor: Governor) {
+        if let Some(memory) = governor.limits().memory {
+            self.tracer.keep_within(memory);
+        }
+        self.governor = Some(governor);
     }
 
     /// Notes how the clocks of the inputs were found to differ.
@@ -57,9 +66,11 @@ impl Session {
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
+            let position = so_far.position;
             self.push(batch, so_far);
-            progress(so_far.position);
+            progress(position);
         });
+        self.inputs = source.inputs().to_vec();
         self.tracer.finish(losses);
         result
     }
@@ -80,8 +91,9 @@ impl Session {
         self.inputs = source.inputs().to_vec();
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
+            let position = so_far.position;
             self.push(batch, so_far);
-            progress(so_far.position);
+            progress(position);
             let is_idle = batch.is_idle();
             batches += u64::from(!is_idle);
             if batches >= next || (is_idle && batches > told) {
@@ -91,6 +103,7 @@ impl Session {
                 publish(self.report().collected());
             }
         });
+        self.inputs = source.inputs().to_vec();
         self.tracer.finish(losses);
         result
     }
@@ -110,11 +123,15 @@ impl Session {
         self.inputs = source.inputs().to_vec();
         let mut ticks = 0;
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
+            let losses = so_far.losses;
+            if let Some(governor) = self.governor.as_mut().filter(|_| batch.tick().is_some()) {
+                self.tracer.shed(governor.tick());
+            }
             self.push(batch, so_far);
             ticks += usize::from(batch.tick().is_some());
             if ticks > self.tracer.logons().len() / LOGONS_A_TICK {
                 ticks = 0;
-                self.tracer.account(so_far.losses);
+                self.tracer.account(losses);
                 let now = self.tracer.facts().visibility.now.unwrap_or(CaptureTime(0));
                 publish(self.report(), now);
             }
@@ -125,7 +142,8 @@ impl Session {
 
     /// Takes in a batch, behind which things stand like this. At a tick it makes room, by what was known then.
     fn push(&mut self, batch: &Batch, so_far: SoFar) {
-        let Self { tracer, inputs, past, losses } = self;
+        let Self { tracer, inputs, past, losses, .. } = self;
+        inputs.extend(so_far.inputs);
         tracer.push(batch, |grouper, now| {
             grouper.account(now, *losses);
             past.make_room(grouper, now, inputs);
@@ -150,12 +168,14 @@ impl Session {
 }
 
 /// How things stand behind a batch.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SoFar {
     /// How far reading has come.
     pub position: Position,
     /// What was lost.
     pub losses: Losses,
+    /// Names of inputs that are new since the batch before, such as files that appeared in a followed folder.
+    pub inputs: Vec<String>,
 }
 
 /// Calls `take` for every batch of the source, in order, while a thread reads ahead.
@@ -188,9 +208,12 @@ pub fn read_all(
 
 /// Fills batches until the source ends, fails, or nobody wants them any more.
 fn read(source: &mut dyn Source, full: &Sender<(Batch, SoFar)>, empty: &Receiver<Batch>) -> Result<(), CaptureError> {
+    let mut known = source.inputs().len();
     while let Ok(mut batch) = empty.recv() {
         let progress = source.fill(&mut batch)?;
-        let sent = full.send((batch, SoFar { position: source.position(), losses: source.losses() }));
+        let inputs = source.inputs().get(known..).unwrap_or_default().to_vec();
+        known += inputs.len();
+        let sent = full.send((batch, SoFar { position: source.position(), losses: source.losses(), inputs }));
         if sent.is_err() || progress == Progress::End {
             break;
         }

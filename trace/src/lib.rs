@@ -18,6 +18,7 @@ mod ping;
 #[cfg(feature = "script")]
 pub mod script;
 mod session;
+mod shedding;
 mod subject;
 mod tickets;
 mod tracer;
@@ -35,6 +36,7 @@ pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};
 pub use session::{Service, Session, SessionAnswer, SessionProof};
+pub use shedding::{Class, Governor, Level, Limits, Meter, Shed, Usage};
 pub use subject::Principal;
 pub use tracer::{Decoding, Settings, Tracer};
 pub use visibility::{ClockOffset, Visibility};

@@ -54,7 +54,8 @@
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut` and
 //!   `pong-cut`: it cut an answer of DNS, to a ping.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
-//!   and has not ended. `T dropped`: the recorder counts a packet that it dropped.
+//!   and has not ended. `T dropped`: the recorder counts a packet that it dropped. `T shed CLASS`: one of this class was not
+//!   decoded, to keep a limit.
 
 use std::{
     collections::HashMap,
@@ -78,7 +79,7 @@ use decode::{
 };
 use jiff::Timestamp;
 
-use crate::{Facts, Grouper, Logon};
+use crate::{Class, Facts, Grouper, Logon, Shed};
 
 /// The start of a script: 2026-01-05 12:00:00 UTC, in seconds since 1970.
 const START: i64 = 1_767_614_400;
@@ -145,6 +146,12 @@ pub fn play(text: &str) -> Played {
             ["end"] => finished = true,
             ["open"] => finished = false,
             ["dropped"] => grouper.facts_mut().visibility.losses.by_system += 1,
+            ["shed", class] => {
+                let class = Class::ORDER.into_iter().find(|known| known.name() == *class);
+                let class = class.unwrap_or_else(|| panic!("no class of packets in: {line}"));
+                let shed = Shed { packets: 1, seconds: 1, first: at, last: at };
+                grouper.facts_mut().visibility.shed.insert(class, shed);
+            }
             [from, ">", to, rest @ ..] => {
                 packets += 1;
                 let id = PacketId { arrival: packets, input: InputId(0), number: packets };

@@ -8,7 +8,7 @@
 //! capture time, where the source cuts the batch; both directions and all fragments of a flow meet in one shard.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -23,7 +23,7 @@ use decode::{
 use rayon::prelude::*;
 
 use crate::{
-    ClockOffset, Facts, Grouper, Logons, Visibility,
+    Class, ClockOffset, Facts, Grouper, Level, Logons, Shed, Visibility,
     group::{Use, use_of},
 };
 
@@ -62,6 +62,8 @@ pub struct Decoding {
     last_time: Option<CaptureTime>,
     ticked: Option<CaptureTime>,
     cut_at: Option<u32>,
+    level: Level,
+    shed: BTreeMap<Class, Shed>,
 }
 
 /// A shard and the events it has produced since the last merge.
@@ -110,7 +112,24 @@ impl Decoding {
             last_time: None,
             ticked: None,
             cut_at: None,
+            level: Level::NONE,
+            shed: BTreeMap::new(),
         }
+    }
+
+    /// Follows and keeps no more than so many bytes of memory allow, as [`Config::within`] says. To be called before the
+    /// first batch.
+    pub fn keep_within(&mut self, memory: u64) {
+        let count = self.shards.len();
+        for lane in &mut self.shards {
+            lane.config = lane.config.within(memory, count);
+            lane.shard = Shard::new(lane.config);
+        }
+    }
+
+    /// Leaves out so much from here on. For whole ticks of capture time: before the batch that begins with one.
+    pub fn shed(&mut self, level: Level) {
+        self.level = level;
     }
 
     /// Takes in a batch and appends its events to `out`, those of a tick first.
@@ -120,6 +139,8 @@ impl Decoding {
     pub fn push(&mut self, batch: &Batch, out: &mut Vec<Event>) -> Pushed {
         let tick = batch.tick();
         if let Some(now) = tick {
+            let passed = self.ticked.map_or(0, |before| now.seconds().saturating_sub(before.seconds()));
+            self.count_shed_time(u64::try_from(passed).unwrap_or(0));
             self.ticked = Some(now);
             self.tick(now, out);
         }
@@ -140,6 +161,9 @@ impl Decoding {
                 self.cut_at = Some(self.cut_at.map_or(kept, |least| least.max(kept)));
             }
             if let Some(unit) = self.wire.packet(&packet, &mut own).filter(|unit| self.gate.wants(unit)) {
+                if self.level != Level::NONE && self.is_shed(&unit, packet.at) {
+                    continue;
+                }
                 let lane = unit.flow().map_or(0, |flow| shard_of(&flow, count));
                 if let Some(lane) = lanes.get_mut(lane) {
                     lane.push(unit);
@@ -193,6 +217,29 @@ impl Decoding {
         visibility.last = self.last_time;
         visibility.now = self.last_time.max(self.ticked);
         visibility.cut_at = self.cut_at;
+        visibility.shed.clone_from(&self.shed);
+    }
+
+    /// Whether this unit is left out; if so, it is counted.
+    #[cold]
+    fn is_shed(&mut self, unit: &Unit<'_>, at: CaptureTime) -> bool {
+        let class = Class::of(unit);
+        if !self.level.sheds(class) {
+            return false;
+        }
+        let shed = self.shed.entry(class).or_insert(Shed { packets: 0, seconds: 0, first: at, last: at });
+        shed.packets = shed.packets.saturating_add(1);
+        shed.last = shed.last.max(at);
+        true
+    }
+
+    /// Notes that this level lasted for so many seconds more. A class of which nothing came is not missed.
+    fn count_shed_time(&mut self, seconds: u64) {
+        for (class, shed) in &mut self.shed {
+            if self.level.sheds(*class) {
+                shed.seconds = shed.seconds.saturating_add(seconds);
+            }
+        }
     }
 
     fn tick(&mut self, now: CaptureTime, out: &mut Vec<Event>) {
@@ -291,6 +338,16 @@ impl Tracer {
     /// Follows TLS and HTTP with hosts of these names only. Without this, with all.
     pub fn watch(&mut self, names: fn(&str) -> bool) {
         self.grouper.facts_mut().cloud.watch(names);
+    }
+
+    /// As [`Decoding::keep_within`].
+    pub fn keep_within(&mut self, memory: u64) {
+        self.decoding.keep_within(memory);
+    }
+
+    /// As [`Decoding::shed`].
+    pub fn shed(&mut self, level: Level) {
+        self.decoding.shed(level);
     }
 
     /// Takes in a batch. If it begins with a tick, `at_tick` is called with the time of it, before what follows is joined.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use capture::{Aftermath, CaptureTime, Damage, Losses};
 use decode::{Event, GapKind, KDC_PORT, Message, Protocol, decoder::Counted, wire::Unread};
 
+use crate::{Class, Shed};
+
 /// What the capture covers.
 #[derive(Clone, Debug, Default)]
 pub struct Visibility {
@@ -24,6 +26,8 @@ pub struct Visibility {
     pub now: Option<CaptureTime>,
     /// Packets dropped, by the recorder's own counters.
     pub losses: Losses,
+    /// Packets that were there and were not decoded, so that this program keeps its limits. No entry has none.
+    pub shed: BTreeMap<Class, Shed>,
     /// Number of places where an input is damaged.
     pub damage: u64,
     /// Those of them behind which reading went on, so that packets in between are missing.
@@ -127,7 +131,8 @@ impl Visibility {
     pub fn is_lossy(&self) -> bool {
         let elsewhere = |protocol: Protocol| matches!(protocol, Protocol::Ldap | Protocol::Cldap) || is_bulk(protocol);
         let missing = |(protocol, kind): &(Protocol, GapKind)| *kind == GapKind::Missing && !elsewhere(*protocol);
-        self.has_drops() || self.gaps.keys().any(missing)
+        // A ticket is used in SMB and LDAP, so a sign-in shows there too.
+        self.misses(&[Class::Kerberos, Class::Ldap, Class::Smb]) || self.gaps.keys().any(missing)
     }
 
     /// How many parts of conversations are missing from the capture. Those of protocols that move files do not count: a
@@ -143,6 +148,12 @@ impl Visibility {
     /// An input that breaks off is complete up to there: it has ended early, and that is all.
     pub fn has_drops(&self) -> bool {
         self.losses.dropped() > 0 || self.losses.interruptions > 0 || self.skipped > 0
+    }
+
+    /// Whether packets of these classes may be missing that nothing else tells of: as [`Visibility::has_drops`] says, or
+    /// because this program left them out.
+    pub fn misses(&self, classes: &[Class]) -> bool {
+        self.has_drops() || classes.iter().any(|class| self.shed.contains_key(class))
     }
 
     /// Whether Kerberos was cut short by the snap length.
@@ -165,7 +176,9 @@ fn is_bulk(protocol: Protocol) -> bool {
 mod tests {
     use decode::{GapKind, Protocol};
 
-    use super::Visibility;
+    use capture::CaptureTime;
+
+    use super::{Class, Shed, Visibility};
 
     #[test]
     fn what_is_missing_of_a_file_transfer_is_no_loss() {
@@ -175,5 +188,16 @@ mod tests {
         visibility.gaps.insert((Protocol::Kerberos, GapKind::Missing), 2);
         visibility.gaps.insert((Protocol::Kerberos, GapKind::Undecodable), 5);
         assert_eq!((visibility.missing_parts(), visibility.is_lossy()), (2, true));
+    }
+
+    #[test]
+    fn what_was_left_out_makes_its_own_class_doubtful() {
+        let shed = Shed { packets: 1, seconds: 1, first: CaptureTime(0), last: CaptureTime(0) };
+        let mut visibility = Visibility::default();
+        visibility.shed.insert(Class::Web, shed);
+        assert!(visibility.misses(&[Class::Web]));
+        assert!(!visibility.misses(&[Class::Kerberos, Class::Locating]) && !visibility.is_lossy());
+        visibility.shed.insert(Class::Smb, shed);
+        assert!(visibility.is_lossy() && !visibility.has_drops());
     }
 }

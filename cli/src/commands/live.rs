@@ -15,12 +15,14 @@ use std::{
 use anyhow::{Context as _, bail};
 use capture::CaptureTime;
 use diagnose::{FindingReport, LogonReports, Report, Session};
+use trace::{Governor, Limits};
 
 use super::{read::warn, settings_for};
 use crate::{
     args::{Device, Format, Live},
     exit::{Status, complain},
     interrupt,
+    meter::Processes,
     output::{Output, json, text},
     signals::{self, Signal},
 };
@@ -30,11 +32,12 @@ const QUIET_SECONDS: i64 = 10;
 
 /// Records until told to end.
 pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
-    let Some(device) = arguments.device.as_ref().filter(|_| !arguments.print_filter) else {
+    let Some(device) = arguments.device.as_ref() else {
         return pass_on(&["--print-filter"]);
     };
     let (mut source, notes) = start(device)?;
     let settings = settings_for(&[], &arguments.work)?;
+    let governor = governor(device, &source, |sentence| complain(&sentence))?;
     let orders = source.orders();
     // The first ctrl-C ends the recording and not the program, whoever else listens.
     interrupt::stop();
@@ -53,6 +56,9 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
     let mut lines: Box<dyn Write> = if is_apart { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let mut teller = Teller::default();
     let mut session = Session::new(settings);
+    if let Some(governor) = governor {
+        session.govern(governor);
+    }
     let orders = source.orders();
     let mut dropped = 0;
     let ended = session.run_live(&mut source, arguments.work.batch as usize, |report, now| {
@@ -97,6 +103,20 @@ pub(super) fn start(device: &Device) -> anyhow::Result<(capture::Live, Receiver<
         bail!("{why}");
     }
     Ok((source, notes))
+}
+
+/// Keeps the limits that were asked for, if any, and tells of what that costs.
+pub(super) fn governor(
+    device: &Device,
+    source: &capture::Live,
+    tell: impl FnMut(String) + Send + 'static,
+) -> anyhow::Result<Option<Governor>> {
+    let limits = Limits { memory: device.max_memory.map(|megabytes| megabytes << 20), cpu: device.max_cpu };
+    if limits == Limits::default() {
+        return Ok(None);
+    }
+    let meter = Processes::new(source.process()).context("--max-memory and --max-cpu cannot be kept here")?;
+    Ok(Some(Governor::new(limits, Box::new(meter), Box::new(tell))))
 }
 
 /// The program beside this one that may open devices.
@@ -226,6 +246,8 @@ mod tests {
             rotate_age: None,
             keep: None,
             min_free: None,
+            max_memory: None,
+            max_cpu: None,
             user: None,
         };
         let expected =

@@ -6,7 +6,7 @@ use decode::{WireText, wire::Unread};
 use diagnose::{LogonReports, Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::{open, settings};
+use super::{open, settings, tell_passed_over};
 use crate::{
     args::{Format, Read},
     exit::{Status, complain},
@@ -18,11 +18,13 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let since = arguments.since.as_deref().map(Since::parse).transpose()?;
     let (mut source, clocks) = open(&arguments.input.files, arguments.input.follow)?;
+    let told = source.passed_over().len();
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
     let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
+    tell_passed_over(&source, told);
     warn(&session);
     let mut report = session.report();
     if report.capture.packets == 0 {

@@ -31,12 +31,22 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
         let (mut source, notes) = live::start(device)?;
         let settings = settings_for(&[], &arguments.work)?;
         let screen = sender.clone();
+        let governor = live::governor(device, &source, {
+            let screen = sender.clone();
+            move |sentence| {
+                let _ = screen.send(Message::Note(sentence));
+            }
+        })?;
+        let mut session = Session::new(settings);
+        if let Some(governor) = governor {
+            session.govern(governor);
+        }
         thread::Builder::new().name("notes".to_owned()).spawn(move || {
             for note in notes {
                 let _ = screen.send(Message::Note(note));
             }
         })?;
-        reader.spawn(move || watch(&mut source, Session::new(settings), packets_per_batch, &sender))
+        reader.spawn(move || watch(&mut source, session, packets_per_batch, &sender))
     } else {
         let settings = settings_for(&arguments.files, &arguments.work)?;
         let (mut source, clocks) = open(&arguments.files, arguments.follow)?;

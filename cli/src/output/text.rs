@@ -11,8 +11,9 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use diagnose::{FindingReport, LogonReport, LogonReports, Report, Row, Severity};
+use diagnose::{CaptureReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport};
 use jiff::Timestamp;
+use trace::Class;
 use tui::{mark, outcome_word, wrap};
 
 /// Characters in a line.
@@ -95,6 +96,9 @@ fn header(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Wr
         thinned => format!(", {thinned} of bulk left out"),
     };
     writeln!(output, "{inputs}: {}{copies}{dropped}{thinned}{span}", counted(capture.packets, "packet"))?;
+    if !capture.shed.is_empty() {
+        writeln!(output, "not decoded, to keep the limits: {}", shed_line(capture))?;
+    }
     for clock in &capture.clock_offsets {
         writeln!(output, "{}", clock_line(&clock.input, clock.ahead_microseconds, clock.packets))?;
     }
@@ -120,6 +124,15 @@ fn header(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Wr
         writeln!(output, "not kept, or no longer, because a limit was reached: {}", limits.join(", "))?;
     }
     Ok(())
+}
+
+/// `1200 packets of TLS and HTTP in 5 s, 1 packet of LDAP in 1 s`, in the order in which the classes are left out.
+pub(crate) fn shed_line(capture: &CaptureReport) -> String {
+    let classes = Class::ORDER.into_iter().filter_map(|class| Some((class, capture.shed.get(class.name())?)));
+    let line = |(class, shed): (Class, &ShedReport)| {
+        format!("{} of {} in {} s", counted(shed.packets, "packet"), class.words(), shed.seconds)
+    };
+    classes.map(line).collect::<Vec<_>>().join(", ")
 }
 
 /// `dc.pcap: its clock is 5.002000 s ahead, by 812 packets that it shares; its times are put right`.

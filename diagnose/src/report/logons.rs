@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use capture::CaptureTime;
 use serde::{Serialize, Serializer};
-use trace::{Facts, Logon, LogonId, Logons, Outcome};
+use trace::{Class, Facts, Logon, LogonId, Logons, Outcome};
 
 use super::{
     DomainControllerReport, LogonReport, Past,
@@ -83,7 +83,9 @@ impl Sketch {
         let visibility = &facts.visibility;
         match self.outcome {
             // The answer may be among what the capture does not hold.
-            Outcome::Failed if self.failed_in_silence && (visibility.is_one_sided() || visibility.has_drops()) => {
+            Outcome::Failed
+                if self.failed_in_silence && (visibility.is_one_sided() || visibility.misses(&[Class::Kerberos])) =>
+            {
                 Outcome::Undecided
             }
             Outcome::Succeeded if doubted && !self.ticket_used => Outcome::Undecided,

@@ -8,11 +8,11 @@ use std::{
 
 use capture::CaptureTime;
 use decode::{Seen, WireText};
-use trace::{ClockOffset, DomainController, Facts, Logon, Lookup, Outcome, Ping, Service, Session, Step};
+use trace::{ClockOffset, DomainController, Facts, Logon, Lookup, Outcome, Ping, Service, Session, Shed, Step};
 
 use super::{
     CaptureReport, ChecklistItem, ClockReport, DomainControllerReport, EvidenceReport, FindingReport, LogonReport,
-    ResponseTimes, StepReport,
+    ResponseTimes, ShedReport, StepReport,
     checklist::{CHECKLIST, Shown},
 };
 use crate::{Diagnosis, Severity, Subject, diagnose::Failures};
@@ -25,6 +25,11 @@ const MAX_LOOKUPS: usize = 12;
 /// Faults of a KDC certificate for which a client may refuse it: with one of them of severity high or critical, an issued
 /// ticket that was never seen in use is no success.
 pub(super) const CERTIFICATE_FAULTS: [&str; 6] = ["DCC-03", "DCC-05", "DCC-06", "DCC-07", "DCC-10", "DCC-11"];
+
+fn shed_report(shed: &Shed) -> ShedReport {
+    let (first, last) = (shed.first.to_string(), shed.last.to_string());
+    ShedReport { packets: shed.packets, seconds: shed.seconds, first, last }
+}
 
 /// Turns what was found into what is written.
 pub(super) struct Writer<'r> {
@@ -78,6 +83,7 @@ impl<'r> Writer<'r> {
             losses: visibility.losses.dropped(),
             thinned: visibility.losses.thinned,
             interruptions: visibility.losses.interruptions,
+            shed: visibility.shed.iter().map(|(class, shed)| (class.name(), shed_report(shed))).collect(),
             gaps: visibility
                 .gaps
                 .iter()
