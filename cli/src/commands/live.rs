@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
     let mut lines: Box<dyn Write> = if is_apart { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let mut teller = Teller::default();
     let mut session = Session::new(settings);
+    session.keep_logons(arguments.limits.max_logons as usize);
     let orders = source.orders();
     let mut dropped = 0;
     let ended = session.run_live(&mut source, arguments.work.batch as usize, |report, now| {

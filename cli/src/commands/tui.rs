@@ -36,12 +36,15 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
                 let _ = screen.send(Message::Note(note));
             }
         })?;
-        reader.spawn(move || watch(&mut source, Session::new(settings), packets_per_batch, &sender))
+        let mut session = Session::new(settings);
+        session.keep_logons(arguments.limits.max_logons as usize);
+        reader.spawn(move || watch(&mut source, session, packets_per_batch, &sender))
     } else {
         let settings = settings_for(&arguments.files, &arguments.work)?;
         let (mut source, clocks) = open(&arguments.files, arguments.follow)?;
         let mut session = Session::new(settings);
         session.note_clocks(clocks);
+        session.keep_logons(arguments.limits.max_logons as usize);
         reader.spawn(move || read(&mut source, session, packets_per_batch, &sender))
     };
     reading.context("no thread to read in")?;

@@ -168,10 +168,10 @@ impl Past {
     pub(super) fn located(&self) -> &BTreeMap<IpAddr, CaptureTime> {
         &self.located
     }
+}
 
-    /// Limits that were reached, and how much is beyond each.
-    pub(super) fn limits(&self, logons: &Logons, facts: &Facts, findings: u64) -> BTreeMap<&'static str, u64> {
-        let own = [("logons", logons.beyond()), ("findings", findings)];
-        own.into_iter().chain(facts.limits()).filter(|(_, beyond)| *beyond > 0).collect()
-    }
+/// Limits that were reached, and how much is beyond each.
+pub(super) fn limits(logons: &Logons, facts: &Facts, findings: u64) -> BTreeMap<&'static str, u64> {
+    let own = [("logons", logons.beyond()), ("findings", findings)];
+    own.into_iter().chain(facts.limits()).filter(|(_, beyond)| *beyond > 0).collect()
 }
