@@ -49,6 +49,8 @@ pub(crate) struct Read {
     /// Only sign-ins that began at or after this time: 2026-01-31T08:00:00Z, 2026-01-31 08:00 (UTC), or 15m, 2h, 1d before the capture's end
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +65,8 @@ pub(crate) struct Tui {
     pub(crate) device: Option<Device>,
     #[command(flatten)]
     pub(crate) work: Work,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +75,8 @@ pub(crate) struct Live {
     pub(crate) device: Option<Device>,
     #[command(flatten)]
     pub(crate) work: Work,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
     #[command(flatten)]
     pub(crate) target: Target,
     /// How to write the report at the end
@@ -162,6 +168,14 @@ pub(crate) struct Work {
     /// Packets handled at a time; the result does not depend on it
     #[arg(long, hide = true, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) batch: u32,
+}
+
+/// How much is told.
+#[derive(Debug, Args)]
+pub(crate) struct Limits {
+    /// Sign-ins to tell in full: of more than these the oldest are only counted, those that failed last
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) max_logons: u32,
 }
 
 #[derive(Debug, Args)]

@@ -287,7 +287,7 @@ impl<'s> Report<LogonReports<'s>> {
         let (diagnoses, failures) = findings.sorted();
         let shown = shown.found(logons);
         let writer = Writer::new(inputs, facts);
-        let capture = writer.capture(&failures, past.retired(), past.limits(logons, facts, findings_beyond));
+        let capture = writer.capture(&failures, past.retired(), past::limits(logons, facts, findings_beyond));
         let findings = diagnoses.iter().map(|diagnosis| writer.finding(diagnosis)).collect();
         let checklist = writer.checklist(&shown, &diagnoses);
         let mut of_kdc = past.of_kdc().clone();

@@ -31,7 +31,7 @@ pub struct Facts {
     /// When tickets were granted, by client; at most one a second.
     grants_to: Timed<IpAddr, CaptureTime, { Facts::MAX_GRANTED }>,
     /// Clients that got tickets in the name of a computer.
-    computers: BTreeMap<IpAddr, ()>,
+    computers: BTreeSet<IpAddr>,
     /// When a client that had asked for this name came with a ticket whose issue was not captured, as in `granted`.
     pub perhaps_granted: Timed<String, (CaptureTime, IpAddr), { Facts::MAX_GRANTED }>,
     /// Refused PKINIT requests, by client address and client name in lower case: request, reply, logon.
@@ -616,7 +616,11 @@ impl Facts {
     /// Notes that a ticket was granted in this name, in lower case.
     pub(crate) fn note_granted(&mut self, name: String, at: CaptureTime, client: IpAddr) {
         if name.ends_with('$') || name.starts_with("host/") {
-            Self::note_client(&mut self.computers, &mut self.beyond, client, || ());
+            if self.computers.len() < Self::MAX_CLIENTS {
+                self.computers.insert(client);
+            } else {
+                self.beyond.clients += u64::from(!self.computers.contains(&client));
+            }
         }
         self.granted.note(name, (at, client));
         self.grants_to.note_second(client, at);
@@ -630,7 +634,7 @@ impl Facts {
 
     /// Whether a ticket was ever granted to this client in the name of a computer.
     pub fn is_computer(&self, client: IpAddr) -> bool {
-        self.computers.contains_key(&client)
+        self.computers.contains(&client)
     }
 
     /// A client that uses a ticket which the capture did not see issued.

@@ -121,15 +121,6 @@ impl Logons {
         released
     }
 
-    /// Bytes that packed logons take, and how many they are.
-    pub fn packed(&self) -> (usize, usize) {
-        let sizes = self.entries.iter().filter_map(|entry| match &entry.state {
-            State::Open(_) => None,
-            State::Packed(packed) => Some(packed.size() + size_of::<Entry>()),
-        });
-        sizes.fold((0, 0), |(bytes, count), size| (bytes + size, count + 1))
-    }
-
     /// Adds a logon that begins here, and says its index.
     pub(crate) fn begin(&mut self, client: IpAddr, seen: Seen) -> usize {
         let index = self.next;
@@ -216,8 +207,9 @@ impl Logons {
             if since >= quiet {
                 entry.state = State::Packed(Packed::of(logon));
             } else {
-                // Whole ticks: a fraction of a second later is a tick later.
-                self.open.push_back((now.plus_seconds((quiet - since) / CaptureTime::SECOND + 1), index));
+                // In whole seconds, as ticks come.
+                let seconds = (quiet - since + CaptureTime::SECOND - 1) / CaptureTime::SECOND;
+                self.open.push_back((now.plus_seconds(seconds), index));
             }
         }
     }
@@ -230,5 +222,62 @@ impl Logons {
         guess
             .filter(|guess| stands_at(*guess))
             .or_else(|| self.entries.binary_search_by_key(&index, |entry| entry.index).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use capture::{CaptureTime, InputId, PacketId};
+    use decode::Seen;
+
+    use super::{Logons, State};
+
+    fn at(second: u64) -> Seen {
+        let packet = PacketId { arrival: second, input: InputId(0), number: second + 1 };
+        Seen::in_packet(packet, CaptureTime(second.cast_signed() * CaptureTime::SECOND))
+    }
+
+    fn with(count: u64) -> Logons {
+        let mut logons = Logons::default();
+        for second in 0..count {
+            logons.begin(IpAddr::V4(Ipv4Addr::LOCALHOST), at(second));
+        }
+        logons
+    }
+
+    fn packed(logons: &Logons) -> Vec<usize> {
+        let packed = logons.entries.iter().filter(|entry| matches!(entry.state, State::Packed(_)));
+        packed.map(|entry| entry.index).collect()
+    }
+
+    #[test]
+    fn what_is_quiet_is_packed_and_opened_when_something_happens_to_it() {
+        let mut logons = with(3);
+        logons.tick(at(20).at);
+        assert_eq!(packed(&logons), [0]);
+        logons.tick(at(21).at);
+        assert_eq!(packed(&logons), [0, 1]);
+        assert!(logons.get(0).is_none() && logons.lately(0, at(61).at).is_none());
+        assert_eq!(logons.lately(0, at(60).at).map(|logon| logon.id.0), Some(1));
+        assert_eq!(packed(&logons), [1]);
+        logons.tick(at(45).at);
+        assert_eq!(packed(&logons), [0, 1, 2]);
+        let ids: Vec<u64> = logons.iter().map(|logon| logon.id.0).collect();
+        assert_eq!(ids, [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_was_released_is_gone_and_the_others_keep_their_index() {
+        let mut logons = with(5);
+        let released: Vec<u64> = logons.release(2, at(100).at, 98).iter().map(|logon| logon.id.0).collect();
+        assert_eq!(released, [1, 2]);
+        // Those to which something happened lately stay.
+        assert!(logons.release(2, at(100).at, 99).is_empty());
+        assert!(logons.is_gone(0) && logons.is_gone(Logons::GONE) && !logons.is_gone(2));
+        assert_eq!(logons.get_mut(4).map(|logon| logon.id.0), Some(5));
+        assert_eq!((logons.begin(IpAddr::V4(Ipv4Addr::LOCALHOST), at(5)), logons.len()), (5, 4));
+        assert_eq!(logons.numbered(6).map(|logon| logon.id.0), Some(6));
     }
 }

@@ -47,7 +47,8 @@ impl Packed {
     }
 
     /// Bytes of memory, without what is shared.
-    pub(crate) fn size(&self) -> usize {
+    #[cfg(test)]
+    fn size(&self) -> usize {
         self.bytes.len() + size_of_val::<[Shared]>(&self.shared)
     }
 }
@@ -153,10 +154,10 @@ impl Pack for u64 {
     fn pack(&self, to: &mut Writer) {
         let mut rest = *self;
         while rest >= 0x80 {
-            to.bytes.push((rest & 0x7f) as u8 | 0x80);
+            to.bytes.push(rest.to_le_bytes()[0] | 0x80);
             rest >>= 7;
         }
-        to.bytes.push(rest as u8);
+        to.bytes.push(rest.to_le_bytes()[0]);
     }
 
     fn unpack(from: &mut Reader<'_>) -> Option<Self> {
@@ -469,5 +470,63 @@ packed_fields! {
     Session { service, server, opened, proof, answer, certain }
     Logon {
         id, client, requested, canonical, method, exchanges, exchanges_beyond, attempts, sessions, began, ended, closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Packed;
+    use crate::{Logon, script::play};
+
+    const SCRIPT: &str = "
+        0.000 pc > dc   as-req alice udp netbios PC
+        0.001 pc > dc   as-req alice udp nonce 1
+        0.004 dc > pc   krb-error 25 padata 16,2 udp
+        0.010 pc > dc   as-req alice pkinit key K1 dh modp-2048 trusts CN=CA freshness etypes 18,17 flow 2
+        0.015 dc > pc   krb-error 62 text no_trust clock 3 flow 2
+        1.000 pc > dc   as-req bob pkinit issued I1 dh ecdh flow 3
+        1.010 dc > pc   as-rep bob ticket T1 pkinit dc D1 chain flow 3
+        1.020 pc > dc   tgs-req cifs/dc ticket T1 fast flow 4
+        1.030 dc > pc   tgs-rep cifs/dc ticket T2 flow 4
+        1.040 pc > dc   ap-req ticket T2
+        1.050 dc > pc   ap-rep
+        2.000 pc2 > dc  as-req carol password udp
+        3.000 dc > pc2  icmp 1
+        4.000 pc3 > dc  connect unanswered syns 4
+        5.000 pc3 > dc2 as-req dave flow 2
+        5.010 dc2 > pc3 krb-error 18 status 0xc0000072 flow 2
+    ";
+
+    fn packed_and_unpacked(logon: &Logon) -> Logon {
+        Packed::of(logon).open().expect("what was packed can be unpacked")
+    }
+
+    #[test]
+    fn a_logon_is_the_same_after_packing() {
+        let played = play(SCRIPT);
+        assert!(played.logons().len() >= 4);
+        assert!(played.logons().iter().any(|logon| !logon.sessions.is_empty()));
+        assert!(played.logons().iter().any(|logon| !logon.attempts.is_empty()));
+        for logon in played.logons() {
+            assert_eq!(format!("{:?}", packed_and_unpacked(logon)), format!("{logon:?}"));
+        }
+    }
+
+    #[test]
+    fn a_packed_logon_is_small() {
+        for logon in play(SCRIPT).logons() {
+            let size = Packed::of(logon).size();
+            assert!(size < 1024, "{size} bytes: {logon:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_break_off_are_no_logon() {
+        let logon = play(SCRIPT).logons().first().cloned().expect("a logon");
+        let Packed { bytes, shared } = Packed::of(&logon);
+        for length in 0..bytes.len() {
+            let part = Packed { bytes: bytes.get(..length).expect("shorter").into(), shared: shared.clone() };
+            assert!(part.open().is_none(), "{length} bytes of {}", bytes.len());
+        }
     }
 }

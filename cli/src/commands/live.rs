@@ -59,6 +59,7 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
     if let Some(governor) = governor {
         session.govern(governor);
     }
+    session.keep_logons(arguments.limits.max_logons as usize);
     let orders = source.orders();
     let mut dropped = 0;
     let ended = session.run_live(&mut source, arguments.work.batch as usize, |report, now| {

@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
+    session.keep_logons(arguments.limits.max_logons as usize);
     let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
     tell_passed_over(&source, told);

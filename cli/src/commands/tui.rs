@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
             }
         })?;
         let mut session = Session::new(settings);
+        session.keep_logons(arguments.limits.max_logons as usize);
         if let Some(governor) = governor {
             session.govern(governor);
         }
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
         let (mut source, clocks) = open(&arguments.files, arguments.follow)?;
         let mut session = Session::new(settings);
         session.note_clocks(clocks);
+        session.keep_logons(arguments.limits.max_logons as usize);
         reader.spawn(move || read(&mut source, session, packets_per_batch, &sender))
     };
     reading.context("no thread to read in")?;

@@ -74,10 +74,9 @@ impl Past {
 
     /// Capture time has passed to `now`: releases what there are too many of.
     pub(crate) fn make_room(&mut self, grouper: &mut Grouper, now: CaptureTime, inputs: &[String]) {
-        if grouper.logons().len() + self.records.len() <= self.most {
-            return;
-        }
-        let released = grouper.release((self.most / Self::LOTS).max(1), now, Self::REST_SECONDS);
+        let kept = grouper.logons().len() + self.records.len();
+        let Some(beyond) = kept.checked_sub(self.most).filter(|beyond| *beyond > 0) else { return };
+        let released = grouper.release(beyond + self.most / Self::LOTS, now, Self::REST_SECONDS);
         let facts = grouper.facts();
         let looked: Vec<(Sketch, Vec<Answer>)> =
             released.par_iter().map(|logon| (Sketch::of(logon), answers(logon, facts))).collect();
@@ -168,10 +167,10 @@ impl Past {
     pub(super) fn located(&self) -> &BTreeMap<IpAddr, CaptureTime> {
         &self.located
     }
+}
 
-    /// Limits that were reached, and how much is beyond each.
-    pub(super) fn limits(&self, logons: &Logons, facts: &Facts, findings: u64) -> BTreeMap<&'static str, u64> {
-        let own = [("logons", logons.beyond()), ("findings", findings)];
-        own.into_iter().chain(facts.limits()).filter(|(_, beyond)| *beyond > 0).collect()
-    }
+/// Limits that were reached, and how much is beyond each.
+pub(super) fn limits(logons: &Logons, facts: &Facts, findings: u64) -> BTreeMap<&'static str, u64> {
+    let own = [("logons", logons.beyond()), ("findings", findings)];
+    own.into_iter().chain(facts.limits()).filter(|(_, beyond)| *beyond > 0).collect()
 }

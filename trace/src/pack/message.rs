@@ -32,7 +32,7 @@ impl Pack for Message {
             }
             // See `is_packed`.
             Self::ApRequest(_) | Self::ApReply(_) | Self::Safe { .. } | Self::Private(_) | Self::Credential { .. } => {
-                3_u8.pack(to)
+                3_u8.pack(to);
             }
         }
     }
