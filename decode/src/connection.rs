@@ -25,8 +25,7 @@ pub const MATTERING_PORTS: [u16; 13] = [53, 80, 88, 135, 389, 443, 445, 464, 636
 #[inline]
 pub fn matters(port: u16) -> bool {
     // Asked of both ports of every packet: without a loop, and most ports are above all of them.
-    port <= 8080
-        && matches!(port, 53 | 80 | 88 | 135 | 389 | 443 | 445 | 464 | 636 | 3128 | 3268 | 3269 | 8080)
+    port <= 8080 && matches!(port, 53 | 80 | 88 | 135 | 389 | 443 | 445 | 464 | 636 | 3128 | 3268 | 3269 | 8080)
 }
 
 /// Flag of the last segment of a direction.

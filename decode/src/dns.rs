@@ -198,7 +198,8 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
 /// exchange: what hosts ask all day. `false` where only reading it in full can tell.
 pub fn is_plain_question(bytes: &[u8]) -> bool {
     // A query, one question, no answers, at most what EDNS adds.
-    let Some(([_, _, flags, _, 0, 1, 0, 0, 0, 0, 0, extra @ 0..=1], mut rest)) = bytes.split_first_chunk::<HEADER>() else {
+    let Some(([_, _, flags, _, 0, 1, 0, 0, 0, 0, 0, extra @ 0..=1], mut rest)) = bytes.split_first_chunk::<HEADER>()
+    else {
         return false;
     };
     if flags & 0xf8 != OPCODE_QUERY << 3 {

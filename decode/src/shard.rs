@@ -409,7 +409,16 @@ impl Flow {
             let sender = content::begins(&segment.payload)?;
             Some(Tracker::by_content(segment, sender))
         });
-        Self { tracker, streams: None, dropped: false, alerts: None, touched: 0, waiting_since: None, alarm: u64::MAX, kept: 0 }
+        Self {
+            tracker,
+            streams: None,
+            dropped: false,
+            alerts: None,
+            touched: 0,
+            waiting_since: None,
+            alarm: u64::MAX,
+            kept: 0,
+        }
     }
 
     /// Ends it. `decided`: the packet of another flow or connection that ended it.

@@ -5,7 +5,8 @@
 use decode::{
     WireText,
     dns::{
-        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, decode, key_exchange as key_exchange_of,
+        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, decode, is_plain_question,
+        key_exchange as key_exchange_of,
     },
 };
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, proptest};
@@ -223,6 +224,11 @@ proptest! {
         }
         if let Ok(decoded) = decode(&message) {
             prop_assert!(decoded.questions.len() + decoded.srv.len() <= message.len() / 5);
+        }
+        if is_plain_question(&message) {
+            let decoded = decode(&message);
+            prop_assert!(decoded.as_ref().is_ok_and(|it| !it.response && it.stopped.is_none() && it.locator().is_none()));
+            prop_assert!(decoded.is_ok_and(|it| key_exchange_of(&message, &it).is_none()));
         }
     }
 }

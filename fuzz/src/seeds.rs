@@ -70,6 +70,7 @@ fn of_a_capture(path: &Path, seeds: &mut Seeds) {
             MESSAGES.lock().expect("one thread").push(("dns", bytes.to_vec()));
             Err(String::new())
         },
+        ..Decoders::default()
     };
     let (mut wire, mut shard) = (Wire::new(), Shard::new(Config { decoders, ..Config::for_shards(1) }));
     let (mut batch, mut events) = (Batch::default(), Vec::new());

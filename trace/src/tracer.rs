@@ -401,3 +401,59 @@ impl Tracer {
         self.grouper.facts()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use capture::{Batch, Progress, Source as _};
+    use decode::{decoder::Detail, shard::Shard};
+
+    use super::{Decoding, Settings};
+    use crate::Visibility;
+
+    /// What comes out for joining, and what was counted, if the shards hand out so much.
+    fn read(sample: &Path, detail: Detail) -> (Vec<String>, Visibility) {
+        let mut decoding = Decoding::counting(Settings { shards: 2 });
+        for lane in &mut decoding.shards {
+            lane.config.decoders.detail = detail;
+            lane.shard = Shard::new(lane.config);
+        }
+        let mut source = capture::open(&[sample]).expect("the sample can be opened");
+        let (mut batch, mut events, mut counted) = (Batch::default(), Vec::new(), Visibility::default());
+        let mut progress = Progress::More;
+        while progress != Progress::End {
+            progress = source.fill(&mut batch).expect("the sample can be read");
+            decoding.push(&batch, &mut events);
+        }
+        decoding.finish(&mut events);
+        decoding.take_counts(&mut counted);
+        let told = events.iter().map(|event| {
+            let protocol = event.message.protocol();
+            // Of TLS, fingerprints are left out.
+            let message =
+                if protocol == decode::Protocol::Tls { String::new() } else { format!("{:?}", event.message) };
+            format!("{:?} {:?} {:?} {protocol:?} {message}", event.seen, event.path, event.carriage)
+        });
+        (told.collect(), counted)
+    }
+
+    #[test]
+    fn what_shards_only_count_is_what_has_no_use() {
+        let samples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "samples"].iter().collect();
+        let mut left_out = 0;
+        for folder in std::fs::read_dir(samples).expect("there are samples") {
+            let sample = folder.expect("the folder can be read").path().join("capture.pcap");
+            if !sample.exists() {
+                continue;
+            }
+            let (every, every_counted) = read(&sample, Detail::Every);
+            let (some, counted) = read(&sample, Detail::SignIns);
+            assert_eq!(every, some, "{}", sample.display());
+            assert_eq!(every_counted.messages, counted.messages, "{}", sample.display());
+            assert_eq!(every_counted.gaps, counted.gaps, "{}", sample.display());
+            left_out += counted.messages.values().sum::<u64>();
+        }
+        assert!(left_out > 100, "only {left_out} messages of the samples are of no use");
+    }
+}
