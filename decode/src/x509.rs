@@ -161,7 +161,7 @@ impl From<DerError> for CertificateError {
     }
 }
 
-/// What a CMS signer can call a certificate by.
+/// What a CMS signer can call a certificate by, and the key that its signature is checked with.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// The issuer's name, DER.
@@ -170,6 +170,8 @@ pub(crate) struct Identity {
     pub(crate) serial: Box<[u8]>,
     /// The key identifier: the extension's, else what RFC 5280 §4.2.1.2 would put there (SHA-1 of the key's bits).
     pub(crate) key_identifier: Box<[u8]>,
+    /// Its SubjectPublicKeyInfo.
+    pub(crate) public_key: Box<[u8]>,
 }
 
 impl Certificate {
@@ -237,8 +239,13 @@ impl Certificate {
             }
         }
         let key_identifier = key_identifier.unwrap_or_else(|| Sha1::digest(key_info.bits).to_vec());
-        let (issuer, serial) = (issuer.into(), tbs.raw_serial().into());
-        Ok((certificate, Identity { issuer, serial, key_identifier: key_identifier.into() }))
+        let identity = Identity {
+            issuer: issuer.into(),
+            serial: tbs.raw_serial().into(),
+            key_identifier: key_identifier.into(),
+            public_key: tbs.subject_pki.raw.into(),
+        };
+        Ok((certificate, identity))
     }
 }
 

@@ -47,7 +47,7 @@ fn padata(message: &[u8], kind: i64) -> Vec<u8> {
 #[test]
 fn a_windows_client_of_2019() {
     let Some(bytes) = fixture("kerberos.net/PKInitTests_signedPkAsReq.der") else { return };
-    let request = pkinit::request(&bytes);
+    let request = pkinit::request(&bytes, None);
     assert_eq!(request.stopped, None);
     assert!(request.trusted_certifiers.is_empty() && !request.kdc_pk_id);
     assert_eq!(request.signed.digest.as_deref(), Some("sha1"));
@@ -117,7 +117,7 @@ fn a_windows_domain_controller_of_2025_with_the_old_template() {
 fn the_second_checksum_under_tag_5() {
     let name = "scapy/kerberos_PKINIT_Parse_AS_REQ_with_CMS_structures_MIT_Kerberos__Kerberos.bin";
     let Some(bytes) = fixture(name) else { return };
-    let request = pkinit::request(&padata(&bytes, 16));
+    let request = pkinit::request(&padata(&bytes, 16), None);
     assert_eq!(request.stopped, None);
     assert!(request.checksum && request.checksum2 && !request.freshness_token);
     assert_eq!(request.key_agreement, KeyAgreement::Dh { group: Some("modp-2048"), bits: 2048 });
@@ -130,7 +130,7 @@ fn the_second_checksum_under_tag_5() {
 #[test]
 fn messages_of_kerby() {
     let Some(bytes) = fixture("kerby/pkinit_anonymous_asreq.der") else { return };
-    let request = pkinit::request(&padata(&bytes, 16));
+    let request = pkinit::request(&padata(&bytes, 16), None);
     assert_eq!((request.stopped, request.nonce), (None, Some(1_797_404_543)));
     assert!(request.signed.signer.is_none());
     let reply = pkinit::reply(&padata(&fixture("kerby/pkinit_anonymous_asrep.der").unwrap(), 17));
@@ -138,7 +138,7 @@ fn messages_of_kerby() {
     assert_eq!(reply.kdf.as_deref(), Some("1.3.6.1.5.2.3.6.2"));
     let certificate = reply.signed.signer_certificate().unwrap();
     assert_eq!(certificate.subject, "emailAddress=JIAJIA.LI@INTEL.COM,CN=JIAJIA,OU=INTEL,O=INTEL,L=SH,ST=SH,C=CN");
-    let request = pkinit::request(&padata(&fixture("kerby/pkinit_rsa_asreq.der").unwrap(), 16));
+    let request = pkinit::request(&padata(&fixture("kerby/pkinit_rsa_asreq.der").unwrap(), 16), None);
     assert_eq!((request.stopped, request.key_agreement), (None, KeyAgreement::Rsa));
     let reply = pkinit::reply(&padata(&fixture("kerby/pkinit_rsa_asrep.der").unwrap(), 17));
     assert_eq!((reply.stopped, reply.form), (None, ReplyForm::EncKeyPack));
@@ -147,7 +147,7 @@ fn messages_of_kerby() {
 #[test]
 fn encoder_samples_of_mit_whose_parts_are_no_cms() {
     let Some(bytes) = fixture("mit-krb5/pkinit_pa_pk_as_req.der") else { return };
-    let request = pkinit::request(&bytes);
+    let request = pkinit::request(&bytes, None);
     assert!(request.kdc_pk_id);
     assert!(request.stopped.unwrap().starts_with("CMS: "));
     assert_eq!(request.key_agreement, KeyAgreement::UNREAD);

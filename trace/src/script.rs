@@ -68,7 +68,8 @@ use decode::{
     WireText, dns, http,
     kerberos::{
         self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest,
-        KerberosTime, KrbError, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
+        KerberosTime, KrbError, NtStatus, PaData, PaType, PaValues, PrincipalName, Stage, Ticket, TicketId,
+        TypedValues,
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
@@ -270,7 +271,7 @@ impl Line<'_> {
         }
         if self.has("fast") {
             padata.push(pa(PaType::FX_FAST));
-            fast = Some(FastArmor { armor_type: Some(1), armor: None, enc_part: None });
+            fast = Some(FastArmor { armor_type: Some(1), armor: None, checksum_type: None, enc_part: None });
         }
         let addresses = self
             .value("netbios")
@@ -284,6 +285,7 @@ impl Line<'_> {
             cname: Some(principal(name)),
             realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
             sname: Some(principal(&format!("krbtgt/{}", self.value("realm").unwrap_or(REALM)))),
+            from: None,
             till: self.number("till").map(|seconds| kerberos_time(self.seen.at.seconds() + seconds)),
             rtime: None,
             nonce: Some(self.number("nonce").unwrap_or_else(|| i64::try_from(self.seen.last.number).unwrap_or(0))),
@@ -292,6 +294,7 @@ impl Line<'_> {
             additional_tickets: Vec::new(),
             ap_request: None,
             pkinit,
+            values: PaValues::default(),
             fast,
             stopped: None,
         }
@@ -471,6 +474,8 @@ impl Line<'_> {
             }),
             enc_part: Some(EncryptedPart { etype: EncryptionType(18), kvno: None, length: 256 }),
             pkinit,
+            values: PaValues::default(),
+            fast: None,
             stopped: None,
         }
     }
@@ -507,6 +512,9 @@ impl Line<'_> {
                 .map(|text| WireText::from(blanks(text).as_str()))
                 .or_else(|| self.value("verbatim").map(WireText::from)),
             e_data,
+            values: PaValues::default(),
+            typed: TypedValues::default(),
+            fast: None,
             stopped: None,
         }
     }

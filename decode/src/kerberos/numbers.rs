@@ -49,12 +49,14 @@ mod encryption_type;
 mod error_code;
 mod name_type;
 mod nt_status;
+mod options;
 mod pa_type;
 
 pub use encryption_type::EncryptionType;
 pub use error_code::ErrorCode;
 pub use name_type::NameType;
 pub use nt_status::NtStatus;
+pub use options::{ap_option_names, kdc_option_names, pac_option_names, supported_etype_names};
 pub use pa_type::PaType;
 
 /// Implements `Display` as number and name: `62 KDC_ERR_CLIENT_NOT_TRUSTED`.
