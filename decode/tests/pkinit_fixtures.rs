@@ -61,6 +61,7 @@ fn a_windows_client_of_2019() {
     assert_eq!(request.supported_kdfs, None);
     assert!(request.client_dh_nonce);
     assert_eq!(request.ctime.unwrap().to_string(), "2019-12-20T16:44:40.000000000Z");
+    assert_eq!((signer.verified, signer.reason), (Some(true), None));
     let certificate = request.signed.signer_certificate().unwrap();
     assert_eq!(certificate.san.upn, ["testuser@blah.corp.internal222"]);
     assert!(!certificate.self_signed);
@@ -79,6 +80,7 @@ fn a_windows_domain_controller_of_2019() {
     assert_eq!(reply.dh_key_expiration.unwrap().to_string(), "2019-12-20T18:44:40.000000000Z");
     assert_eq!(reply.signed.digest.as_deref(), Some("sha1"));
     assert_eq!(reply.signed.signature_algorithm.as_deref(), Some("rsa"));
+    assert_eq!(reply.signed.signer.as_ref().unwrap().verified, Some(true));
     assert_eq!(reply.signed.certificates.len(), 1, "the leaf only");
     let certificate = reply.signed.signer_certificate().unwrap();
     assert_eq!(certificate.subject, "");
@@ -105,6 +107,7 @@ fn a_windows_domain_controller_of_2025_with_the_old_template() {
     assert_eq!(reply.signed.digest.as_deref(), Some("sha256"));
     assert_eq!(reply.signed.signature_algorithm.as_deref(), Some("rsa"));
     assert_eq!(reply.public_key_bits, Some(2048));
+    assert_eq!(reply.signed.signer.as_ref().unwrap().verified, Some(true));
     let certificate = reply.signed.signer_certificate().unwrap();
     assert_eq!(certificate.template.as_ref().unwrap().name, "DomainController");
     assert_eq!(certificate.eku.as_deref().unwrap(), ["1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1"]);

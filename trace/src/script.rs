@@ -19,7 +19,7 @@
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
 //!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
 //!   and `bits N` (of the key), `signature NAME`, `modulus HEX`.
-//! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `early` (not
+//! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `nonce N` (of PKINIT, else not readable), `dc LABEL` (which certificate), `expired`, `early` (not
 //!   yet valid), `signature NAME`, `bits N`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
@@ -317,7 +317,7 @@ impl Line<'_> {
         let ctime = self.seen.at.seconds() + self.number("clock").unwrap_or(0);
         pkinit::Request {
             signed,
-            nonce: Some(1),
+            nonce: Some(self.number("nonce").unwrap_or(1)),
             ctime: Some(kerberos_time(ctime)),
             cusec: Some(0),
             checksum: true,
@@ -460,7 +460,7 @@ impl Line<'_> {
             if self.has("chain") {
                 signed.certificates.push(Arc::new(certificate(ISSUER, ISSUER, "ca", self.seen.at.seconds())));
             }
-            Box::new(pkinit::Reply { signed, ..pkinit::Reply::default() })
+            Box::new(pkinit::Reply { signed, nonce: self.number("nonce"), ..pkinit::Reply::default() })
         });
         let padata = if pkinit.is_some() { vec![pa(PaType::PK_AS_REP)] } else { Vec::new() };
         KdcReply {
