@@ -72,6 +72,9 @@ pub struct Certificate {
     pub crl_urls: Vec<String>,
     /// Addresses of OCSP responders.
     pub ocsp_urls: Vec<String>,
+    /// Addresses of the issuer's certificate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ca_urls: Vec<String>,
     /// RSA keys: base64 of the SHA-256 of the key as PKCS#1 RSAPublicKey, the KeyID that computers' keys are stored
     /// under. `""` for others.
     pub key_id_pkcs1: String,
@@ -84,8 +87,9 @@ pub struct Certificate {
     /// keyIdentifier of authorityKeyIdentifier, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authority_key_id: Option<String>,
-    /// The subject's common name, where the subject has exactly one.
-    #[serde(skip)]
+    /// The subject's common name, where the subject has exactly one. Written as its parts, where it is that of a user's
+    /// key-trust certificate.
+    #[serde(rename = "hello_name", skip_serializing_if = "hello::is_other", serialize_with = "hello::parts")]
     pub common_name: Option<String>,
     /// What of the certificate could not be read, as a clause; its fields are then as if it were absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -219,6 +223,7 @@ impl Certificate {
             modulus: key_info.rsa.as_ref().map_or_else(String::new, |rsa| hex(rsa.modulus)),
             crl_urls: Vec::new(),
             ocsp_urls: Vec::new(),
+            ca_urls: Vec::new(),
             key_id_pkcs1: key_info.rsa.as_ref().map_or_else(String::new, key::RsaKey::key_id_pkcs1),
             key_id_spki: key::base64(&Sha256::digest(tbs.subject_pki.raw)),
             subject_key_id: None,

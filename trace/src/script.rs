@@ -892,6 +892,7 @@ fn certificate(subject: &str, issuer: &str, label: &str, now: i64) -> Certificat
         modulus: String::new(),
         crl_urls: Vec::new(),
         ocsp_urls: Vec::new(),
+        ca_urls: Vec::new(),
         common_name: None,
     }
 }
