@@ -69,7 +69,6 @@ use decode::{
     kerberos::{
         self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest,
         KerberosTime, KrbError, NtStatus, PaData, PaType, PaValues, PrincipalName, Stage, Ticket, TicketId,
-        TypedValues,
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
@@ -513,7 +512,7 @@ impl Line<'_> {
                 .or_else(|| self.value("verbatim").map(WireText::from)),
             e_data,
             values: PaValues::default(),
-            typed: TypedValues::default(),
+            typed: None,
             fast: None,
             stopped: None,
         }

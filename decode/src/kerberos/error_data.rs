@@ -13,7 +13,7 @@ use crate::der::{Element, Reader, Tag};
 #[derive(Debug, Default)]
 pub(super) struct Values {
     pub(super) pa: PaValues,
-    pub(super) typed: TypedValues,
+    pub(super) typed: Option<Box<TypedValues>>,
     pub(super) fast: Option<FastArmor>,
 }
 
@@ -24,8 +24,8 @@ impl Values {
             PaType::FX_FAST if self.fast.is_none() => self.fast = fast_reply(value, faults),
             _ => pa_values::read(&mut self.pa, kind, value, faults),
         }
-        if !value.contents.is_empty() {
-            typed_data::read(&mut self.typed, kind, value, faults);
+        if !value.contents.is_empty() && typed_data::is_read(kind) {
+            typed_data::read(self.typed.get_or_insert_default(), kind, value, faults);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::error_data::{Values, error_data};
 use super::fields::{self, Faults, Fields};
 use super::principal::principal;
-use super::{ErrorCode, ErrorData, KrbError, PaValues, TypedValues};
+use super::{ErrorCode, ErrorData, KrbError, PaValues};
 use crate::der::{DerError, DerErrorKind, Element, Tag};
 
 /// Reads KRB-ERROR. `None` when it has no readable error code: what is left of it would say nothing.
@@ -42,7 +42,7 @@ pub(super) fn krb_error(sequence: &Element<'_>, mut faults: Faults) -> Option<Kr
         e_text: None,
         e_data: None,
         values: PaValues::default(),
-        typed: TypedValues::default(),
+        typed: None,
         fast: None,
         stopped: None,
     };

@@ -13,7 +13,6 @@ use crate::WireText;
 
 /// One Kerberos message.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "events keep a message boxed: boxing its variants would do so twice")]
 pub enum Message {
     /// AS-REQ or TGS-REQ, RFC 4120 §5.4.1.
     KdcRequest(KdcRequest),
@@ -215,8 +214,8 @@ pub struct KrbError {
     pub e_data: Option<ErrorData>,
     /// What the values of the pre-authentication data in it say.
     pub values: PaValues,
-    /// What the values of typed data in it say.
-    pub typed: TypedValues,
+    /// What the values of typed data in it say; `None` where they say nothing.
+    pub typed: Option<Box<TypedValues>>,
     /// PA-FX-FAST in it, where present: the error proper is sealed in it.
     pub fast: Option<FastArmor>,
     /// What could not be read first, as a clause; every other field holds.

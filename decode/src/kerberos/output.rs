@@ -222,11 +222,11 @@ struct ErrorDataFields<'a> {
 
 impl<'a> ErrorDataFields<'a> {
     fn of(data: &'a ErrorData, error: &'a KrbError) -> Self {
-        let typed = TypedFields::of(&error.typed);
+        let typed = error.typed.as_deref().map(TypedFields::of).unwrap_or_default();
         let padata_values = PaValueFields::of(&error.values);
         match data {
             ErrorData::MethodData(list) => Self { padata: Some(list), padata_values, typed, ..Self::default() },
-            ErrorData::TypedData(types) => Self { typed_data: Some(types), padata_values, typed, ..Self::default() },
+            ErrorData::TypedData(list) => Self { typed_data: Some(list), padata_values, typed, ..Self::default() },
             ErrorData::Extended { data_type, status, flags } => Self {
                 nt_status: status.map(|status| NtStatusText(status.0)),
                 nt_status_name: status.and_then(super::NtStatus::name),

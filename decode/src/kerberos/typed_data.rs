@@ -12,6 +12,18 @@ use crate::x509::algorithm;
 /// Entries of one list. A KDC that names its whole trust store names some dozens.
 const MAX_ENTRIES: usize = 128;
 
+/// Whether values of this type are read.
+pub(super) fn is_read(kind: PaType) -> bool {
+    matches!(
+        kind,
+        PaType::TD_TRUSTED_CERTIFIERS
+            | PaType::TD_INVALID_CERTIFICATES
+            | PaType::TD_DH_PARAMETERS
+            | PaType::TD_CMS_DIGEST_ALGORITHMS
+            | PaType::TD_CERT_DIGEST_ALGORITHMS
+    )
+}
+
 /// Adds what the value of one entry says. Values of other types change nothing.
 ///
 /// ```text

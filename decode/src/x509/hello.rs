@@ -58,11 +58,13 @@ impl HelloName {
 }
 
 /// Whether a common name is not a user's of key trust.
+#[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
 pub(super) fn is_other(common_name: &Option<String>) -> bool {
     common_name.as_deref().and_then(HelloName::parse).is_none()
 }
 
 /// A common name as its parts.
+#[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
 pub(super) fn parts<S: Serializer>(common_name: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     common_name.as_deref().and_then(HelloName::parse).serialize(serializer)
 }
