@@ -17,6 +17,7 @@ pub fn run(bytes: &[u8]) {
 
     let signed = cms::signed_data(bytes);
     check::shown(&signed);
+    assert_eq!(signed.check(bytes), signed.check(bytes), "the same signature is judged twice");
     for certificate in &signed.certificates {
         let end = certificate.offset.checked_add(certificate.der.len());
         let place = end.and_then(|end| bytes.get(certificate.offset..end));
