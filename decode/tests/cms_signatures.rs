@@ -4,6 +4,7 @@
 use decode::cms::{self, Verdict};
 use decode::der::{Element, Reader, Tag};
 use decode::kerberos::pkinit;
+use decode::x509::{self, HelloName};
 use proptest::prelude::*;
 
 const VERIFIED: [&str; 14] = [
@@ -110,6 +111,19 @@ fn other_content_is_wrong() {
 }
 
 #[test]
+fn of_content_outside_an_octet_string_the_tag_is_not_signed() {
+    let message = data("rsa2048_sha256");
+    let place = message.windows(4).position(|window| window == b"\x04\x0ewh").expect("the content");
+    let with = |tag| {
+        let mut message = message.clone();
+        message[place] = tag;
+        check(&message)
+    };
+    assert_eq!(with(0x30), Verdict::Verified, "as PKCS #7 signs a SEQUENCE");
+    assert_eq!(with(0x05), Verdict::Unknown("what was signed cannot be read"));
+}
+
+#[test]
 fn another_signature_is_wrong() {
     for name in VERIFIED {
         let message = data(name);
@@ -208,7 +222,7 @@ fn a_request_of_windows_2000_is_read_and_its_signature_holds() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
     fn changed_messages_never_panic_and_never_verify_with_other_content(
@@ -224,7 +238,9 @@ proptest! {
         let signed = cms::signed_data(&changed);
         let verdict = signed.check(&key);
         if verdict == Verdict::Verified {
-            prop_assert_eq!(signed.content.as_deref(), content.as_deref());
+            // Not in an OCTET STRING, as in PKCS #7, the tag and the length of what is signed are not.
+            let found = signed.content.as_deref().expect("content").get(if signed.unwrapped { 2.. } else { 0.. });
+            prop_assert_eq!(found, content.as_deref());
         }
     }
 
@@ -232,6 +248,31 @@ proptest! {
     fn keys_of_any_bytes_never_panic(key in prop::collection::vec(any::<u8>(), 0..400)) {
         let message = data("rsa2048_sha256");
         prop_assert_ne!(cms::signed_data(&message).check(&key), Verdict::Verified);
+    }
+
+    #[test]
+    fn cms_and_numbers_of_any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+        let signed = cms::signed_data(&bytes);
+        prop_assert_ne!(signed.check(&bytes), Verdict::Verified);
+        prop_assert!(cms::content_type(&bytes).is_none_or(|oid| !oid.is_empty()));
+        prop_assert!(!x509::is_roca_weak(&bytes) || bytes.iter().all(|&byte| byte == 0) || bytes.len() < 64);
+    }
+
+    #[test]
+    fn changed_old_requests_never_panic(place in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let path = format!("{}/tests/data/pkinit/draft.req.bin", env!("CARGO_MANIFEST_DIR"));
+        let mut bytes = std::fs::read(&path).expect("the golden");
+        let place = place.index(bytes.len());
+        bytes[place] = byte;
+        prop_assert!(pkinit::old_request(&bytes).draft);
+    }
+
+    #[test]
+    fn subjects_of_any_text_never_panic(text in ".{0,120}", upn in "[^@]{1,20}@[^@]{1,20}") {
+        prop_assert!(HelloName::parse(&text).is_none());
+        let guid = "383a3889-5bc9-47a3-846c-2b70f0b7fe0e";
+        let parts = HelloName::parse(&format!("S-1-5-21-1-2-3-1106/{guid}/login.windows.net/{guid}/{upn}"));
+        prop_assert_eq!(parts.map(|parts| parts.upn), Some(upn));
     }
 
     #[test]

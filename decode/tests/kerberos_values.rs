@@ -216,6 +216,29 @@ fn a_value_that_cannot_be_read_is_mentioned_and_costs_only_itself() {
     assert_eq!((found.values.include_pac, found.values.pac_options), (Some(true), None));
 }
 
+#[test]
+fn every_truncation_of_a_value_is_mentioned() {
+    let user = theirs::PrincipalName::new(1, "alice".to_owned());
+    let for_user =
+        theirs::PaForUser { username: user, userrealm: "CORP.EXAMPLE".to_owned(), ..theirs::PaForUser::default() };
+    let all = [
+        (2, encode(&theirs::EncryptedData::new(18, None, vec![7; 20]))),
+        (19, encode(&vec![theirs::EtypeInfo2Entry::new(18, Some("CORP.EXAMPLEalice".to_owned()), None)])),
+        (128, encode(&theirs::KerbPaPacRequest::new(true))),
+        (129, encode(&for_user)),
+        (161, encode(&vec![18, 17])),
+        (165, vec![0x1c, 0, 0, 0]),
+        (167, encode(&theirs::PaPacOptions { kerberos_flags: 0x5000_0000.into() })),
+    ];
+    for (kind, value) in all {
+        assert_eq!(request(vec![(kind, value.clone())]).stopped, None, "{kind}");
+        for length in 1..value.len() {
+            let cut = request(vec![(kind, value[..length].to_vec())]);
+            assert!(cut.stopped.is_some(), "{kind} cut to {length}");
+        }
+    }
+}
+
 /// An AlgorithmIdentifier.
 fn algorithm(oid: &[u8], parameters: &[u8]) -> Vec<u8> {
     tlv(0x30, &[&tlv(6, oid), parameters].concat())

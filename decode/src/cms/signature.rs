@@ -63,7 +63,7 @@ impl SignedData<'_> {
         let signature = signer.signature.ok_or(Verdict::Unknown("the signature cannot be read"))?;
         let content = self.content.as_deref().ok_or(Verdict::Unknown("what was signed is not there"))?;
         let content = if self.unwrapped {
-            Reader::ber(content).element().map_err(unknown("what was signed cannot be read"))?.contents
+            Reader::ber(content).expect(Tag::SEQUENCE).map_err(unknown("what was signed cannot be read"))?.contents
         } else {
             content
         };
