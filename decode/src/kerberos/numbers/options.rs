@@ -2,8 +2,8 @@
 
 /// The names of the KDC-options that are set, in the order of their bits; `bit N` for one without a name.
 ///
-/// Source: RFC 4120 §5.4.1, RFC 6806 §3 (canonicalize), RFC 8062 §2 (request-anonymous), MS-SFU 2.2.3
-/// (cname-in-addl-tkt); disable-transited-check to validate in RFC 4120.
+/// Source: RFC 4120 §5.4.1; canonicalize in RFC 6806 §3, request-anonymous in RFC 8062 §2, cname-in-addl-tkt in MS-SFU
+/// 2.2.3.
 pub fn kdc_option_names(options: u32) -> Vec<String> {
     names(options, |bit| {
         Some(match bit {
