@@ -37,7 +37,7 @@ pub fn of_the_project(root: &Path) -> Seeds {
             of_a_capture(capture, &mut seeds);
         }
     }
-    for (folder, target) in [("kerberos", "kerberos"), ("ldap", "ldap"), ("pkinit", "pkinit")] {
+    for (folder, target) in [("kerberos", "kerberos"), ("ldap", "ldap"), ("pkinit", "pkinit"), ("cms", "pkinit")] {
         for golden in entries(&goldens.join(folder)).iter().filter(|path| has_extension(path, &["bin"])) {
             message(target, &contents(golden), &mut seeds);
         }

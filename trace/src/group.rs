@@ -30,7 +30,7 @@ use crate::{
     exchange::Silence,
     facts::Issuance,
     logon::method_of,
-    pair::{Pairing, Place, is_same_reply, is_same_request, says_the_same},
+    pair::{Nonces, Pairing, Place, is_same_reply, is_same_request, says_the_same},
     ping::Noted,
     session::{Opened, Sessions},
     tickets::Tickets,
@@ -516,10 +516,10 @@ impl Grouper {
         let logons = &mut self.logons;
         let found = self.pairing.take(&flow, |place| {
             if logons.is_gone(place.logon) {
-                return Some((true, true));
+                return Some((Nonces::Unseen, (true, true)));
             }
             let exchange = logons.exchange(place).filter(|exchange| exchange.stage == reply.stage)?;
-            Some(fit(exchange, reply.cname.as_ref(), None))
+            Some((Nonces::of(exchange.kdc_request(), reply), fit(exchange, reply.cname.as_ref(), None)))
         });
         let logon = if let Some(place) = found {
             self.answer(place, flow, event);

@@ -7,7 +7,7 @@ use std::{cmp::Reverse, collections::HashMap};
 use capture::CaptureTime;
 use decode::{
     FlowKey, Message,
-    kerberos::{self, KdcRequest},
+    kerberos::{self, KdcReply, KdcRequest},
 };
 
 /// An exchange by its place: index of the logon, index within it.
@@ -131,6 +131,32 @@ impl Pairing {
             list.retain(|answered| now.since(answered.last_seen) < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND);
             !list.is_empty()
         });
+    }
+}
+
+/// What the nonces of PKINIT say about a reply and a request, the better the greater.
+///
+/// The KDC repeats the client's (RFC 4556 §3.2.3.1), signed, and the client refuses a reply that has another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Nonces {
+    /// They differ: it is the answer to another request.
+    Differ,
+    /// One of them is not seen: not PKINIT, RSA mode, or damage.
+    Unseen,
+    /// They are the same.
+    Same,
+}
+
+impl Nonces {
+    /// Compares 32 bits: what one side writes as a negative number, the other may write as a large one.
+    pub(crate) fn of(request: Option<&KdcRequest>, reply: &KdcReply) -> Self {
+        let asked = request.and_then(|request| request.pkinit.as_deref()?.nonce);
+        let answered = reply.pkinit.as_deref().and_then(|pkinit| pkinit.nonce);
+        match asked.zip(answered) {
+            None => Self::Unseen,
+            Some((asked, answered)) if (asked ^ answered).trailing_zeros() >= u32::BITS => Self::Same,
+            Some(_) => Self::Differ,
+        }
     }
 }
 

@@ -19,7 +19,7 @@
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
 //!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
 //!   and `bits N` (of the key), `signature NAME`, `modulus HEX`.
-//! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `early` (not
+//! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `nonce N` (of PKINIT, else not readable), `dc LABEL` (which certificate), `expired`, `early` (not
 //!   yet valid), `signature NAME`, `bits N`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
@@ -69,7 +69,7 @@ use decode::{
     WireText, dns, http,
     kerberos::{
         self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest,
-        KerberosTime, KrbError, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
+        KerberosTime, KrbError, NtStatus, PaData, PaType, PaValues, PrincipalName, Stage, Ticket, TicketId,
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
@@ -279,7 +279,7 @@ impl Line<'_> {
         }
         if self.has("fast") {
             padata.push(pa(PaType::FX_FAST));
-            fast = Some(FastArmor { armor_type: Some(1), armor: None, enc_part: None });
+            fast = Some(FastArmor { armor_type: Some(1), armor: None, checksum_type: None, enc_part: None });
         }
         let addresses = self
             .value("netbios")
@@ -293,6 +293,7 @@ impl Line<'_> {
             cname: Some(principal(name)),
             realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
             sname: Some(principal(&format!("krbtgt/{}", self.value("realm").unwrap_or(REALM)))),
+            from: None,
             till: self.number("till").map(|seconds| kerberos_time(self.seen.at.seconds() + seconds)),
             rtime: None,
             nonce: Some(self.number("nonce").unwrap_or_else(|| i64::try_from(self.seen.last.number).unwrap_or(0))),
@@ -301,6 +302,7 @@ impl Line<'_> {
             additional_tickets: Vec::new(),
             ap_request: None,
             pkinit,
+            values: PaValues::default(),
             fast,
             stopped: None,
         }
@@ -323,7 +325,7 @@ impl Line<'_> {
         let ctime = self.seen.at.seconds() + self.number("clock").unwrap_or(0);
         pkinit::Request {
             signed,
-            nonce: Some(1),
+            nonce: Some(self.number("nonce").unwrap_or(1)),
             ctime: Some(kerberos_time(ctime)),
             cusec: Some(0),
             checksum: true,
@@ -466,7 +468,7 @@ impl Line<'_> {
             if self.has("chain") {
                 signed.certificates.push(Arc::new(certificate(ISSUER, ISSUER, "ca", self.seen.at.seconds())));
             }
-            Box::new(pkinit::Reply { signed, ..pkinit::Reply::default() })
+            Box::new(pkinit::Reply { signed, nonce: self.number("nonce"), ..pkinit::Reply::default() })
         });
         let padata = if pkinit.is_some() { vec![pa(PaType::PK_AS_REP)] } else { Vec::new() };
         KdcReply {
@@ -480,6 +482,8 @@ impl Line<'_> {
             }),
             enc_part: Some(EncryptedPart { etype: EncryptionType(18), kvno: None, length: 256 }),
             pkinit,
+            values: PaValues::default(),
+            fast: None,
             stopped: None,
         }
     }
@@ -516,6 +520,9 @@ impl Line<'_> {
                 .map(|text| WireText::from(blanks(text).as_str()))
                 .or_else(|| self.value("verbatim").map(WireText::from)),
             e_data,
+            values: PaValues::default(),
+            typed: None,
+            fast: None,
             stopped: None,
         }
     }
@@ -893,6 +900,7 @@ fn certificate(subject: &str, issuer: &str, label: &str, now: i64) -> Certificat
         modulus: String::new(),
         crl_urls: Vec::new(),
         ocsp_urls: Vec::new(),
+        ca_urls: Vec::new(),
         common_name: None,
     }
 }
