@@ -120,7 +120,8 @@ lab_other_ca() { # dc
     )
 }
 
-# A key and a self-signed certificate over it, as Windows Hello makes them: the long common name, the smart card usage.
+# A key and a self-signed certificate over it, as Windows Hello makes them: the long common name, the smart card usage, and
+# LAB_KEY_AGE minutes old.
 lab_key() { # user, relative id
     python3 - "$LAB/$1" "$(printf "$HELLO" "$2" "$1")" <<'EOF'
 import datetime, math, os, secrets, sys, warnings
@@ -152,7 +153,7 @@ now = datetime.datetime.now(datetime.timezone.utc)
 certificate = (
     x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
     .serial_number(x509.random_serial_number())
-    .not_valid_before(now - datetime.timedelta(minutes=10)).not_valid_after(now + datetime.timedelta(days=30 * 365))
+    .not_valid_before(now - datetime.timedelta(minutes=10 + int(os.environ.get("LAB_KEY_AGE", 0)))).not_valid_after(now + datetime.timedelta(days=30 * 365))
     .add_extension(x509.BasicConstraints(False, None), True)
     # Not in Windows Hello's; Heimdal signs with no certificate that does not allow it.
     .add_extension(x509.KeyUsage(True, False, False, False, False, False, False, False, False), True)
@@ -303,10 +304,44 @@ record_start() { # a filter for tcpdump, or its other words
     sleep 1
 }
 
+# A domain controller's answers to netlogon pings, and a client's pings (netlogon_ping.py).
+lab_pings() { # dc, operation code, flags
+    local address=10.99.0.10
+    [ "$1" = dc2 ] && address=10.99.0.11
+    ip netns exec "ht-$1" python3 -B "$(dirname "${BASH_SOURCE[0]}")/netlogon_ping.py" answer "$address" "$1.$DOMAIN" \
+        "$DOMAIN" "$2" "$3" >/dev/null 2>&1 &
+    echo $! >"$LAB/pings-$1.pid"
+    until [ -n "$(ip netns exec "ht-$1" ss -Hlu "sport = :389")" ]; do sleep 0.1; done
+}
+
+locate() { # addresses …; FROM: the client's own address
+    client env FROM="${FROM:-10.99.0.101}" python3 -B "$(dirname "${BASH_SOURCE[0]}")/netlogon_ping.py" ask "$DOMAIN" "$@"
+}
+
+# A web server with the files of a folder.
+lab_web() { # dc, folder
+    ip netns exec "ht-$1" python3 -m http.server --directory "$2" 80 >/dev/null 2>&1 &
+    echo $! >"$LAB/web-$1.pid"
+    until [ -n "$(ip netns exec "ht-$1" ss -Hlt "sport = :80")" ]; do sleep 0.1; done
+}
+
+# Takes certificates back, and writes the CRL that says so.
+lab_crl() { # names of certificates …, then words for `openssl ca` after --
+    (
+        cd "$LAB"
+        local ca=(openssl ca -config issued/ca.cnf -cert ca.pem -keyfile ca.key)
+        while [ $# -gt 0 ] && [ "$1" != -- ]; do
+            "${ca[@]}" -revoke "$1.pem" 2>/dev/null
+            shift
+        done
+        "${ca[@]}" -gencrl -out ca.crl "${@:2}" 2>/dev/null
+    )
+}
+
 # Lets so many seconds pass; a question at their end shows in the capture that they did.
 lab_wait() { # seconds
     sleep "$1"
-    client getent ahostsv4 "dc1.$DOMAIN" >/dev/null
+    client getent ahostsv4 "dc1.$DOMAIN" >/dev/null || true
 }
 
 record_stop() {

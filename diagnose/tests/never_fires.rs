@@ -7,29 +7,10 @@ use trace::Settings;
 
 /// Rules that no sample shows, by code.
 const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
-    ("CLD-03", "no registration host was out of reach in a recording"),
-    ("CLD-04", "no device was refused that showed its certificate in TLS 1.2"),
-    ("CLD-05", "there is no federation service in the lab"),
-    ("CLD-07", "no client that mixes the two models was recorded"),
-    ("CLD-08", "no agent was recorded"),
-    ("CLD-09", "no TPM was attested in a recording"),
-    ("CLD-10", "no device management was recorded"),
-    ("DCC-16", "no recording has both PKINIT and LDAP over TLS with the same domain controller"),
     ("KEY-03", "no key was refused in a recording in which the directory was read in clear"),
     ("KEY-04", "the one refused key that had been written in clear was refused for a name, which KEY-09 says"),
     ("KEY-12", "no key was refused with 62 that had been written or read in clear"),
-    ("LOC-05", "no client was recorded that looks for a domain controller by pings"),
-    ("LOC-06", "no client was recorded that looks for a domain controller by pings"),
-    ("LOC-07", "no client was recorded that looks for a domain controller by pings"),
-    ("LOC-09", "no client was recorded that looks for a domain controller by pings"),
-    ("NET-07", "no computer outside was recorded that looks for its domain"),
-    ("NET-08", "there is no KDC proxy in the lab"),
-    ("PKI-03", "no CRL that is out of date was recorded"),
-    ("PKI-04", "no delta CRL was recorded"),
-    ("PKI-11", "no OCSP responder that condemns a certificate was recorded"),
-    ("SYN-01", "no recorded client has certificates that Windows Hello made"),
     ("SYN-04", "the account that wrote keys was always allowed to"),
-    ("SYN-06", "no Entra Connect was recorded"),
     ("TKT-06", "no client was recorded that turns to NTLM"),
 ];
 

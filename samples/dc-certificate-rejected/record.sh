@@ -5,8 +5,7 @@
 lab_up
 lab_key alice 1104
 lab_realm dc1 alice
-(cd "$LAB" && openssl ca -config issued/ca.cnf -cert ca.pem -keyfile ca.key -revoke dc1.pem 2>/dev/null &&
-    openssl ca -config issued/ca.cnf -cert ca.pem -keyfile ca.key -gencrl -out ca.crl 2>/dev/null)
+lab_crl dc1
 lab_directory dc1
 printf '[appdefaults]\n pkinit_revoke = FILE:%s/ca.crl\n' "$LAB" >>"$LAB/krb5.conf"
 record_start
