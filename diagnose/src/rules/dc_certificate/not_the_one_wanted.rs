@@ -9,115 +9,101 @@ use crate::{
     rules::policy::refusal::{nothing_found, told},
 };
 
+/// KDC_ERROR_KDC_NOT_TRUSTED and KDC_ERR_KDC_NAME_MISMATCH.
+const NOT_WANTED: [ErrorCode; 2] = [ErrorCode::KDC_NOT_TRUSTED, ErrorCode::KDC_NAME_MISMATCH];
+
 rule! {
     /// ## What happened
     ///
-    /// The client said from which certification authorities, or in which certificate, it believes a domain controller. This
-    /// one has no certificate that fits, or the one it has does not bear its name, and it says so instead of showing it.
+    /// The client said which certificate, or of which CA, it accepts from the KDC, and the KDC has none of these. So the KDC
+    /// refused to answer with one that the client would not take. Windows rarely sends this; other KDCs and smart card
+    /// software may.
     ///
     /// ## How we know
     ///
-    /// The domain controller answered a PKINIT request with error 63 (KDC_ERR_KDC_NOT_TRUSTED) or 76
-    /// (KDC_ERR_KDC_NAME_MISMATCH). Windows rarely sends them; its clients do not say whom they believe. What the request
-    /// says of it is told beside it. The finding is withdrawn when the client gets a ticket within ten seconds; if the
-    /// capture ends before, it is one step less sure.
+    /// A PKINIT request was answered with error 63 (KDC_ERROR_KDC_NOT_TRUSTED) or 76 (KDC_ERR_KDC_NAME_MISMATCH). The
+    /// KDC says so itself, so it is proven, and less sure only where the client may still get in by itself.
     ///
     /// ## What to do
     ///
-    /// 1. Compare the authorities that the client names with the issuer of the domain controller's certificate: on the
-    ///    domain controller `certutil -store my`; on a client with MIT Kerberos `pkinit_anchors` in `krb5.conf`.
-    /// 2. Issue the domain controller a certificate from one of them, with the template Kerberos Authentication and the
-    ///    names of the domain controller and of the domain, or have the client trust the CA that issued it.
+    /// 1. See in the evidence which CAs the client names (trustedCertifiers), and compare with the issuer of the domain
+    ///    controller's certificate: `certutil -store my` there.
+    /// 2. Correct the client: in MIT Kerberos `pkinit_anchors` and `pkinit_kdc_hostname`, in smart card software its list of
+    ///    trusted domain controllers.
+    /// 3. Or enrol a certificate of a CA that the clients know.
     ///
     /// ## Sources
     ///
-    /// RFC 4120 §7.5.9; RFC 4556 §3.2.1 (trustedCertifiers, kdcPkId); drafts of PKINIT for the meaning of 63 and 76.
+    /// RFC 4556 §3.1.3, §3.2.1 (trustedCertifiers, kdcPkId); RFC 4120 §7.5.9. Not seen in a capture.
     pub static NOT_THE_ONE_WANTED = {
         code: "DCC-15",
-        title: "the domain controller has no certificate that the client would take",
+        title: "the KDC has no certificate that the client accepts",
         severity: Severity::Medium,
         since: "0.1.0",
         supersedes: [],
         errors: [63, 76],
         statuses: [],
-        events: ["Security 4768"],
+        events: [],
         check: Scope::Logon(check),
     };
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    const CODES: [ErrorCode; 2] = [ErrorCode::KDC_NOT_TRUSTED, ErrorCode::KDC_NAME_MISMATCH];
-    let Some((refusal, confidence)) = told(logon, facts, &CODES) else { return nothing_found(logon, facts, &CODES) };
-    let by_name = refusal.code() == ErrorCode::KDC_NAME_MISMATCH;
-    let wanted = refusal.pkinit().map(|pkinit| match (pkinit.trusted_certifiers.as_slice(), pkinit.kdc_pk_id) {
-        ([], false) => ("pkinit.trustedCertifiers", "none".to_owned()),
-        ([], true) => ("pkinit.kdcPkId", "a certificate of the client's choice".to_owned()),
-        (certifiers, _) => ("pkinit.trustedCertifiers", certifiers.join("; ")),
-    });
-    let summary = if by_name {
-        "the domain controller says that its certificate does not bear its name"
-    } else {
-        "the domain controller says that it has no certificate of an issuer that the client would take"
+    let Some((refusal, confidence)) = told(logon, facts, &NOT_WANTED) else {
+        return nothing_found(logon, facts, &NOT_WANTED);
     };
-    Found::new(confidence, Subject::DomainController(refusal.kdc()), summary)
-        .with(refusal.answer("no certificate to prove itself with to this client"))
-        .with_some(wanted.map(|(field, value)| refusal.question(field, value, "whom the client says it believes")))
-        .into()
+    let wanted = refusal.pkinit().map(|pkinit| pkinit.trusted_certifiers.clone()).unwrap_or_default();
+    let which = if refusal.pkinit().is_some_and(|pkinit| pkinit.kdc_pk_id) {
+        "the client names one certificate that it wants (kdcPkId)"
+    } else {
+        "the issuers whose certificates the client takes"
+    };
+    let value = if wanted.is_empty() { "none named".to_owned() } else { wanted.join("; ") };
+    Found::new(
+        confidence,
+        Subject::DomainController(refusal.kdc()),
+        "the domain controller has no certificate of those that the client says it accepts",
+    )
+    .with(refusal.answer("the KDC has no such certificate"))
+    .with(refusal.question("pkinit.trustedCertifiers", value, which))
+    .into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::NOT_THE_ONE_WANTED;
     use crate::{
-        Confidence, Severity, Subject,
+        Confidence,
         testing::{clear, found, pending, unseen},
     };
 
     #[test]
-    fn found_when_no_issuer_suits() {
-        let finding = found(
-            &NOT_THE_ONE_WANTED,
-            "
-            0.000 pc > dc  as-req alice pkinit trusts CN=Other
-            0.010 dc > pc  krb-error 63
-            30    end
-        ",
-        );
-        assert_eq!(finding.packets(), [2, 1]);
-        assert_eq!(finding.found.confidence, Confidence::Proven);
-        assert_eq!(finding.severity(), Severity::Medium);
-        assert!(matches!(finding.found.subject, Subject::DomainController(_)));
-        assert_eq!(finding.found.evidence[1].value, "CN=Other");
+    fn found_for_both_codes() {
+        for code in [63, 76] {
+            let script =
+                format!("0.0 pc > dc as-req alice pkinit trusts CN=Other_CA\n0.1 dc > pc krb-error {code}\n30 end");
+            let finding = found(&NOT_THE_ONE_WANTED, &script);
+            assert_eq!((finding.packets(), finding.found.confidence), (vec![2, 1], Confidence::Proven));
+            assert_eq!(finding.found.evidence[1].value, "CN=Other CA");
+        }
     }
 
     #[test]
-    fn found_when_the_name_does_not_suit_and_less_sure_where_the_capture_ends() {
-        let finding = found(&NOT_THE_ONE_WANTED, "0.000 pc > dc as-req alice pkinit\n0.010 dc > pc krb-error 76");
-        assert_eq!(finding.found.confidence, Confidence::Likely);
-        assert!(finding.found.summary.contains("its name"), "{}", finding.found.summary);
-    }
-
-    #[test]
-    fn clear_when_the_client_gets_in_after_all() {
+    fn clear_of_other_errors_and_when_the_client_gets_in() {
+        clear(&NOT_THE_ONE_WANTED, "0.0 pc > dc as-req alice pkinit\n0.1 dc > pc krb-error 62\n30 end");
         clear(
             &NOT_THE_ONE_WANTED,
-            "
-            0.000 pc > dc  as-req alice pkinit
-            0.010 dc > pc  krb-error 63
-            0.020 pc > dc2 as-req alice pkinit
-            0.030 dc2 > pc as-rep alice ticket T1 pkinit
-        ",
+            "0.0 pc > dc as-req alice pkinit\n0.1 dc > pc krb-error 63\n0.2 pc > dc as-req alice pkinit\n0.3 dc > pc as-rep alice ticket T1 pkinit",
         );
     }
 
     #[test]
-    fn clear_when_it_is_the_client_that_is_not_trusted() {
-        clear(&NOT_THE_ONE_WANTED, "0.000 pc > dc as-req alice pkinit\n0.010 dc > pc krb-error 62\n30 end");
+    fn pending_until_the_kdc_answers() {
+        pending(&NOT_THE_ONE_WANTED, "0.0 pc > dc as-req alice pkinit\n1 open");
     }
 
     #[test]
-    fn pending_and_unseen_while_the_question_or_the_answer_is_missing() {
-        pending(&NOT_THE_ONE_WANTED, "0.000 pc > dc as-req alice pkinit\n1.000 open");
-        unseen(&NOT_THE_ONE_WANTED, "0.010 dc > pc krb-error 63 client alice");
+    fn unseen_without_the_request() {
+        unseen(&NOT_THE_ONE_WANTED, "0.1 dc > pc krb-error 63 client alice");
     }
 }
