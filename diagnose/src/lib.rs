@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod clocks;
+mod codes;
 mod diagnose;
 mod endpoints;
 mod finding;
@@ -20,6 +21,7 @@ mod windows;
 
 pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
 pub use clocks::clock_offsets;
+pub use codes::{normal_error, normal_status};
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
 pub use report::{

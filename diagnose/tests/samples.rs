@@ -62,6 +62,8 @@ struct ExpectedCapture {
     not: Vec<String>,
     #[serde(default)]
     other_logons: bool,
+    #[serde(default)]
+    crafted: bool,
 }
 
 fn sample(path: &Path) -> datatest_stable::Result<()> {
@@ -70,7 +72,11 @@ fn sample(path: &Path) -> datatest_stable::Result<()> {
     let mut session = Session::new(Settings::default());
     session.run(&mut source, capture::Batch::DEFAULT_PACKETS, |_| {})?;
     let report = session.report().collected();
-    let faults = faults(&expected, &report);
+    let mut faults = faults(&expected, &report);
+    let readme = fs::read_to_string(path.with_file_name("README.md"))?;
+    if readme.contains("*crafted*") != expected.capture.crafted {
+        faults.push("expect.toml and README.md do not agree on whether the sample is crafted".to_owned());
+    }
     if faults.is_empty() {
         return Ok(());
     }
