@@ -3,7 +3,7 @@
 use decode::kerberos::{
     ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest, KerberosTime,
     KrbError, Message, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
-    message::FastArmor,
+    message::{FastArmor, ForUser, PaValues, TypedValues},
     pkinit::{KeyAgreement, Reply, ReplyForm, Request, SignedData, Signer},
 };
 use jiff::Timestamp;
@@ -116,19 +116,28 @@ packed_fields! {
     EncryptedPart { etype, kvno, length }
     Ticket { realm, sname, etype, kvno, id }
     ApRequest { ap_options, ticket, authenticator, stopped }
-    FastArmor { armor_type, armor, enc_part }
-    KdcRequest {
-        stage, padata, kdc_options, cname, realm, sname, till, rtime, nonce, etypes, addresses, additional_tickets,
-        ap_request, pkinit, fast, stopped,
+    FastArmor { armor_type, armor, checksum_type, enc_part }
+    PaValues {
+        include_pac, pac_options, supported_etypes, key_list, etype_info, timestamp_etype, freshness_token, for_user,
+        fx_error,
     }
-    KdcReply { stage, padata, crealm, cname, ticket, enc_part, pkinit, stopped }
-    KrbError { ctime, cusec, stime, susec, code, crealm, cname, realm, sname, e_text, e_data, stopped }
-    Signer { by_key_identifier, issuer, serial, key_identifier, certificate, verified }
+    ForUser { name, realm, certificate }
+    TypedValues { trusted_certifiers, invalid_certificates, dh_parameters, digests, certificate_digests }
+    KdcRequest {
+        stage, padata, kdc_options, cname, realm, sname, from, till, rtime, nonce, etypes, addresses, additional_tickets,
+        ap_request, pkinit, values, fast, stopped,
+    }
+    KdcReply { stage, padata, crealm, cname, ticket, enc_part, pkinit, values, fast, stopped }
+    KrbError {
+        ctime, cusec, stime, susec, code, crealm, cname, realm, sname, e_text, e_data, values, typed, fast, stopped,
+    }
+    Signer { by_key_identifier, issuer, serial, key_identifier, certificate, verified, reason }
     SignedData {
         content_type, bare, certificates, unreadable_certificates, digest, signature_algorithm, signer, signers,
     }
     Request {
-        signed, nonce, ctime, cusec, checksum, checksum2, freshness_token, key_agreement, client_dh_nonce,
+        draft, signed, nonce, ctime, cusec, checksum, checksum_matches, checksum2, checksum2_algorithm, checksum2_matches,
+        freshness_token, key_agreement, client_dh_nonce,
         supported_cms_types, supported_kdfs, trusted_certifiers, kdc_pk_id, stopped,
     }
     Reply { signed, form, nonce, dh_key_expiration, server_dh_nonce, kdf, public_key_bits, stopped }
