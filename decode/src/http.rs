@@ -4,11 +4,12 @@
 //! In: the two directions of a connection, a head or a body at a time. Out: a [`Message`] for each request and response;
 //! a response with a CRL or an OCSP response in it is told when the body is there. Other bodies are passed over.
 //!
-//! Headers are read for lengths, types and the host, and none is kept: not Authorization, not Cookie, not their names. Of
-//! a target nothing behind `?` is kept, and nothing before `@`, because that is where secrets are put.
+//! Headers are read for lengths, types, the host, and the Kerberos and NTLM of an authentication (RFC 4559), which are
+//! messages of their own. None is kept: not Authorization, not Cookie, not their names. Of a target nothing behind `?` is kept, and nothing before `@`, because that is where secrets are put.
 
 #![deny(clippy::indexing_slicing)]
 
+mod challenge;
 mod revocation;
 
 use std::collections::VecDeque;
@@ -137,6 +138,10 @@ pub(crate) struct Heads {
     tunnel: bool,
     begun: bool,
 }
+
+/// Headers in which a client authenticates to a server and to a proxy, and in which those answer. RFC 9110 §11.6, §11.7.
+const CREDENTIALS: [&str; 2] = ["Authorization", "Proxy-Authorization"];
+const CHALLENGES: [&str; 2] = ["WWW-Authenticate", "Proxy-Authenticate"];
 
 /// What comes next in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -282,6 +287,7 @@ impl Heads {
             self.confused = true;
         }
         out.push(Event::Http(Box::new(request)).into());
+        challenge::tokens(head.headers, CREDENTIALS, out);
         Ok(())
     }
 
@@ -317,6 +323,7 @@ impl Heads {
         } else {
             out.push(Event::Http(Box::new(response)).into());
         }
+        challenge::tokens(head.headers, CHALLENGES, out);
         Ok(())
     }
 

@@ -332,7 +332,10 @@ fn decoder(decoders: Decoders, tracker: &Tracker, segment: &Segment<'_>) -> Opti
             content::begins(&segment.payload).is_some()
         };
         let decoded = carries && (from_the_beginning || begins);
-        decoded.then(|| -> Box<dyn Decoder> { Box::new(ContentStream::new(port)) })
+        let at_home = content::is_home(port);
+        decoded.then(|| {
+            if at_home { Box::new(ContentStream::new(port)) } else { content::decoder(port, &segment.payload) }
+        })
     })
 }
 

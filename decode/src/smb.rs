@@ -97,7 +97,7 @@ impl Serialize for SessionSetup {
     }
 }
 
-/// Decodes a connection to the SMB port.
+/// Decodes a connection to the SMB port, or one to another port that carries SMB.
 #[derive(Debug, Default)]
 pub struct SmbStream;
 
@@ -149,6 +149,21 @@ fn start(bytes: &[u8]) -> Start {
         _ if may_begin(smb) => Start::Unknown,
         _ => Start::Nothing,
     }
+}
+
+/// Who sends a payload that begins with a negotiation or a session set-up; `None` for all others. For streams that are not
+/// known to hold SMB: it is offered over NetBIOS (RFC 1001), too.
+pub fn begins(payload: &[u8]) -> Option<Side> {
+    const RESPONSE: u8 = 0x80;
+    let &[0, _, _, _, ref smb @ ..] = payload else { return None };
+    let Start::Unit(_, total) = start(payload) else { return None };
+    let by_server = match smb {
+        [0xff, _, _, _, 0x72 | 0x73, _, _, _, _, flags, ..] => flags & RESPONSE != 0,
+        [0xfe, _, _, _, _, _, _, _, _, _, _, _, 0 | 1, 0, _, _, flags, ..] => flags & 1 != 0,
+        _ => return None,
+    };
+    let from = if by_server { Side::Server } else { Side::Client };
+    (total <= MAX_SESSION_SETUP).then_some(from)
 }
 
 /// Whether these are the first bytes of an SMB header, and too few to tell the command.

@@ -310,3 +310,21 @@ proptest! {
         prop_assert_eq!(net.shard.buffered(), 0);
     }
 }
+
+#[test]
+fn it_is_known_by_its_content_on_other_ports() {
+    for from in [0, SETUP.start] {
+        let mut net = Net { server_port: 139, ..smb() };
+        net.open();
+        // A NetBIOS session is asked for, and granted.
+        net.data(CLIENT, 0, &[&[0x81, 0, 0, 68][..], &[0x20; 68]].concat(), 1460);
+        net.data(SERVER, 0, &[0x82, 0, 0, 0], 1460);
+        net.data(CLIENT, 72, &CLIENT_BYTES[from..], 1460);
+        net.data(SERVER, 4, SERVER_BYTES, 1460);
+        net.finish();
+        assert_eq!(told(&mut net), [REQUEST, SUCCESS, REPLY], "from {from}");
+    }
+    let mut net = Net { server_port: 139, ..smb() };
+    net.data(CLIENT, 0, &smb2(8, 0, false, &[0x5a; 3000]), 1460);
+    assert_eq!(net.shard.flows(), 0, "what files hold is not looked for");
+}

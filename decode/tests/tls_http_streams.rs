@@ -470,3 +470,26 @@ proptest! {
         net.finish();
     }
 }
+
+#[test]
+fn an_authentication_comes_out_of_heads_both_ways() {
+    const TOKEN: &str = "TlRMTVNTUAABAAAAAgAAAA==";
+    let asked = format!(
+        "GET /secret HTTP/1.1\r\nHost: a\r\nauthorization: Negotiate {TOKEN}\r\nProxy-Authorization: NTLM {TOKEN}\r\n\r\n"
+    );
+    let refused = format!(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a, b\"\r\nWWW-Authenticate: Negotiate {TOKEN}, NTLM\r\nProxy-Authenticate: NTLM {TOKEN}\r\nContent-Length: 3\r\n\r\nabc"
+    );
+    for step in [1, 5, 60, 1460] {
+        let mut net = opened(80);
+        net.data(CLIENT, 0, asked.as_bytes(), step);
+        net.data(SERVER, 0, refused.as_bytes(), step);
+        let tokens = |event: &Event| match &event.message {
+            Message::Ntlm(message) => Some(format!("{:?} {}", event.carriage, message.kind.name())),
+            _ => None,
+        };
+        let told: Vec<String> = net.out.iter().filter_map(tokens).collect();
+        assert_eq!(told, ["[\"http\"] negotiate"; 4], "in steps of {step}");
+        assert!(!format!("{:?}", net.out).contains("TlRM"), "no token is told");
+    }
+}
