@@ -13,7 +13,8 @@ use crate::{
     kerberos,
 };
 
-/// The longest message: its length is one of 16 bits.
+/// The shortest message, and the longest: its length is one of 16 bits.
+const LEAST: u32 = 6;
 const MAX_MESSAGE: u32 = 0xffff;
 
 /// Bytes before the AP-REQ.
@@ -71,7 +72,7 @@ impl Decoder for KpasswdStream {
         let Some((stated, body)) = bytes.split_first_chunk::<FRAME>() else { return Framing::More };
         let stated = u32::from_be_bytes(*stated);
         match body {
-            _ if !(HEADER as u32..=MAX_MESSAGE).contains(&stated) => Framing::Lost,
+            _ if !(LEAST..=MAX_MESSAGE).contains(&stated) => Framing::Lost,
             &[l1, l0, v1, v0, ..] if u32::from(u16::from_be_bytes([l1, l0])) == stated && is_version(v1, v0) => {
                 Framing::Message { header: FRAME, length: usize::from(u16::from_be_bytes([l1, l0])) }
             }

@@ -50,6 +50,12 @@ const SSPI_TOKEN: u8 = 0xed;
 /// The token in which a server says where to go for one. MS-TDS 2.2.7.12.
 const FEDERATED_TOKEN: u8 = 0xee;
 
+/// What is done with a packet.
+enum Content {
+    Wanted,
+    Passed,
+}
+
 /// What the header of a packet says.
 struct Header {
     kind: u8,
@@ -89,13 +95,17 @@ impl Header {
 pub fn begins(payload: &[u8]) -> Option<Side> {
     let header = Header::read(payload).ok()??;
     let stated = usize::from(header.total).checked_sub(HEADER)?;
-    let &[a, b, c, d, e, f, g, h] = payload.get(HEADER..)?.first_chunk()?;
+    let body = payload.get(HEADER..)?;
     let known = match header.kind {
-        PRELOGIN => header.last && matches!([a, b, d, e, f], [0, 0, 0, 6, 1..=4]) && stated > usize::from(c),
+        PRELOGIN => match body {
+            &[0, 0, place, 0, 6, 1..=4, _, _, ..] => header.last && stated > usize::from(place),
+            _ => false,
+        },
         LOGIN => {
-            let login = u32::from_le_bytes([a, b, c, d]);
-            let fits = if header.last { u32::try_from(stated) == Ok(login) } else { login as usize <= MAX_MESSAGE };
-            fits && login as usize >= LEAST_LOGIN && matches!([e, f, g, h], [0..=4, 0, 0 | 9 | 10 | 11, 0x70..=0x74])
+            let (size, version) = body.split_first_chunk()?;
+            let login = usize::try_from(u32::from_le_bytes(*size)).ok()?;
+            let fits = if header.last { stated == login } else { login <= MAX_MESSAGE };
+            fits && login >= LEAST_LOGIN && matches!(version, [0..=4, 0, 0 | 9 | 10 | 11, 0x70..=0x74, ..])
         }
         _ => false,
     };
@@ -168,22 +178,21 @@ impl Decoder for TdsStream {
             Ok(None) => return Framing::More,
             Ok(Some(header)) => header,
         };
-        let message = Framing::Message { header: 0, length: usize::from(header.total) };
-        let pass = Framing::Pass { total: u64::from(header.total) };
-        let within = !self.half(from).pending.is_empty();
-        match (from, header.kind, bytes.get(HEADER)) {
-            (_, LOGIN | SSPI | PRELOGIN, _) => message,
-            (Side::Client, FEDERATED, _) => pass,
-            // It asks for data, so it has been let in.
-            (Side::Client, ..) => Framing::Done,
-            (Side::Server, ANSWER, _) if within => message,
-            (Side::Server, ANSWER, None) if usize::from(header.total) > HEADER => Framing::More,
-            (Side::Server, ANSWER, Some(&(SSPI_TOKEN | 20..=23))) => message,
+        let begins = match (from, header.kind, bytes.get(HEADER)) {
+            _ if !self.half(from).pending.is_empty() => Content::Wanted,
+            (_, LOGIN | SSPI | PRELOGIN, _) | (Side::Server, ANSWER, Some(&(SSPI_TOKEN | 20..=23))) => Content::Wanted,
+            (Side::Server, ANSWER, None) if usize::from(header.total) > HEADER => return Framing::More,
             // The answer to a negotiation begins with its version.
-            (Side::Server, ANSWER, None | Some(&(0 | FEDERATED_TOKEN))) => pass,
-            // Whether it was let in, or why not.
-            (Side::Server, ANSWER, _) => Framing::Done,
-            (Side::Server, ..) => Framing::Lost,
+            (Side::Client, FEDERATED, _) | (Side::Server, ANSWER, None | Some(&(0 | FEDERATED_TOKEN))) => {
+                Content::Passed
+            }
+            // It asks for data, so it has been let in; or it is told that it was, or why not.
+            (Side::Client, ..) | (Side::Server, ANSWER, _) => return Framing::Done,
+            (Side::Server, ..) => return Framing::Lost,
+        };
+        match begins {
+            Content::Wanted => Framing::Message { header: 0, length: usize::from(header.total) },
+            Content::Passed => Framing::Pass { total: u64::from(header.total) },
         }
     }
 

@@ -471,6 +471,86 @@ proptest! {
     }
 }
 
+/// The CRL's request and response, the body in chunks of `size` bytes or, where that is 0, up to the end.
+fn crl_in_chunks_of(size: usize) -> Vec<u8> {
+    let head = CRL.1.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head") + 4;
+    let (head, body) = CRL.1.split_at(head);
+    let head = String::from_utf8(head.to_vec()).expect("a head");
+    let lines =
+        head.lines().filter(|line| !line.is_empty() && !line.to_ascii_lowercase().starts_with("content-length"));
+    let mut out: Vec<u8> = lines.flat_map(|line| [line.as_bytes(), b"\r\n"].concat()).collect();
+    if size == 0 {
+        out.extend([b"\r\n", body].concat());
+        return out;
+    }
+    out.extend(b"Transfer-Encoding: chunked\r\n\r\n");
+    for piece in body.chunks(size) {
+        out.extend([format!("{:x};a=b\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+    }
+    out.extend(b"0\r\n\r\n");
+    out
+}
+
+fn crls(net: &mut Net) -> Vec<http::Crl> {
+    let crl = |event: Event| match event.message {
+        Message::Http(message) => message.crl,
+        _ => None,
+    };
+    std::mem::take(&mut net.out).into_iter().filter_map(crl).collect()
+}
+
+#[test]
+fn a_crl_is_read_in_chunks_and_up_to_the_end() {
+    let mut net = opened(80);
+    net.data(CLIENT, 0, CRL.0, 1460);
+    net.data(SERVER, 0, CRL.1, 1460);
+    net.finish();
+    let expected = crls(&mut net);
+    assert_eq!(expected.len(), 1);
+    for size in [0, 1, 7, 100, 100_000] {
+        for step in [1, 9, 61, 1460] {
+            let mut net = opened(80);
+            net.data(CLIENT, 0, CRL.0, 1460);
+            let answer = crl_in_chunks_of(size);
+            net.data(SERVER, 0, &answer, step);
+            if size > 0 {
+                assert_eq!(crls(&mut net), expected, "chunks of {size} in steps of {step}");
+                // In step: another answer follows.
+                net.data(SERVER, i64::try_from(answer.len()).unwrap(), &answer, step);
+                assert_eq!(told(&mut net).len(), 1, "chunks of {size} in steps of {step}");
+            } else {
+                net.finish();
+                assert_eq!(crls(&mut net), expected, "up to the end in steps of {step}");
+            }
+            assert_eq!(net.shard.buffered(), 0);
+        }
+    }
+}
+
+#[test]
+fn only_the_beginning_of_a_long_body_is_kept() {
+    for size in [0, 4_000, 1_000_000] {
+        let mut answer = crl_in_chunks_of(size);
+        let filler = vec![0x5a; 300_000];
+        if size == 0 {
+            answer.extend(&filler);
+        } else {
+            answer.truncate(answer.len() - 5);
+            for piece in filler.chunks(size) {
+                answer.extend([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+            }
+            answer.extend(b"0\r\nTrailer: a\r\n\r\n");
+        }
+        let mut net = opened(80);
+        net.data(CLIENT, 0, CRL.0, 1460);
+        net.data(SERVER, 0, &answer, 1460);
+        assert_eq!(crls(&mut net).len(), 1, "chunks of {size}");
+        assert_eq!(net.shard.buffered(), 0);
+        net.finish();
+        assert!(told(&mut net).is_empty(), "chunks of {size}");
+    }
+}
+
 #[test]
 fn an_authentication_comes_out_of_heads_both_ways() {
     const TOKEN: &str = "TlRMTVNTUAABAAAAAgAAAA==";

@@ -13,9 +13,9 @@ const SCHEMES: [&[u8]; 3] = [b"Negotiate", b"NTLM", b"Kerberos"];
 
 /// Decodes the tokens in headers of these names.
 pub(super) fn tokens(headers: &[httparse::Header<'_>], names: [&str; 2], out: &mut Vec<Decoded>) {
-    let named = headers.iter().filter(|header| names.iter().any(|name| header.name.eq_ignore_ascii_case(name)));
-    for token in named.flat_map(|header| challenges(header.value)).filter_map(token).take(MAX_TOKENS) {
-        spnego::decode_base64(token, Carrier::Http.into(), out);
+    let chosen = headers.iter().filter(|header| names.iter().any(|known| header.name.eq_ignore_ascii_case(known)));
+    for credentials in chosen.flat_map(|header| challenges(header.value)).filter_map(token).take(MAX_TOKENS) {
+        spnego::decode_base64(credentials, Carrier::Http.into(), out);
     }
 }
 
