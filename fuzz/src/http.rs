@@ -1,0 +1,11 @@
+//! `http`: a connection with HTTP in it, and what it tunnels.
+
+use decode::content::{self, ContentStream};
+
+use super::conversation;
+
+/// The input is what both sides send; see [`conversation::run`].
+pub fn run(bytes: &[u8]) {
+    conversation::run(bytes, || Box::new(ContentStream::new(80)));
+    let _ = content::begins_at_home(bytes);
+}
