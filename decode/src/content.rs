@@ -66,10 +66,21 @@ pub fn begins_at_home(payload: &[u8]) -> bool {
     tls::hello(payload).is_some() || http::head(payload).is_some() || is_split_hello(payload)
 }
 
+/// Whether these are the first bytes of a client's hello, too few to see its length or in a record too short for that.
 fn is_split_hello(bytes: &[u8]) -> bool {
     matches!(
         bytes,
-        [22, 3, 0..=4, 0, 1..=5, 1, ..] | [22] | [22, 3] | [22, 3, 0..=4] | [22, 3, 0..=4, _] | [22, 3, 0..=4, _, _]
+        [22, 3, 0..=4, 0, 1..=5, 1, ..]
+            | [22]
+            | [22, 3]
+            | [22, 3, 0..=4]
+            | [22, 3, 0..=4, _]
+            | [22, 3, 0..=4, _, _]
+            | [22, 3, 0..=4, _, _, 1]
+            | [22, 3, 0..=4, _, _, 1, 0]
+            | [22, 3, 0..=4, _, _, 1, 0, _]
+            | [22, 3, 0..=4, _, _, 1, 0, _, _]
+            | [22, 3, 0..=4, _, _, 1, 0, _, _, 3]
     )
 }
 

@@ -471,6 +471,36 @@ proptest! {
     }
 }
 
+#[test]
+fn a_hello_whose_length_comes_later_is_known_where_tls_is_at_home() {
+    for first in 1..12 {
+        // Joined in its middle: no SYN says that a stream begins.
+        let mut net = on(443);
+        net.send(&seg(CLIENT, 0, &EXPIRED.0[..first]));
+        net.send(&seg(CLIENT, i64::try_from(first).expect("small"), &EXPIRED.0[first..]));
+        assert_eq!(told(&mut net).first().map(String::as_str), Some("client_hello"), "{first} bytes");
+    }
+}
+
+#[test]
+fn the_hello_of_a_draft_has_no_session() {
+    for version in [[3, 4], [0x7f, 0x0e]] {
+        let hello = [&version[..], &[7; 32], &[0xc0, 0x2b], &[0, 4, 0, 40, 0, 0]].concat();
+        let size = u8::try_from(hello.len()).expect("small");
+        let record = [&[22, 3, 1, 0, size + 4, 2, 0, 0, size][..], &hello].concat();
+        let mut net = opened(443);
+        net.data(SERVER, 0, &record, 1460);
+        let found = net.out.iter().find_map(|event| match &event.message {
+            Message::Tls(message) => match &message.body {
+                Body::ServerHello(hello) => Some((hello.cipher, message.stopped.clone())),
+                _ => None,
+            },
+            _ => None,
+        });
+        assert_eq!(found, Some((0xc02b, None)));
+    }
+}
+
 /// The CRL's request and response, the body in chunks of `size` bytes or, where that is 0, up to the end.
 fn crl_in_chunks_of(size: usize) -> Vec<u8> {
     let head = CRL.1.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head") + 4;

@@ -17,8 +17,8 @@ fn said(bytes: &[u8], mut decoder: Box<dyn Decoder>) -> Vec<(String, String)> {
     let mut halves = [Half::default(), Half::default()];
     while !input.is_empty() {
         let side = if input.u8() & 1 == 0 { Side::Client } else { Side::Server };
-        let size = usize::from(input.u16());
-        halves[usize::from(side == Side::Server)].feed(side, input.bytes(size), decoder.as_mut(), &mut out);
+        let length = usize::from(input.u16());
+        halves[usize::from(side == Side::Server)].feed(side, input.bytes(length), decoder.as_mut(), &mut out);
     }
     for side in [Side::Client, Side::Server] {
         decoder.interrupted(side, &mut out);
