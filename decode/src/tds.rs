@@ -344,7 +344,7 @@ mod tests {
             match stream.frame(from, packet) {
                 Framing::Message { header: 0, length } => stream.message(from, &packet[..length], &mut out),
                 framing => {
-                    assert!(matches!(framing, Framing::Pass { total } if total == packet.len() as u64), "{framing:?}")
+                    assert!(matches!(framing, Framing::Pass { total } if total == packet.len() as u64), "{framing:?}");
                 }
             }
         }
@@ -382,7 +382,7 @@ mod tests {
             let lost = ["[] tds missing: only the first packets of a login are there"];
             assert_eq!(told(Side::Client, &packets[..1]), lost, "{at}");
         }
-        let many = vec![packet(16, false, &[0; 32_000]); MAX_MESSAGE / 32_000 + 3];
+        let many = vec![packet(16, false, &vec![0; 32_000]); MAX_MESSAGE / 32_000 + 3];
         assert_eq!(told(Side::Client, &many), ["[] tds limit_reached: a login is longer than one can be"]);
     }
 
