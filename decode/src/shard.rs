@@ -367,7 +367,15 @@ fn decoder(decoders: Decoders, tracker: &Tracker, segment: &Segment<'_>) -> Opti
             content::begins(&segment.payload).is_some()
         };
         let decoded = carries && (from_the_beginning || begins);
-        decoded.then(|| -> Box<dyn Decoder> { Box::new(ContentStream::new(port, decoders.detail)) })
+        let at_home = content::is_home(port);
+        let detail = decoders.detail;
+        decoded.then(|| {
+            if at_home {
+                Box::new(ContentStream::new(port, detail))
+            } else {
+                content::decoder(port, &segment.payload, detail)
+            }
+        })
     })
 }
 

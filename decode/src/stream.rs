@@ -172,6 +172,12 @@ impl Stream {
         }
         if start > self.next {
             self.make_room(payload.len(), sink);
+            while start > self.next && start <= self.acknowledged_data() && !self.is_over() {
+                self.pass_hole(Hole::Missing, start, sink);
+            }
+        }
+        if self.is_over() || cut_end <= self.next {
+            return;
         }
         if start > self.next {
             self.hold(start, payload, cut, sink.packet);

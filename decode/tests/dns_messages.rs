@@ -5,7 +5,7 @@
 use decode::{
     WireText,
     dns::{
-        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, decode, is_plain_question,
+        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, asks_for_service, decode, is_plain_question,
         key_exchange as key_exchange_of,
     },
 };
@@ -182,6 +182,35 @@ fn what_is_not_dns_is_refused() {
     ] {
         assert!(decode(bytes).is_err(), "{bytes:02x?}");
     }
+}
+
+#[test]
+fn what_is_asked_is_told_though_the_rest_cannot_be() {
+    // A query of another kind, a query that announces answers: each says where reading had to stop.
+    for (at, value) in [(2, 0x31), (6, 0x47)] {
+        let mut bytes = query().to_vec();
+        bytes[at] = value;
+        let message = decode(&bytes).expect("a message");
+        assert_eq!(message.questions, decode(query()).expect("a message").questions);
+        assert!(message.stopped.is_some(), "{message:?}");
+        bytes[5] = 2;
+        assert!(decode(&bytes).is_err(), "two questions");
+    }
+}
+
+#[test]
+fn questions_for_a_service_are_known_by_their_content() {
+    let service = [b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x05_ldap\x04_tcp\0".as_slice(), &[0, 33, 0, 1]].concat();
+    assert!(asks_for_service(&service) && asks_for_service(srv_answer()));
+    for (at, value) in [(2, 0), (2, 0x28), (5, 2), (7, 1), (12, 0), (12, 0x40), (13, b'l')] {
+        let mut other = service.clone();
+        other[at] = value;
+        assert!(!asks_for_service(&other), "{at}: {value}");
+    }
+    for end in 0..14 {
+        assert!(!asks_for_service(&service[..end]));
+    }
+    assert!(!asks_for_service(a_answer()));
 }
 
 #[test]

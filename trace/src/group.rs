@@ -365,7 +365,7 @@ impl Grouper {
                 let answer = match outcome.code {
                     Some(ResultCode::SASL_BIND_IN_PROGRESS) | None => return,
                     Some(ResultCode::SUCCESS) => SessionAnswer::Accepted,
-                    Some(code) => SessionAnswer::Refused(code),
+                    Some(code) => SessionAnswer::Refused(code, outcome.ad_error()),
                 };
                 self.hear(path.source.address);
                 self.session_answered(answer, path, seen);

@@ -169,7 +169,8 @@ impl Visibility {
 
 /// Whether sessions of this protocol mostly move data that is passed over.
 fn is_bulk(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Smb | Protocol::Smb2 | Protocol::Dcerpc | Protocol::Tls | Protocol::Http)
+    use Protocol::{Dcerpc, Http, Smb, Smb2, Tds, Tls};
+    matches!(protocol, Smb | Smb2 | Dcerpc | Tds | Tls | Http)
 }
 
 #[cfg(test)]
