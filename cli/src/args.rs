@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Live(Live),
     /// List the network interfaces that can be recorded from, with their addresses
     Interfaces,
+    /// List every key: shown on the wire, in the directory, or both, and how they fit together
+    Keys(Keys),
     /// Print every decoded message as one JSON object a line
     Events(Events),
     /// Explain a finding (DCC-01), a Kerberos error (62), a status (0xc00000bb) or a Windows event (event 107)
@@ -36,6 +38,8 @@ pub(crate) struct Read {
     #[command(flatten)]
     pub(crate) input: Input,
     #[command(flatten)]
+    pub(crate) known: Known,
+    #[command(flatten)]
     pub(crate) target: Target,
     /// How to write the report
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -51,6 +55,30 @@ pub(crate) struct Read {
     pub(crate) since: Option<String>,
 }
 
+/// What else is known besides captures.
+#[derive(Debug, Args)]
+pub(crate) struct Known {
+    /// Compare keys with this export of the directory: LDIF, CSV, JSON or a list, as the guide shows. May be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) directory: Vec<std::path::PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
+    #[arg(required_unless_present = "directory", value_name = "FILE")]
+    pub(crate) files: Vec<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: Known,
+    #[command(flatten)]
+    pub(crate) work: Work,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Tui {
     /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
@@ -62,6 +90,8 @@ pub(crate) struct Tui {
     #[command(flatten)]
     pub(crate) device: Option<Device>,
     #[command(flatten)]
+    pub(crate) known: Known,
+    #[command(flatten)]
     pub(crate) work: Work,
 }
 
@@ -69,6 +99,8 @@ pub(crate) struct Tui {
 pub(crate) struct Live {
     #[command(flatten)]
     pub(crate) device: Option<Device>,
+    #[command(flatten)]
+    pub(crate) known: Known,
     #[command(flatten)]
     pub(crate) work: Work,
     #[command(flatten)]

@@ -3,6 +3,8 @@
 mod events;
 mod explain;
 mod generate;
+mod keys;
+mod known;
 mod live;
 mod read;
 mod rules;
@@ -30,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         Command::Tui(arguments) => tui::run(arguments),
         Command::Live(arguments) => live::run(arguments),
         Command::Interfaces => live::interfaces(),
+        Command::Keys(arguments) => keys::run(arguments),
         Command::Events(arguments) => events::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),

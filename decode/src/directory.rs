@@ -140,6 +140,12 @@ impl Directory {
         places.into_iter().filter_map(|place| self.objects.get(place))
     }
 
+    /// The identifier of a domain, as its objects tell it; `realm` is its DNS or NetBIOS name, whatever its case.
+    pub fn domain_sid(&self, realm: &str) -> Option<&str> {
+        let realm = realm.to_lowercase();
+        self.objects.iter().filter(|object| object.is_in_domain(&realm)).find_map(Object::domain_sid)
+    }
+
     fn take(&mut self, records: Vec<Record>) -> Result<(), DirectoryError> {
         if records.is_empty() {
             return Err(DirectoryError::Nothing);
@@ -152,23 +158,33 @@ impl Directory {
             }
             self.schema_has_keys |= record.is_key_attribute();
             self.newest = self.newest.max(record.newest());
-            self.add(record, shown)?;
+            self.insert(Object::of(record, shown)?);
         }
         Ok(())
     }
 
-    fn add(&mut self, record: Record, shown: bool) -> Result<(), DirectoryError> {
-        let object = Object::of(record, shown)?;
+    /// Notes that the directory was read at this time or later.
+    pub fn note_newest(&mut self, time: Timestamp) {
+        self.newest = self.newest.max(Some(time));
+    }
+
+    /// Notes objectVersion of the schema.
+    pub fn note_schema(&mut self, version: u32) {
+        self.schema_version = Some(version);
+    }
+
+    /// Adds an object, or what it says of one that is here already.
+    pub fn insert(&mut self, object: Object) {
         let folded = object.dn.to_unicode().to_lowercase();
         let place = match self.by_dn.get(&folded) {
             Some(&place) => place,
             None if self.objects.len() >= MAX_OBJECTS => {
                 self.beyond += 1;
-                return Ok(());
+                return;
             }
             None => {
                 let place = self.objects.len();
-                self.objects.push(Object::named(&object));
+                self.objects.push(Object { line: object.line, class: object.class, ..Object::new(object.dn.clone()) });
                 self.by_dn.insert(folded, place);
                 place
             }
@@ -193,7 +209,6 @@ impl Directory {
         if let Some(known) = self.objects.get_mut(place) {
             known.merge(object);
         }
-        Ok(())
     }
 }
 

@@ -29,6 +29,11 @@ impl Session {
         Self { tracer, inputs: Vec::new() }
     }
 
+    /// Notes what exports of the directory say: keys are compared with it.
+    pub fn note_directory(&mut self, directory: decode::directory::Directory) {
+        self.tracer.note_directory(directory);
+    }
+
     /// Notes how the clocks of the inputs were found to differ.
     pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
         self.tracer.note_clocks(clocks);

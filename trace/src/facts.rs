@@ -9,12 +9,13 @@ use std::{
 use capture::CaptureTime;
 use decode::{
     Path, Seen,
+    directory::Directory,
     kerberos::{ErrorCode, KdcReply, KerberosTime, Stage, pkinit::KeyAgreement},
     x509::Certificate,
 };
 use jiff::Timestamp;
 
-use crate::{Cloud, Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
+use crate::{Cloud, Credentials, Locator, LogonId, Pings, Ports, RefusedBinds, Visibility, session::account_in};
 
 /// Everything known beyond single logons.
 #[derive(Debug, Default)]
@@ -61,6 +62,12 @@ pub struct Facts {
     pub tickets_shown: BTreeMap<(IpAddr, IpAddr), Vec<CaptureTime>>,
     /// Entries of these two.
     noted: (usize, usize),
+    /// Ports that answered.
+    pub ports: Ports,
+    /// Binds and requests for tickets that were refused for their account or password.
+    pub refused_binds: RefusedBinds,
+    /// What exports of the directory say; empty where none was given.
+    pub directory: Directory,
     /// Conversations over TLS and HTTP.
     pub cloud: Cloud,
     /// What the capture covers.

@@ -13,6 +13,8 @@ mod locate;
 mod logon;
 mod pair;
 mod ping;
+mod ports;
+mod refused_bind;
 #[cfg(feature = "script")]
 pub mod script;
 mod session;
@@ -28,6 +30,8 @@ pub use group::Grouper;
 pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};
+pub use ports::{DC_PORTS, PortUse, Ports, Unanswered};
+pub use refused_bind::{Reason, RefusedBind, RefusedBinds, SYNC_ACCOUNT};
 pub use session::{Service, Session, SessionAnswer, SessionProof};
 pub use subject::Principal;
 pub use tracer::{Decoding, Settings, Tracer};

@@ -34,7 +34,7 @@
 //! * `icmp CODE`: the client's last UDP request or ping did not arrive. (From the machine named to the client.)
 //! * `ping [domain D] [user U] [id N]`: a netlogon ping. `pong [opcode N] [flags HEX] [host H] [site S] [domain D] [user U]
 //!   [id N]` answers it; `pong nothing` ends the search with nothing found.
-//! * `bind [simple NAME|sasl NAME|anonymous]` and `bind-result CODE`: of LDAP. `ap-req ticket T [port N]`, `ap-rep [port N]`
+//! * `bind [simple NAME|sasl NAME|anonymous]` and `bind-result CODE [data HEX]`: of LDAP. `ap-req ticket T [port N]`, `ap-rep [port N]`
 //!   and `krb-error CODE port N`: to and from a service, by default SMB on port 445.
 //! * `ntlm NAME [port N]`: the last message of a sign-in by NTLM, by default to SMB; `smb-result HEX` answers it.
 //! * `modify DN [attribute A] [id N]` and `modify-result CODE [id N]`; the attribute is msDS-KeyCredentialLink unless told
@@ -53,6 +53,8 @@
 //!   number 01 or its status, a body that is none of both. `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut` and
 //!   `pong-cut`: it cut an answer of DNS, to a ping.
+//! * `T export NAME [keys K1,K2] [spki] [bad-id] [bad-hash] [sid S]`: an export of the directory made at that time has this
+//!   account with these keys; `T schema N`: it has the schema of this version. Neither is a packet.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
 //!   and has not ended. `T dropped`: the recorder counts a packet that it dropped.
 
@@ -65,7 +67,9 @@ use std::{
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
     Closing, Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport, Unreachable,
-    WireText, dns, http,
+    WireText,
+    directory::Object,
+    dns, http,
     kerberos::{
         self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest,
         KerberosTime, KrbError, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
@@ -143,6 +147,14 @@ pub fn play(text: &str) -> Played {
         match words.get(1..).unwrap_or_default() {
             ["end"] => finished = true,
             ["open"] => finished = false,
+            ["export", name, rest @ ..] => {
+                let seen = Seen::in_packet(PacketId { arrival: 0, input: InputId(0), number: 0 }, at);
+                let line = Line { text: line, from: CLIENTS[0], to: CLIENTS[0], seen, words: rest };
+                let directory = &mut grouper.facts_mut().directory;
+                directory.insert(line.object(name));
+                directory.note_newest(timestamp(at.seconds()));
+            }
+            ["schema", version] => grouper.facts_mut().directory.note_schema(version.parse().unwrap_or(0)),
             ["dropped"] => grouper.facts_mut().visibility.losses.by_system += 1,
             [from, ">", to, rest @ ..] => {
                 packets += 1;
@@ -251,6 +263,17 @@ impl Line<'_> {
             _ => panic!("unknown message in: {}", self.text),
         };
         Event::direct(self.seen, path, message)
+    }
+
+    fn object(&self, name: &str) -> Object {
+        let domain = REALM.to_lowercase().replace('.', ",DC=");
+        let mut object = Object::new(format!("CN={name},CN=Users,DC={domain}").as_str().into());
+        object.account = Some(WireText::from(name));
+        object.sid = self.value("sid").map(str::to_owned);
+        object.keys_shown = true;
+        object.keys =
+            self.keys().map(|keys| keys.values.into_iter().map(|value| value.credential).collect()).unwrap_or_default();
+        object
     }
 
     fn as_request(&self) -> KdcRequest {
@@ -664,7 +687,15 @@ impl Line<'_> {
     fn ldap(&self, kind: &str) -> ldap::Message {
         let result = || {
             let code = self.words.get(1).and_then(|code| code.parse().ok());
-            ldap::Outcome { code: Some(ldap::ResultCode(code.unwrap_or(0))), diagnostic: None }
+            let data = |data: &str| {
+                WireText::from(
+                    format!(
+                        "80090308: LdapErr: DSID-0C090449, comment: AcceptSecurityContext error, data {data}, v4563"
+                    )
+                    .as_str(),
+                )
+            };
+            ldap::Outcome { code: Some(ldap::ResultCode(code.unwrap_or(0))), diagnostic: self.value("data").map(data) }
         };
         let mut names = ldap::Names::default();
         let operation = match kind {

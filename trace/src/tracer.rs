@@ -321,6 +321,11 @@ impl Tracer {
         visibility.losses = losses;
     }
 
+    /// Takes in what exports of the directory say.
+    pub fn note_directory(&mut self, directory: decode::directory::Directory) {
+        self.grouper.facts_mut().directory = directory;
+    }
+
     /// Notes how the clocks of the inputs were found to differ.
     pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
         self.grouper.facts_mut().visibility.clocks = clocks;

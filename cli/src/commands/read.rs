@@ -6,7 +6,7 @@ use decode::{WireText, wire::Unread};
 use diagnose::{Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::{open, settings};
+use super::{known, open, settings};
 use crate::{
     args::{Format, Read},
     exit::{Status, complain},
@@ -16,11 +16,13 @@ use crate::{
 /// Reads, filters, writes.
 pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
+    let directory = known::directory(&arguments.known)?;
     let since = arguments.since.as_deref().map(Since::parse).transpose()?;
     let (mut source, clocks) = open(&arguments.input.files, arguments.input.follow)?;
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
+    session.note_directory(directory);
     let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
     warn(&session);

@@ -12,7 +12,7 @@ use capture::Source;
 use crossbeam_channel::{Sender, unbounded};
 use diagnose::{Report, Session};
 
-use super::{live, open, settings_for};
+use super::{known, live, open, settings_for};
 use crate::{
     args::Tui,
     exit::{Status, complain},
@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
     if !stdout().is_terminal() {
         bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
     }
+    let directory = known::directory(&arguments.known)?;
     let (sender, messages) = unbounded();
     let packets_per_batch = arguments.work.batch as usize;
     let reader = thread::Builder::new().name("read".to_owned());
@@ -36,12 +37,15 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
                 let _ = screen.send(Message::Note(note));
             }
         })?;
-        reader.spawn(move || watch(&mut source, Session::new(settings), packets_per_batch, &sender))
+        let mut session = Session::new(settings);
+        session.note_directory(directory);
+        reader.spawn(move || watch(&mut source, session, packets_per_batch, &sender))
     } else {
         let settings = settings_for(&arguments.files, &arguments.work)?;
         let (mut source, clocks) = open(&arguments.files, arguments.follow)?;
         let mut session = Session::new(settings);
         session.note_clocks(clocks);
+        session.note_directory(directory);
         reader.spawn(move || read(&mut source, session, packets_per_batch, &sender))
     };
     reading.context("no thread to read in")?;

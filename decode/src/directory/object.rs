@@ -1,7 +1,7 @@
 //! An object of the directory: a user, a computer, a domain controller.
 
 use super::{DirectoryError, Record};
-use crate::{WireText, key_credential::KeyCredential};
+use crate::{WireText, key_credential::KeyCredential, ldap::Guid};
 
 /// What an object is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,8 @@ pub struct Object {
     pub principal: Option<WireText>,
     /// objectSid, `S-1-5-21-…`.
     pub sid: Option<String>,
+    /// objectGUID, of registered devices msDS-DeviceID: the device's identifier, as keys name it.
+    pub guid: Option<Guid>,
     /// dNSHostName, of computers.
     pub host: Option<WireText>,
     /// operatingSystem with its version, of computers.
@@ -55,7 +57,7 @@ pub struct Object {
     /// Whether its keys were exported, so that an object without any has none.
     pub keys_shown: bool,
     /// The DNS name of its domain, in lower case.
-    domain: String,
+    pub(super) domain: String,
 }
 
 /// ADS_UF_ACCOUNTDISABLE, MS-ADTS 2.2.16.
@@ -83,6 +85,7 @@ impl Object {
             (system, _) => system,
         };
         let keys_shown = shown || record.shows_keys();
+        let guid = ["msds-deviceid", "objectguid"].iter().find_map(|name| guid(record.values(name).first()?));
         let sid = ["objectsid", "sid"].iter().find_map(|name| sid(record.values(name).first()?));
         Ok(Self {
             line: record.line,
@@ -90,31 +93,33 @@ impl Object {
             account: name("samaccountname"),
             principal: name("userprincipalname"),
             sid,
+            guid,
             host: name("dnshostname"),
             system: system.map(|system| WireText::from(system.as_str())),
             enabled,
             keys: record.keys,
             keys_shown,
-            domain: domain(&folded),
-            dn,
+            ..Self::new(dn)
         })
     }
 
-    /// An object of that name of which nothing else is known.
-    pub(super) fn named(other: &Self) -> Self {
+    /// An object of this name of which nothing else is known.
+    pub fn new(dn: WireText) -> Self {
+        let domain = domain(&dn.to_unicode().to_lowercase());
         Self {
-            dn: other.dn.clone(),
-            line: other.line,
-            class: other.class,
+            dn,
+            line: 0,
+            class: Class::default(),
             account: None,
             principal: None,
             sid: None,
+            guid: None,
             host: None,
             system: None,
             enabled: None,
             keys: Vec::new(),
             keys_shown: false,
-            domain: other.domain.clone(),
+            domain,
         }
     }
 
@@ -126,6 +131,7 @@ impl Object {
         self.account = self.account.take().or(other.account);
         self.principal = self.principal.take().or(other.principal);
         self.sid = self.sid.take().or(other.sid);
+        self.guid = self.guid.take().or(other.guid);
         self.host = self.host.take().or(other.host);
         self.system = self.system.take().or(other.system);
         self.enabled = self.enabled.or(other.enabled);
@@ -155,6 +161,23 @@ impl Object {
             first.split_once('=').map_or(first, |(_, name)| name).to_owned()
         };
         self.account.as_ref().map_or_else(common, WireText::to_unicode)
+    }
+
+    /// Whether it is a device that registered itself: these stand in a container of their own.
+    pub fn is_registered_device(&self) -> bool {
+        self.class == Class::Other && self.dn.to_unicode().to_lowercase().contains(",cn=registereddevices,")
+    }
+
+    /// Whether this name, in lower case and without a realm, may be the account's: its sAMAccountName, its
+    /// userPrincipalName, or its sAMAccountName with the domain's name.
+    pub fn is_called(&self, name: &str) -> bool {
+        let is = |own: &Option<WireText>, name: &str| {
+            own.as_ref().is_some_and(|own| own.to_unicode().to_lowercase() == name)
+        };
+        let local =
+            name.split_once('@').is_some_and(|(local, suffix)| suffix == self.domain && is(&self.account, local));
+        let unnamed = self.account.is_none() && self.name().to_lowercase() == name;
+        is(&self.account, name) || is(&self.principal, name) || local || unnamed
     }
 
     /// Whether it belongs to a domain of this DNS or NetBIOS name, in lower case.
@@ -201,6 +224,14 @@ fn class(record: &Record, folded: &str, control: Option<u32>) -> Class {
 fn domain(folded: &str) -> String {
     let labels: Vec<&str> = folded.split(',').filter_map(|part| part.trim().strip_prefix("dc=")).collect();
     labels.join(".")
+}
+
+/// A GUID as text, or as LDAP has it. MS-DTYP 2.3.4.
+fn guid(value: &[u8]) -> Option<Guid> {
+    match value.try_into() {
+        Ok(bytes) => Some(Guid(bytes)),
+        Err(_) => super::json::guid(std::str::from_utf8(value).ok()?),
+    }
 }
 
 /// A SID as text, or as LDAP has it. MS-DTYP 2.4.2.

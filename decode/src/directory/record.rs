@@ -25,6 +25,8 @@ const KEPT: &[&str] = &[
     "modified",
     "objectversion",
     "ldapdisplayname",
+    "objectguid",
+    "msds-deviceid",
 ];
 /// Values kept of one attribute: object classes are a handful.
 const MAX_VALUES: usize = 32;
