@@ -20,6 +20,10 @@ pub(crate) enum Command {
     Live(Live),
     /// List the network interfaces that can be recorded from, with their addresses
     Interfaces,
+    /// Go through what a deployment of key trust needs: each working, failing or not seen
+    Checklist(Part),
+    /// List every domain controller: flags, certificates, sign-ins, clock, response times, ports
+    Dcs(Part),
     /// List every key: shown on the wire, in the directory, or both, and how they fit together
     Keys(Keys),
     /// Print every decoded message as one JSON object a line
@@ -61,6 +65,26 @@ pub(crate) struct Known {
     /// Compare keys with this export of the directory: LDIF, CSV, JSON or a list, as the guide shows. May be given more than once
     #[arg(long, value_name = "FILE")]
     pub(crate) directory: Vec<std::path::PathBuf>,
+    /// Domains that are verified with Microsoft Entra, with commas between them: user principal names are compared with them
+    #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
+    pub(crate) verified_domains: Vec<String>,
+}
+
+/// Captures and what is known besides, for one part of the report.
+#[derive(Debug, Args)]
+pub(crate) struct Part {
+    /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: Known,
+    #[command(flatten)]
+    pub(crate) work: Work,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

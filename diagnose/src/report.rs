@@ -9,13 +9,17 @@ use std::{
 };
 
 use capture::CaptureTime;
-use decode::{Event, Message, Seen, WireText, kerberos, x509::Certificate};
+use decode::{Event, Seen, WireText};
 use serde::{Serialize, Serializer};
-use trace::{
-    ClockOffset, DomainController, Facts, Logon, LogonId, Lookup, Method, Outcome, Ping, Service, Session, Step,
-};
+use trace::{ClockOffset, Facts, Logon, LogonId, Lookup, Outcome, Ping, Service, Session, Step};
 
-use crate::{Diagnosis, Severity, Subject, diagnose, diagnose::Failures};
+use crate::{
+    Diagnosis, Severity, Subject,
+    checklist::{self, Item},
+    controllers::{self, DomainControllerReport},
+    diagnose,
+    diagnose::Failures,
+};
 
 /// The version of this report's form.
 const SCHEMA: &str = "hellotrace.report/1";
@@ -201,38 +205,6 @@ pub struct EvidenceReport {
     pub means: String,
 }
 
-/// A domain controller.
-#[derive(Clone, Debug, Serialize)]
-pub struct DomainControllerReport {
-    /// Its address.
-    pub address: String,
-    /// Its name; `""` when the capture does not tell it.
-    pub name: String,
-    /// Its site, as it says in answer to a netlogon ping; `""` when none was seen.
-    pub site: String,
-    /// Its locator flags, as it says there; `null` when none was seen.
-    pub flags: Option<u32>,
-    /// The certificate it signed with last, in the form of the events.
-    pub certificate: Option<Certificate>,
-    /// Logons by outcome.
-    pub logons: BTreeMap<&'static str, u64>,
-    /// Its clock minus the capture's in seconds: the median; `null` when no error of it was seen.
-    pub clock_offset_s: Option<f64>,
-    /// Time from request to reply.
-    pub response_ms: Option<ResponseTimes>,
-}
-
-/// Time from request to reply in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct ResponseTimes {
-    /// Half of the replies came within this time.
-    pub p50: f64,
-    /// 95 % of them.
-    pub p95: f64,
-    /// The slowest.
-    pub max: f64,
-}
-
 /// A prerequisite of the deployment.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChecklistItem {
@@ -240,6 +212,8 @@ pub struct ChecklistItem {
     pub item: &'static str,
     /// `working`, `failing` or `not_seen`.
     pub state: &'static str,
+    /// What else is to be said: which server, since when, how often; `""` where nothing is.
+    pub note: String,
     /// Packets that show it.
     pub evidence: Vec<EvidenceReport>,
     /// Codes of the findings about it, sorted.
@@ -291,23 +265,13 @@ impl Report {
                 writer.logon(logon, *outcome, codes, before)
             })
             .collect();
-        let mut of_kdc: BTreeMap<IpAddr, BTreeMap<&'static str, u64>> = BTreeMap::new();
-        for (logon, outcome) in logons.iter().zip(&outcomes) {
-            if let Some(kdc) = logon.kdc() {
-                *of_kdc.entry(kdc).or_default().entry(outcome.name()).or_default() += 1;
-            }
-        }
         Self {
             schema: SCHEMA,
             capture: writer.capture(&failures),
             logons: logon_reports,
             findings: diagnoses.iter().map(|diagnosis| writer.finding(diagnosis)).collect(),
-            domain_controllers: facts
-                .domain_controllers
-                .iter()
-                .map(|(address, dc)| writer.domain_controller(*address, dc, of_kdc.remove(address).unwrap_or_default()))
-                .collect(),
-            checklist: writer.checklist(logons, &diagnoses),
+            domain_controllers: controllers::domain_controllers(logons, &outcomes, facts, &diagnoses),
+            checklist: checklist::items(logons, facts, &diagnoses).into_iter().map(|item| writer.item(item)).collect(),
         }
     }
 
@@ -540,54 +504,14 @@ impl Writer<'_> {
         }
     }
 
-    fn domain_controller(
-        &self,
-        address: IpAddr,
-        dc: &DomainController,
-        logons: BTreeMap<&'static str, u64>,
-    ) -> DomainControllerReport {
-        let latest = dc.certificates.iter().max_by_key(|seen| seen.last);
-        DomainControllerReport {
-            address: address.to_string(),
-            name: self.name(address),
-            site: dc.located.as_ref().map(|located| harmless(&located.site)).unwrap_or_default(),
-            flags: dc.located.as_ref().and_then(|located| located.flags),
-            certificate: latest.map(|seen| seen.certificate.as_ref().clone()),
-            logons,
-            // To the millisecond.
-            clock_offset_s: dc.clock_offset().map(|offset| (offset * 1000.0).round() / 1000.0),
-            response_ms: response_times(&dc.response_times),
+    fn item(&self, item: Item) -> ChecklistItem {
+        ChecklistItem {
+            item: item.item,
+            state: item.state,
+            note: harmless(&item.note),
+            evidence: item.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
+            findings: item.findings,
         }
-    }
-
-    fn checklist(&self, logons: &[Logon], diagnoses: &[Diagnosis]) -> Vec<ChecklistItem> {
-        CHECKLIST
-            .iter()
-            .map(|(item, prefixes, shows)| {
-                let findings: BTreeSet<&'static str> = diagnoses
-                    .iter()
-                    .filter(|diagnosis| diagnosis.severity >= Severity::Medium)
-                    .map(|diagnosis| diagnosis.rule.code)
-                    .filter(|code| prefixes.iter().any(|prefix| code.starts_with(prefix)))
-                    .collect();
-                let evidence: Vec<EvidenceReport> = if findings.is_empty() {
-                    logons.iter().find_map(shows).map(|evidence| self.evidence(&evidence)).into_iter().collect()
-                } else {
-                    diagnoses
-                        .iter()
-                        .filter(|diagnosis| findings.contains(diagnosis.rule.code))
-                        .filter_map(|diagnosis| diagnosis.found.evidence.first())
-                        .map(|evidence| self.evidence(evidence))
-                        .collect()
-                };
-                let state = match (findings.is_empty(), evidence.is_empty()) {
-                    (false, _) => "failing",
-                    (true, false) => "working",
-                    (true, true) => "not_seen",
-                };
-                ChecklistItem { item, state, evidence, findings: findings.into_iter().collect() }
-            })
-            .collect()
     }
 
     fn subject(&self, subject: &Subject) -> String {
@@ -637,61 +561,6 @@ fn times(count: usize) -> String {
     if count > 1 { format!(", {count} times") } else { String::new() }
 }
 
-/// A prerequisite: its name, the families and codes that speak of it, and what in a logon shows that it works.
-type Prerequisite = (&'static str, &'static [&'static str], fn(&Logon) -> Option<crate::Evidence>);
-
-const CHECKLIST: &[Prerequisite] = &[
-    ("clients find a domain controller in DNS", &["LOC-01", "LOC-02"], |_| None),
-    ("domain controllers answer on port 88", &["NET-"], |logon| {
-        let exchange = logon.as_exchanges().find(|exchange| exchange.reply.is_some())?;
-        let event = exchange.reply.as_deref()?;
-        let means = "a domain controller answered";
-        Some(crate::Evidence::new(event.seen, "kerberos.msg_type", reply_kind(&event.message), means))
-    }),
-    ("clocks agree within five minutes", &["TIM-"], |logon| {
-        let (exchange, _) = logon.issued()?;
-        let event = exchange.reply.as_deref()?;
-        let means = "a ticket was issued, so the clocks agree well enough";
-        Some(crate::Evidence::new(event.seen, "kerberos.msg_type", reply_kind(&event.message), means))
-    }),
-    ("domain controllers have a certificate for PKINIT that clients accept", &["DCC-"], |logon| {
-        let certificate = logon.kdc_certificate()?;
-        let (exchange, _) = logon.issued()?;
-        let event = exchange.reply.as_deref()?;
-        let means = "a domain controller signed with this certificate, and the ticket was used";
-        logon
-            .ticket_used()
-            .then(|| crate::Evidence::new(event.seen, "x509sat.printableString", certificate.subject.clone(), means))
-    }),
-    ("keys of users are in the directory", &["KEY-0", "KEY-18", "KEY-19", "KEY-20"], |logon| {
-        let (exchange, _) = logon.issued().filter(|_| logon.method == Method::KeyTrust)?;
-        let event = exchange.reply.as_deref()?;
-        Some(crate::Evidence::new(event.seen, "kerberos.padata_type", "17", "a key was accepted"))
-    }),
-    (
-        "computers reach Microsoft Entra",
-        &["CLD-01", "CLD-02", "CLD-03", "CLD-04", "CLD-06", "CLD-11", "CLD-12", "SYN-06"],
-        |_| None,
-    ),
-    ("revocation lists can be fetched", &["PKI-01", "PKI-03", "PKI-04", "PKI-11"], |_| None),
-    ("accounts may sign in", &["ACC-"], |logon| {
-        let (exchange, _) = logon.issued()?;
-        let event = exchange.reply.as_deref()?;
-        Some(crate::Evidence::new(event.seen, "kerberos.msg_type", reply_kind(&event.message), "an account got in"))
-    }),
-];
-
-fn reply_kind(message: &Message) -> String {
-    match message {
-        Message::Kerberos(message) => match message.as_ref() {
-            kerberos::Message::KdcReply(reply) if reply.stage == kerberos::Stage::Tgs => "13".to_owned(),
-            kerberos::Message::KdcReply(_) => "11".to_owned(),
-            _ => "30".to_owned(),
-        },
-        _ => String::new(),
-    }
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn as_text<S: Serializer>(time: &CaptureTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
@@ -714,17 +583,4 @@ fn is_zero(number: &u32) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(flag: &bool) -> bool {
     !*flag
-}
-
-fn response_times(microseconds: &[u64]) -> Option<ResponseTimes> {
-    let mut sorted = microseconds.to_vec();
-    sorted.sort_unstable();
-    let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied();
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a response time")]
-    let milliseconds = |value: Option<u64>| value.map(|value| value as f64 / 1000.0);
-    Some(ResponseTimes {
-        p50: milliseconds(at(50))?,
-        p95: milliseconds(at(95))?,
-        max: milliseconds(sorted.last().copied())?,
-    })
 }

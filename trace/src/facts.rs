@@ -68,6 +68,8 @@ pub struct Facts {
     pub refused_binds: RefusedBinds,
     /// What exports of the directory say; empty where none was given.
     pub directory: Directory,
+    /// Domains that are verified with Microsoft Entra, in lower case, as the user says; empty where they do not.
+    pub verified_domains: BTreeSet<String>,
     /// Conversations over TLS and HTTP.
     pub cloud: Cloud,
     /// What the capture covers.

@@ -326,6 +326,11 @@ impl Tracer {
         self.grouper.facts_mut().directory = directory;
     }
 
+    /// Notes which domains are verified with Microsoft Entra.
+    pub fn note_verified_domains(&mut self, domains: Vec<String>) {
+        self.grouper.facts_mut().verified_domains = domains.into_iter().map(|domain| domain.to_lowercase()).collect();
+    }
+
     /// Notes how the clocks of the inputs were found to differ.
     pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
         self.grouper.facts_mut().visibility.clocks = clocks;

@@ -2,34 +2,22 @@
 
 use std::io::Write;
 
-use capture::Source as _;
-use diagnose::{KeyReport, KeysReport, Session};
+use diagnose::{KeyReport, KeysReport};
 use tui::wrap;
 
-use super::{known, open, read::warn, settings_for};
+use super::session;
 use crate::{
     args::{Format, Keys},
     exit::Status,
-    output::{Output, json, progress::Bar},
+    output::{Output, json},
 };
 
 /// Reads captures and exports, writes the list.
 pub(crate) fn run(arguments: &Keys) -> anyhow::Result<Status> {
-    let directory = known::directory(&arguments.known)?;
-    let mut session = Session::new(settings_for(&arguments.files, &arguments.work)?);
-    session.note_directory(directory);
-    let mut ended = Ok(());
-    if !arguments.files.is_empty() {
-        let (mut source, clocks) = open(&arguments.files, false)?;
-        let bar = Bar::new(source.position());
-        session.note_clocks(clocks);
-        ended = session.run(&mut source, arguments.work.batch as usize, |position| bar.at(position));
-        bar.done();
-        warn(&session);
-        if session.facts().visibility.packets == 0 {
-            ended?;
-            ended = Ok(());
-        }
+    let (session, mut ended) = session(&arguments.files, &arguments.known, &arguments.work)?;
+    if session.facts().visibility.packets == 0 && !arguments.files.is_empty() {
+        ended?;
+        ended = Ok(());
     }
     let report = KeysReport::new(session.facts());
     let inputs: Vec<_> = arguments.files.iter().chain(&arguments.known.directory).cloned().collect();

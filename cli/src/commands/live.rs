@@ -33,7 +33,6 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
     let Some(device) = arguments.device.as_ref().filter(|_| !arguments.print_filter) else {
         return pass_on(&["--print-filter"]);
     };
-    let directory = known::directory(&arguments.known)?;
     let (mut source, notes) = start(device)?;
     let settings = settings_for(&[], &arguments.work)?;
     let orders = source.orders();
@@ -54,7 +53,7 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
     let mut lines: Box<dyn Write> = if is_apart { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let mut teller = Teller::default();
     let mut session = Session::new(settings);
-    session.note_directory(directory);
+    known::note(&arguments.known, &mut session)?;
     let orders = source.orders();
     let mut dropped = 0;
     let ended = session.run_live(&mut source, arguments.work.batch as usize, |report, now| {

@@ -16,13 +16,12 @@ use crate::{
 /// Reads, filters, writes.
 pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
-    let directory = known::directory(&arguments.known)?;
     let since = arguments.since.as_deref().map(Since::parse).transpose()?;
     let (mut source, clocks) = open(&arguments.input.files, arguments.input.follow)?;
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
-    session.note_directory(directory);
+    known::note(&arguments.known, &mut session)?;
     let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
     warn(&session);

@@ -23,7 +23,6 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
     if !stdout().is_terminal() {
         bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
     }
-    let directory = known::directory(&arguments.known)?;
     let (sender, messages) = unbounded();
     let packets_per_batch = arguments.work.batch as usize;
     let reader = thread::Builder::new().name("read".to_owned());
@@ -38,14 +37,14 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
             }
         })?;
         let mut session = Session::new(settings);
-        session.note_directory(directory);
+        known::note(&arguments.known, &mut session)?;
         reader.spawn(move || watch(&mut source, session, packets_per_batch, &sender))
     } else {
         let settings = settings_for(&arguments.files, &arguments.work)?;
         let (mut source, clocks) = open(&arguments.files, arguments.follow)?;
         let mut session = Session::new(settings);
         session.note_clocks(clocks);
-        session.note_directory(directory);
+        known::note(&arguments.known, &mut session)?;
         reader.spawn(move || read(&mut source, session, packets_per_batch, &sender))
     };
     reading.context("no thread to read in")?;
