@@ -39,10 +39,10 @@ pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {
     let devices = devices(facts);
     let mut others: Vec<Answer> = Vec::new();
     for device in devices {
-        others.extend(run(|scope| match scope {
+        others.extend(supersede(run(|scope| match scope {
             Scope::Device(check) => Some(check(device, facts)),
             _ => None,
-        }));
+        })));
     }
     for service in facts.cloud.services().filter(|service| endpoints::matters(service)) {
         others.extend(run(|scope| match scope {
@@ -86,7 +86,8 @@ pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {
 /// directory, or synchronise it, in order of address.
 pub(crate) fn devices(facts: &Facts) -> BTreeSet<IpAddr> {
     let asked = facts.locator.clients().chain(facts.pings.clients()).chain(facts.models.keys().copied());
-    asked.chain(facts.credentials.writers()).chain(facts.synchronisers()).collect()
+    let asked = asked.chain(facts.credentials.writers()).chain(facts.synchronisers());
+    asked.chain(facts.refused_binds.clients()).collect()
 }
 
 /// A rule and what it found; `None` when it failed.

@@ -27,7 +27,7 @@ pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, S
 pub use exchange::{Exchange, Fate, Silence};
 pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
 pub use group::Grouper;
-pub use locate::{Locator, Lookup, LookupAnswer};
+pub use locate::{Locator, Lookup, LookupAnswer, WithoutAddress};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};
 pub use ports::{DC_PORTS, PortUse, Ports, Unanswered};

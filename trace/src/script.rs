@@ -10,17 +10,17 @@
 //! 30              end
 //! ```
 //! * Time in seconds since 2026-01-05 12:00:00 UTC, then who to whom. Machines: `pc`, `pc2`, `pc3` (clients 10.99.0.21 …),
-//!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53), `web` (10.99.0.50), `proxy` (10.99.0.51). Each pair of machines talks on one flow; `flow N` opens another,
+//!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53), `public` (8.8.8.8), `web` (10.99.0.50), `proxy` (10.99.0.51). Each pair of machines talks on one flow; `flow N` opens another,
 //!   `udp` sends by UDP (default TCP).
 //! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17]
 //!   [till SECONDS]` (wanted end of the ticket, against the packet's time); a nonce is the line number unless given.
 //!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
 //!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
-//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
+//!   `trusts ISSUER`, `freshness`, `dh-nonce`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
 //!   and `bits N` (of the key), `signature NAME`, `modulus HEX`.
 //! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `early` (not
-//!   yet valid), `signature NAME`, `bits N`, `no-eku`,
+//!   yet valid), `expires DAYS`, `began DAYS` (ago), `template NAME|OID`, `server-nonce`, `signature NAME`, `bits N`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
 //! * `tgs-req SERVICE ticket T [of SERVICE] [kvno N] [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
@@ -43,7 +43,9 @@
 //! * `search FILTER [attribute A] [id N] [port N]`, `entry DN [keys K1,…] [part] [id N] [port N]` (without `keys`: it has
 //!   none) and `search-result CODE [id N] [port N]`.
 //! * Keys of `modify` and `entry` are as Windows writes them; `spki`: as Samba does; `bad-id`, `bad-hash`: with a fault.
-//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME ADDRESS`.
+//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME
+//!   ADDRESS|empty|nxdomain`; `not-authoritative`: the server does not know it itself. `as-req … fragments`: the request came in
+//!   two packets, this one and the one before.
 //! * TLS, between a client and `web` or `proxy` on port 443 unless `port N`: `client-hello [NAME]`, `server-hello
 //!   tls12|tls13`, `certificate NAME,… [issuer TEXT] [expired] [cdp URL]` (of a client without names: none), `alert N
 //!   [warning]`, `encrypted-alert`, `data`. How it ends: `connect open closed client-fin|client-reset|server-fin|server-reset
@@ -78,7 +80,7 @@ use decode::{
     },
     key_credential::{KeyCredential, KeyMaterial, MaterialForm},
     ldap, ntlm, smb, tls,
-    x509::{AlternativeNames, Certificate, PublicKey},
+    x509::{AlternativeNames, Certificate, PublicKey, Template},
 };
 use jiff::Timestamp;
 
@@ -262,7 +264,12 @@ impl Line<'_> {
             "ap-rep" => kerberos(kerberos::Message::ApReply(kerberos::Sealed { enc_part: None, stopped: None })),
             _ => panic!("unknown message in: {}", self.text),
         };
-        Event::direct(self.seen, path, message)
+        let mut seen = self.seen;
+        if self.has("fragments") {
+            let number = seen.last.number.saturating_sub(1);
+            seen.first = PacketId { arrival: number, number, ..seen.last };
+        }
+        Event::direct(seen, path, message)
     }
 
     fn object(&self, name: &str) -> Object {
@@ -342,6 +349,7 @@ impl Line<'_> {
             cusec: Some(0),
             checksum: true,
             freshness_token: self.has("freshness"),
+            client_dh_nonce: self.has("dh-nonce"),
             key_agreement: match self.value("dh").unwrap_or("modp-2048") {
                 "ecdh" => KeyAgreement::Ecdh { curve: "P-256".into(), bits: 256 },
                 "rsa" => KeyAgreement::Rsa,
@@ -405,6 +413,17 @@ impl Line<'_> {
         if self.has("early") {
             certificate.not_before = timestamp(now + DAY);
         }
+        if let Some(days) = self.number("expires") {
+            certificate.not_after = timestamp(now + days * DAY);
+        }
+        if let Some(days) = self.number("began") {
+            certificate.not_before = timestamp(now - days * DAY);
+        }
+        certificate.template = self.value("template").map(|template| {
+            let is_oid = template.contains('.');
+            let part = |wanted: bool| if wanted { template.to_owned() } else { String::new() };
+            Template { name: part(!is_oid), oid: part(is_oid) }
+        });
         if let Some(signature) = self.value("signature") {
             signature.clone_into(&mut certificate.signature_algorithm);
         }
@@ -480,7 +499,7 @@ impl Line<'_> {
             if self.has("chain") {
                 signed.certificates.push(Arc::new(certificate(ISSUER, ISSUER, "ca", self.seen.at.seconds())));
             }
-            Box::new(pkinit::Reply { signed, ..pkinit::Reply::default() })
+            Box::new(pkinit::Reply { signed, server_dh_nonce: self.has("server-nonce"), ..pkinit::Reply::default() })
         });
         let padata = if pkinit.is_some() { vec![pa(PaType::PK_AS_REP)] } else { Vec::new() };
         KdcReply {
@@ -816,7 +835,7 @@ impl Line<'_> {
             response: kind != "srv",
             opcode: 0,
             id: u16::try_from(self.number("id").unwrap_or(1)).unwrap_or(1),
-            authoritative: true,
+            authoritative: !self.has("not-authoritative"),
             truncated: false,
             rcode: (kind != "srv").then_some(match answer {
                 "nxdomain" => 3,
@@ -851,6 +870,9 @@ impl Line<'_> {
 }
 
 fn machine(name: &str, line: &str) -> IpAddr {
+    if name == "public" {
+        return IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
+    }
     let last = match name {
         "dc" => 10,
         "dc2" => 11,

@@ -19,6 +19,8 @@ const SCHEMA: &str = "hellotrace.checklist/1";
 const WIDTH: usize = 80;
 /// Where the text of an item begins.
 const INDENT: usize = 10;
+/// Characters shown of the name of a file.
+const LONGEST_NAME: usize = 40;
 /// Packets shown of an item.
 const MOST_EVIDENCE: usize = 3;
 
@@ -57,7 +59,7 @@ fn write(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
             paragraph(&indent, &item.note, output)?;
         }
         for evidence in item.evidence.iter().take(MOST_EVIDENCE) {
-            let file = evidence.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
+            let file = evidence.file.as_ref().map(|file| format!(" of {}", end(file))).unwrap_or_default();
             paragraph(&indent, &format!("packet {}{file}: {}", evidence.packet, evidence.means), output)?;
         }
     }
@@ -65,6 +67,15 @@ fn write(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
     let (working, failing, unseen) = (count("working"), count("failing"), count("not_seen"));
     writeln!(output, "\n{working} working, {failing} failing, {unseen} not seen in this capture")?;
     Ok(())
+}
+
+/// The end of a file's name, where it is too long for a line.
+fn end(file: &str) -> String {
+    let length = file.chars().count();
+    if length <= LONGEST_NAME {
+        return file.to_owned();
+    }
+    ['…'].into_iter().chain(file.chars().skip(length - LONGEST_NAME + 1)).collect()
 }
 
 fn word(state: &str) -> &'static str {

@@ -13,6 +13,7 @@ pub(crate) mod no_common_encryption;
 pub(crate) mod ntlm_instead;
 pub(crate) mod revoked;
 pub(crate) mod service_unknown;
+pub(crate) mod unusable_reply;
 
 /// The ticket that a request uses.
 fn presented<'l>(refusal: &Refusal<'l>) -> Option<&'l Ticket> {
