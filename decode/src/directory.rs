@@ -151,7 +151,7 @@ impl Directory {
             return Err(DirectoryError::Nothing);
         }
         // An object without the attribute has no key only where the export asked for it.
-        let shown = records.iter().any(|record| record.shows_keys());
+        let shown = records.iter().any(Record::shows_keys);
         for record in records {
             if let Some(version) = record.schema_version() {
                 self.schema_version = Some(version);
@@ -279,7 +279,7 @@ fn utf8(bytes: &[u8]) -> Result<Cow<'_, str>, DirectoryError> {
 /// The number of the line that this byte is on.
 fn line_at(bytes: &[u8], place: usize) -> u64 {
     let before = bytes.get(..place).unwrap_or(bytes);
-    before.iter().filter(|&&byte| byte == b'\n').count() as u64 + 1
+    before.split(|&byte| byte == b'\n').count() as u64
 }
 
 /// Text of a file as it may be shown.

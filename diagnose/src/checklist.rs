@@ -23,7 +23,7 @@ use crate::{
 /// An item of the list.
 #[derive(Debug)]
 pub(crate) struct Item {
-    pub(crate) item: &'static str,
+    pub(crate) what: &'static str,
     /// `working`, `failing` or `not_seen`.
     pub(crate) state: &'static str,
     pub(crate) note: String,
@@ -49,39 +49,39 @@ impl From<Option<Evidence>> for Shown {
 
 /// A prerequisite: what has to work, the families and codes that speak of it, and what shows that it works.
 struct Prerequisite {
-    item: &'static str,
+    what: &'static str,
     codes: &'static [&'static str],
     shown: fn(&[Logon], &Facts) -> Shown,
 }
 
 const CHECKLIST: [Prerequisite; 18] = [
     Prerequisite {
-        item: "clients find a domain controller in DNS",
+        what: "clients find a domain controller in DNS",
         codes: &["LOC-01", "LOC-02", "LOC-03", "LOC-04", "LOC-09"],
         shown: located_in_dns,
     },
     Prerequisite {
-        item: "domain controllers answer on port 88",
+        what: "domain controllers answer on port 88",
         codes: &["NET-0", "NET-10", "LOC-05", "LOC-06"],
         shown: |logons, _| first(logons, answered),
     },
     Prerequisite {
-        item: "domain controllers are of the needed level (Windows Server 2016)",
+        what: "domain controllers are of the needed level (Windows Server 2016)",
         codes: &["LOC-07", "KEY-06", "KEY-20", "SYN-08"],
         shown: level,
     },
     Prerequisite {
-        item: "clocks agree within five minutes",
+        what: "clocks agree within five minutes",
         codes: &["TIM-"],
         shown: |logons, _| first(logons, issued),
     },
     Prerequisite {
-        item: "domain controllers have a certificate for PKINIT that hybrid-joined computers accept",
+        what: "domain controllers have a certificate for PKINIT that hybrid-joined computers accept",
         codes: &["DCC-01", "DCC-02", "DCC-03", "DCC-04", "DCC-05", "DCC-10", "DCC-11", "DCC-13", "DCC-15", "DCC-17"],
         shown: |logons, _| first(logons, certificate_accepted),
     },
     Prerequisite {
-        item: "domain controllers have a certificate for PKINIT that Entra-joined computers accept",
+        what: "domain controllers have a certificate for PKINIT that Entra-joined computers accept",
         codes: &[
             "DCC-01", "DCC-02", "DCC-03", "DCC-04", "DCC-05", "DCC-06", "DCC-07", "DCC-08", "DCC-09", "DCC-10",
             "DCC-11", "DCC-12", "DCC-13", "DCC-17", "PKI-02",
@@ -89,42 +89,42 @@ const CHECKLIST: [Prerequisite; 18] = [
         shown: |logons, _| first(logons, certificate_strict),
     },
     Prerequisite {
-        item: "revocation lists can be fetched over HTTP",
+        what: "revocation lists can be fetched over HTTP",
         codes: &["PKI-01", "PKI-02", "PKI-03", "PKI-04", "PKI-11"],
         shown: list_fetched,
     },
     Prerequisite {
-        item: "keys of users are in the directory",
+        what: "keys of users are in the directory",
         codes: &["KEY-01", "KEY-02", "KEY-03", "KEY-04", "KEY-05", "KEY-08", "KEY-09", "KEY-12", "SYN-01", "SYN-07"],
         shown: |logons, _| first(logons, key_accepted),
     },
-    Prerequisite { item: "accounts may sign in", codes: &["ACC-"], shown: |logons, _| first(logons, issued) },
+    Prerequisite { what: "accounts may sign in", codes: &["ACC-"], shown: |logons, _| first(logons, issued) },
     Prerequisite {
-        item: "Microsoft Entra answers",
+        what: "Microsoft Entra answers",
         codes: &["CLD-01", "CLD-02", "CLD-06", "CLD-11", "CLD-12"],
         shown: |_, facts| reached(facts, |role| role == Role::Login),
     },
-    Prerequisite { item: "devices are registered", codes: &["CLD-03", "CLD-04"], shown: registered },
+    Prerequisite { what: "devices are registered", codes: &["CLD-03", "CLD-04"], shown: registered },
     Prerequisite {
-        item: "Entra Connect Sync is active and may write keys",
+        what: "Entra Connect Sync is active and may write keys",
         codes: &["SYN-03", "SYN-04", "SYN-05", "SYN-06"],
         shown: synchronises,
     },
     Prerequisite {
-        item: "password hash synchronisation or pass-through agents work",
+        what: "password hash synchronisation or pass-through agents work",
         codes: &["CLD-08"],
         shown: passwords,
     },
-    Prerequisite { item: "AD FS or another federation service answers", codes: &["CLD-05"], shown: federated },
+    Prerequisite { what: "AD FS or another federation service answers", codes: &["CLD-05"], shown: federated },
     Prerequisite {
-        item: "multi-factor authentication can be reached",
+        what: "multi-factor authentication can be reached",
         codes: &[],
         shown: |_, facts| reached(facts, |role| role == Role::MultiFactor),
     },
-    Prerequisite { item: "policy arrives: device management or group policy", codes: &["CLD-10"], shown: policy },
-    Prerequisite { item: "user principal names are of verified domains", codes: &["KEY-09"], shown: suffixes },
+    Prerequisite { what: "policy arrives: device management or group policy", codes: &["CLD-10"], shown: policy },
+    Prerequisite { what: "user principal names are of verified domains", codes: &["KEY-09"], shown: suffixes },
     Prerequisite {
-        item: "key trust is in use, and not cloud Kerberos trust instead or beside",
+        what: "key trust is in use, and not cloud Kerberos trust instead or beside",
         codes: &["CLD-07", "LOC-10"],
         shown: model,
     },
@@ -150,7 +150,7 @@ fn item(prerequisite: &Prerequisite, logons: &[Logon], facts: &Facts, diagnoses:
             (false, true) => "not_seen",
         };
         return Item {
-            item: prerequisite.item,
+            what: prerequisite.what,
             state,
             note: shown.note,
             evidence: shown.evidence,
@@ -159,7 +159,7 @@ fn item(prerequisite: &Prerequisite, logons: &[Logon], facts: &Facts, diagnoses:
     }
     let evidence = about.iter().filter_map(|diagnosis| diagnosis.found.evidence.first()).take(MOST_EVIDENCE).cloned();
     Item {
-        item: prerequisite.item,
+        what: prerequisite.what,
         state: "failing",
         note: shown.note,
         evidence: evidence.collect(),
@@ -417,8 +417,8 @@ fn suffixes(logons: &[Logon], facts: &Facts) -> Shown {
     };
     let (verified, other): (Vec<_>, Vec<_>) = used.into_iter().partition(|(suffix, _)| is_verified(suffix));
     let fails = !other.is_empty();
-    let named = if fails { &other } else { &verified };
-    let names = list(named.iter().map(|(suffix, _)| suffix.as_str()).collect());
+    let told = if fails { &other } else { &verified };
+    let names = list(told.iter().map(|(suffix, _)| suffix.as_str()).collect());
     let note = match (fails, names.is_empty()) {
         (true, _) => format!("not verified with Microsoft Entra: {names}"),
         (false, false) => format!("in use: {names}"),
@@ -471,7 +471,7 @@ mod tests {
     }
 
     fn item<'i>(items: &'i [Item], about: &str) -> &'i Item {
-        items.iter().find(|item| item.item.contains(about)).unwrap_or_else(|| panic!("no item about {about}"))
+        items.iter().find(|item| item.what.contains(about)).unwrap_or_else(|| panic!("no item about {about}"))
     }
 
     const SIGN_IN: &str = "

@@ -506,7 +506,7 @@ impl Writer<'_> {
 
     fn item(&self, item: Item) -> ChecklistItem {
         ChecklistItem {
-            item: item.item,
+            item: item.what,
             state: item.state,
             note: harmless(&item.note),
             evidence: item.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),

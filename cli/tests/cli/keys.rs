@@ -88,7 +88,7 @@ fn names_in_an_export_cannot_harm_a_terminal() {
         .replace("sAMAccountName: bob", "sAMAccountName: b\u{1b}]0;x\u{7}");
     fs::write(&path, ldif).unwrap();
     for format in ["text", "json"] {
-        let list = run(arguments(&["keys", "--format", format, "--directory"], &[path.clone()]));
+        let list = run(arguments(&["keys", "--format", format, "--directory"], std::slice::from_ref(&path)));
         assert!(!list.stdout.contains('\u{1b}') && !list.stdout.contains('\u{7}'), "{}", list.stdout);
     }
 }

@@ -126,7 +126,7 @@ fn source(text: &str) -> Option<KeySource> {
 
 /// `1966d4da-14da-4581-a7a7-5e8e07e93ad9`, of which the first three groups are stored with the lowest byte first.
 pub(super) fn guid(text: &str) -> Option<Guid> {
-    let hex: String = text.chars().filter(|character| character.is_ascii_hexdigit()).collect();
+    let hex: String = text.chars().filter(char::is_ascii_hexdigit).collect();
     let mut bytes: [u8; 16] = data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok()?;
     for group in [0..4, 4..6, 6..8] {
         bytes.get_mut(group)?.reverse();

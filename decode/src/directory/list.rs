@@ -29,7 +29,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Record>, DirectoryError> {
         let line = line.trim_end();
         if line.trim().is_empty() {
             if !block.is_empty() {
-                records.push(object(began, std::mem::take(&mut block))?);
+                records.push(object(began, &block)?);
+                block.clear();
             }
         } else if line.starts_with(' ') {
             // Long values go on below, in the column of the value.
@@ -50,7 +51,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Record>, DirectoryError> {
     Ok(records)
 }
 
-fn object(line: u64, block: Vec<(String, String)>) -> Result<Record, DirectoryError> {
+fn object(line: u64, block: &[(String, String)]) -> Result<Record, DirectoryError> {
     let mut record = Record::new(line);
     let of =
         |name: &str| block.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
@@ -60,7 +61,7 @@ fn object(line: u64, block: Vec<(String, String)>) -> Result<Record, DirectoryEr
         }
         record.push_key(credential);
     }
-    for (name, value) in &block {
+    for (name, value) in block {
         let value = value.strip_prefix('{').and_then(|value| value.strip_suffix('}')).unwrap_or(value);
         for value in super::csv::values(name, value) {
             record.push(name, value.as_bytes());

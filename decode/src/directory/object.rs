@@ -239,8 +239,8 @@ fn sid(value: &[u8]) -> Option<String> {
     if value.starts_with(b"S-1-") {
         return String::from_utf8(value.to_vec()).ok().filter(|text| text.len() <= MAX_SID);
     }
-    let (&[1, count, a, b, c, d, e, f], rest) = value.split_first_chunk()? else { return None };
-    let authority = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    let (&[1, count, ref authority @ ..], rest) = value.split_first_chunk::<8>()? else { return None };
+    let authority = authority.iter().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
     let parts = rest.chunks_exact(4).map(|part| u32::from_le_bytes(part.try_into().unwrap_or_default()));
     if usize::from(count).checked_mul(4) != Some(rest.len()) {
         return None;

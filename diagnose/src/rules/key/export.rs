@@ -66,8 +66,9 @@ pub(crate) fn is_newer_than(facts: &Facts, seconds: i64) -> bool {
 pub(crate) fn evidence(refusal: &Refusal<'_>, kept: Kept<'_>) -> Option<Evidence> {
     let means = match kept {
         Kept::Unknown => return None,
-        Kept::Own(object, _) => format!("the export of the directory has this key for {}", object.dn),
-        Kept::Elsewhere(object) => format!("the export of the directory has this key for {}", object.dn),
+        Kept::Own(object, _) | Kept::Elsewhere(object) => {
+            format!("the export of the directory has this key for {}", object.dn)
+        }
         Kept::Absent(object) => match object.keys.len() {
             0 => format!("the export of the directory has no key for {}", object.dn),
             1 => format!("the export of the directory has one key for {}, and it is another", object.dn),
