@@ -5,6 +5,7 @@
 //! needs a fuzzer, so `cli/tests/fuzz_targets.rs` runs them over the seeds with every test run. `docs/fuzzing.md` says
 //! how to run them for long.
 
+pub mod directory;
 pub mod dns;
 pub mod file;
 pub mod kerberos;
@@ -29,7 +30,7 @@ mod text;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by name.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("file", file::run),
     ("wire", wire::run),
     ("stream", stream::run),
@@ -37,5 +38,6 @@ pub const TARGETS: [Target; 8] = [
     ("pkinit", pkinit::run),
     ("ldap", ldap::run),
     ("dns", dns::run),
+    ("directory", directory::run),
     ("capture", whole::run),
 ];
