@@ -20,6 +20,12 @@ pub(crate) enum Command {
     Live(Live),
     /// List the network interfaces that can be recorded from, with their addresses
     Interfaces,
+    /// Go through what a deployment of key trust needs: each working, failing or not seen
+    Checklist(Part),
+    /// List every domain controller: flags, certificates, sign-ins, clock, response times, ports
+    Dcs(Part),
+    /// List every key: shown on the wire, in the directory, or both, and how they fit together
+    Keys(Keys),
     /// Print every decoded message as one JSON object a line
     Events(Events),
     /// Explain a finding (DCC-01), a Kerberos error (62), a status (0xc00000bb) or a Windows event (event 107)
@@ -35,6 +41,8 @@ pub(crate) enum Command {
 pub(crate) struct Read {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) known: Known,
     #[command(flatten)]
     pub(crate) target: Target,
     /// How to write the report
@@ -53,6 +61,50 @@ pub(crate) struct Read {
     pub(crate) limits: Limits,
 }
 
+/// What else is known besides captures.
+#[derive(Debug, Args)]
+pub(crate) struct Known {
+    /// Compare keys with this export of the directory: LDIF, CSV, JSON or a list, as the guide shows. May be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) directory: Vec<std::path::PathBuf>,
+    /// Domains that are verified with Microsoft Entra, with commas between them: user principal names are compared with them
+    #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
+    pub(crate) verified_domains: Vec<String>,
+}
+
+/// Captures and what is known besides, for one part of the report.
+#[derive(Debug, Args)]
+pub(crate) struct Part {
+    /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: Known,
+    #[command(flatten)]
+    pub(crate) work: Work,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
+    #[arg(required_unless_present = "directory", value_name = "FILE")]
+    pub(crate) files: Vec<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: Known,
+    #[command(flatten)]
+    pub(crate) work: Work,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How to write the list
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Tui {
     /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
@@ -64,6 +116,8 @@ pub(crate) struct Tui {
     #[command(flatten)]
     pub(crate) device: Option<Device>,
     #[command(flatten)]
+    pub(crate) known: Known,
+    #[command(flatten)]
     pub(crate) work: Work,
     #[command(flatten)]
     pub(crate) limits: Limits,
@@ -73,6 +127,8 @@ pub(crate) struct Tui {
 pub(crate) struct Live {
     #[command(flatten)]
     pub(crate) device: Option<Device>,
+    #[command(flatten)]
+    pub(crate) known: Known,
     #[command(flatten)]
     pub(crate) work: Work,
     #[command(flatten)]

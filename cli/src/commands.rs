@@ -1,8 +1,12 @@
 //! The commands, one file each.
 
+mod checklist;
+mod dcs;
 mod events;
 mod explain;
 mod generate;
+mod keys;
+mod known;
 mod live;
 mod read;
 mod rules;
@@ -15,12 +19,14 @@ use std::{
 
 use anyhow::bail;
 use capture::Source as _;
+use diagnose::{Report, Session};
 use trace::ClockOffset;
 
 use crate::{
-    args::{Arguments, Command, Input, Work},
+    args::{Arguments, Command, Input, Known, Part, Work},
     exit::{Status, complain},
     interrupt,
+    output::progress::Bar,
 };
 
 /// Runs the command that was asked for.
@@ -30,6 +36,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
         Command::Tui(arguments) => tui::run(arguments),
         Command::Live(arguments) => live::run(arguments),
         Command::Interfaces => live::interfaces(),
+        Command::Checklist(arguments) => checklist::run(arguments),
+        Command::Dcs(arguments) => dcs::run(arguments),
+        Command::Keys(arguments) => keys::run(arguments),
         Command::Events(arguments) => events::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules(arguments) => rules::run(arguments),
@@ -62,6 +71,36 @@ fn tell_passed_over(files: &capture::Files, told: usize) {
     for error in files.passed_over().iter().skip(told) {
         complain(&format!("passed over: {error}"));
     }
+}
+
+/// Reads captures to their end, and what is known besides. How reading ended comes beside what was read.
+fn session(
+    files: &[PathBuf],
+    known: &Known,
+    work: &Work,
+) -> anyhow::Result<(Session, Result<(), diagnose::ReadError>)> {
+    let mut session = Session::new(settings_for(files, work)?);
+    known::note(known, &mut session)?;
+    if files.is_empty() {
+        return Ok((session, Ok(())));
+    }
+    let (mut source, clocks) = open(files, false)?;
+    let bar = Bar::new(source.position());
+    session.note_clocks(clocks);
+    let ended = session.run(&mut source, work.batch as usize, |position| bar.at(position));
+    bar.done();
+    read::warn(&session);
+    Ok((session, ended))
+}
+
+/// The same for a part of the report: what could be read of it, unless that is nothing.
+fn part(arguments: &Part) -> anyhow::Result<(Report<()>, Result<(), diagnose::ReadError>)> {
+    let (session, ended) = session(&arguments.files, &arguments.known, &arguments.work)?;
+    if session.facts().visibility.packets == 0 {
+        ended?;
+        return Ok((session.report().summed_up(), Ok(())));
+    }
+    Ok((session.report().summed_up(), ended))
 }
 
 /// Sets up the threads and says how the work is divided among them. Refuses to wait for a capture to be typed.

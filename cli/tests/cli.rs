@@ -16,6 +16,8 @@ mod damage;
 mod hostile;
 #[path = "cli/interruption.rs"]
 mod interruption;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/messages.rs"]
 mod messages;
 #[path = "cli/output.rs"]

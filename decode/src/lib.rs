@@ -11,6 +11,7 @@ pub mod content;
 pub mod dcerpc;
 pub mod decoder;
 pub mod der;
+pub mod directory;
 pub mod dns;
 pub mod event;
 pub mod flow;

@@ -20,6 +20,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::capture::losses::LOSSY_CAPTURE,
     &rules::capture::armored::ARMORED,
     &rules::capture::certificates_hidden::CERTIFICATES_HIDDEN,
+    &rules::capture::controllers_missing::CONTROLLERS_MISSING,
     &rules::capture::midway::STARTED_MIDWAY,
     &rules::cloud::inspected::INSPECTED,
     &rules::cloud::login_unreachable::LOGIN_UNREACHABLE,
@@ -34,14 +35,19 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::cloud::handshake_fails::HANDSHAKE_FAILS,
     &rules::cloud::certificate_unfit::CERTIFICATE_UNFIT,
     &rules::dc_certificate::missing::CERTIFICATE_MISSING,
+    &rules::dc_certificate::at_some_only::AT_SOME_ONLY,
     &rules::dc_certificate::expired::CERTIFICATE_EXPIRED,
+    &rules::dc_certificate::expires_soon::EXPIRES_SOON,
     &rules::dc_certificate::not_yet_valid::CERTIFICATE_NOT_YET_VALID,
     &rules::dc_certificate::without_kdc_purpose::WITHOUT_KDC_PURPOSE,
     &rules::dc_certificate::domain_not_named::DOMAIN_NOT_NAMED,
+    &rules::dc_certificate::old_template::OLD_TEMPLATE,
     &rules::dc_certificate::weak::CERTIFICATE_WEAK,
     &rules::dc_certificate::issuer_untrusted::ISSUER_UNTRUSTED,
     &rules::dc_certificate::rejected::CERTIFICATE_REJECTED,
+    &rules::dc_certificate::refused_by_entra_joined::REFUSED_BY_ENTRA_JOINED,
     &rules::dc_certificate::changed::CERTIFICATE_CHANGED,
+    &rules::dc_certificate::kinds_differ::KINDS_DIFFER,
     &rules::dc_certificate::not_the_one_wanted::NOT_THE_ONE_WANTED,
     &rules::dc_certificate::directory_differs::DIRECTORY_DIFFERS,
     &rules::dc_certificate::chain_unverifiable::CHAIN_UNVERIFIABLE,
@@ -67,16 +73,24 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::key::trust_unsupported::TRUST_UNSUPPORTED,
     &rules::location::domain_unknown::DOMAIN_UNKNOWN,
     &rules::location::dns_fails::DNS_FAILS,
+    &rules::location::wrong_resolver::WRONG_RESOLVER,
+    &rules::location::address_missing::ADDRESS_MISSING,
     &rules::location::ping_unanswered::PING_UNANSWERED,
     &rules::location::paused::PAUSED,
     &rules::location::incapable::INCAPABLE,
+    &rules::location::far_away::FAR_AWAY,
     &rules::location::dead::DEAD_CONTROLLER,
+    &rules::location::without_key_list::WITHOUT_KEY_LIST,
     &rules::network::unanswered::PORT_UNANSWERED,
     &rules::network::refused::PORT_REFUSED,
     &rules::network::no_reply::NO_REPLY,
     &rules::network::udp_only::UDP_ONLY,
+    &rules::network::fragments_lost::FRAGMENTS_LOST,
+    &rules::network::partly_blocked::PARTLY_BLOCKED,
     &rules::network::only_the_cloud::ONLY_THE_CLOUD,
     &rules::network::kdc_proxy_fails::KDC_PROXY_FAILS,
+    &rules::network::slow::SLOW,
+    &rules::network::hops::HOPS,
     &rules::revocation::list_unavailable::LIST_UNAVAILABLE,
     &rules::revocation::only_ldap::ONLY_LDAP,
     &rules::revocation::list_out_of_date::LIST_OUT_OF_DATE,
@@ -97,12 +111,16 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::policy::armor_refused::ARMOR_REFUSED,
     &rules::policy::password_after_refusal::PASSWORD_AFTER_REFUSAL,
     &rules::policy::old_draft::OLD_DRAFT,
+    &rules::policy::desktop_missing::DESKTOP_MISSING,
     &rules::policy::refused_without_cause::REFUSED_WITHOUT_CAUSE,
     &rules::sync::not_arriving::NOT_ARRIVING,
     &rules::sync::key_on_its_way::KEY_ON_ITS_WAY,
+    &rules::sync::connector_refused::CONNECTOR_REFUSED,
     &rules::sync::write_refused::WRITE_REFUSED,
+    &rules::sync::stopped::STOPPED,
     &rules::sync::cloud_unreachable::CLOUD_UNREACHABLE,
     &rules::sync::keys_lost::KEYS_LOST,
+    &rules::sync::schema_too_old::SCHEMA_TOO_OLD,
     &rules::time::skew::CLOCK_SKEW,
     &rules::time::drift::CLOCK_DRIFTS,
     &rules::time::dc_differs::DC_CLOCK_DIFFERS,
@@ -113,6 +131,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::ticket::revoked::TICKET_REVOKED,
     &rules::ticket::key_version_unknown::KEY_VERSION_UNKNOWN,
     &rules::ticket::ntlm_instead::NTLM_INSTEAD,
+    &rules::ticket::unusable_reply::UNUSABLE_REPLY,
     &rules::ticket::internal_error::INTERNAL_ERROR,
     &rules::ticket::asked_again::ASKED_AGAIN,
     &rules::ticket::refused_otherwise::REFUSED_OTHERWISE,
@@ -144,7 +163,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::{CATALOGUE, by_code, by_error, by_event, by_status};
-    use crate::{Page, Scope, Severity};
+    use crate::{Page, Rule, Scope, Severity};
 
     /// Codes given out by family, used and yet to be used, each family from 1.
     const GIVEN: [(&str, u32); 12] = [
@@ -217,8 +236,10 @@ mod tests {
                 assert!(is_given(code) && *code != rule.code, "{}: {code}", rule.code);
                 let back = by_code(code).is_some_and(|other| other.supersedes.contains(&rule.code));
                 assert!(!back, "{} and {code} leave out each other", rule.code);
-                // Only findings on the same logon are compared.
-                assert!(matches!(rule.check, Scope::Logon(_)), "{}", rule.code);
+                // Only findings on the same logon, or about the same device, are compared.
+                let scope = |rule: &Rule| std::mem::discriminant(&rule.check);
+                let same = by_code(code).is_none_or(|other| scope(other) == scope(rule));
+                assert!(same && matches!(rule.check, Scope::Logon(_) | Scope::Device(_)), "{}", rule.code);
             }
         }
     }

@@ -91,10 +91,10 @@ impl Findings {
         let found: Vec<Vec<Answer>> = devices
             .into_par_iter()
             .map(|device| {
-                let mut answers = run(|scope| match scope {
+                let mut answers = supersede(run(|scope| match scope {
                     Scope::Device(check) => Some(check(device, facts)),
                     _ => None,
-                });
+                }));
                 answers.retain(|(_, found)| found.as_ref().is_none_or(&wanted));
                 answers
             })
@@ -180,7 +180,8 @@ pub(crate) fn answers(logon: &Logon, facts: &Facts) -> Vec<Answer> {
 /// directory, or synchronise it, in order of address.
 pub(crate) fn devices(facts: &Facts) -> BTreeSet<IpAddr> {
     let asked = facts.locator.clients().chain(facts.pings.clients()).chain(facts.models.keys().copied());
-    asked.chain(facts.credentials.writers()).chain(facts.synchronisers()).collect()
+    let asked = asked.chain(facts.credentials.writers()).chain(facts.synchronisers());
+    asked.chain(facts.refused_binds.clients()).collect()
 }
 
 /// A rule and what it found; `None` when it failed.

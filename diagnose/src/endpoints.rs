@@ -25,6 +25,8 @@ pub(crate) enum Role {
     Management,
     /// Certificates of TPM keys.
     Attestation,
+    /// Multi-factor authentication, with which a key is set up.
+    MultiFactor,
 }
 
 /// How a name is compared.
@@ -77,6 +79,15 @@ const ENDPOINTS: &[(Name, Role)] = &[
     // Intune; its sub-names by general knowledge.
     (Is("enrollment.manage.microsoft.com"), Role::Management),
     (Under("manage.microsoft.com"), Role::Management),
+    // Multi-factor authentication; general knowledge, but for secure.aadcdn (Microsoft Entra hybrid join).
+    (Is("secure.aadcdn.microsoftonline-p.com"), Role::MultiFactor),
+    (Is("aadcdn.msftauth.net"), Role::MultiFactor),
+    (Is("aadcdn.msauth.net"), Role::MultiFactor),
+    (Is("adnotifications.windowsazure.com"), Role::MultiFactor),
+    (Under("phonefactor.net"), Role::MultiFactor),
+    // Where users set up their second factor; general knowledge.
+    (Is("account.activedirectory.windowsazure.com"), Role::MultiFactor),
+    (Is("mysignins.microsoft.com"), Role::MultiFactor),
     // Attestation of TPM keys; general knowledge.
     (Under("microsoftaik.azure.net"), Role::Attestation),
     (Is("ekop.intel.com"), Role::Attestation),

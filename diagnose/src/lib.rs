@@ -5,11 +5,14 @@
 //! [`Session`] runs the whole way from a source of packets to reports.
 
 mod catalogue;
+mod checklist;
 mod clocks;
 mod codes;
+mod controllers;
 mod diagnose;
 mod endpoints;
 mod finding;
+mod keys;
 mod report;
 mod rule;
 mod rules;
@@ -22,11 +25,15 @@ mod windows;
 pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
 pub use clocks::clock_offsets;
 pub use codes::{normal_error, normal_status};
+pub use controllers::{
+    CertificateReport, CertificateVerdict, Coverage, DomainControllerReport, PortReport, ResponseTimes,
+};
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
+pub use keys::{DirectoryReport, KeyReport, KeyState, KeysReport, OwnerReport, UseReport};
 pub use report::{
-    CaptureReport, ChecklistItem, ClockReport, DomainControllerReport, EvidenceReport, FindingReport, LogonReport,
-    LogonReports, Report, Row, ShedReport, StepReport,
+    CaptureReport, ChecklistItem, ClockReport, EvidenceReport, FindingReport, LogonReport, LogonReports, Report, Row,
+    ShedReport, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, SoFar, read_all};

@@ -2,22 +2,29 @@
 //!
 //! Field names are those of `docs/report.schema.json`; scripts read them. Text in it is harmless on a screen.
 
-mod checklist;
 mod logons;
 mod past;
+mod signs;
 mod writer;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
-use decode::{Event, x509::Certificate};
+use decode::Event;
 use serde::{Serialize, Serializer};
 use trace::{Facts, Logons};
 
+pub(crate) use self::{past::Past, signs::Signs};
 pub use self::logons::{LogonReports, Row};
-pub(crate) use self::past::Past;
-use self::{logons::Sketch, writer::Writer};
-use crate::Severity;
+use self::{
+    logons::{Sketch, note_faults},
+    writer::Writer,
+};
+use crate::{
+    Severity,
+    checklist,
+    controllers::DomainControllerReport,
+};
 
 /// The version of this report's form.
 const SCHEMA: &str = "hellotrace.report/1";
@@ -228,38 +235,6 @@ pub struct EvidenceReport {
     pub means: String,
 }
 
-/// A domain controller.
-#[derive(Clone, Debug, Serialize)]
-pub struct DomainControllerReport {
-    /// Its address.
-    pub address: String,
-    /// Its name; `""` when the capture does not tell it.
-    pub name: String,
-    /// Its site, as it says in answer to a netlogon ping; `""` when none was seen.
-    pub site: String,
-    /// Its locator flags, as it says there; `null` when none was seen.
-    pub flags: Option<u32>,
-    /// The certificate it signed with last, in the form of the events.
-    pub certificate: Option<Certificate>,
-    /// Logons by outcome.
-    pub logons: BTreeMap<&'static str, u64>,
-    /// Its clock minus the capture's in seconds: the median; `null` when no error of it was seen.
-    pub clock_offset_s: Option<f64>,
-    /// Time from request to reply.
-    pub response_ms: Option<ResponseTimes>,
-}
-
-/// Time from request to reply in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct ResponseTimes {
-    /// Half of the replies came within this time.
-    pub p50: f64,
-    /// 95 % of them.
-    pub p95: f64,
-    /// The slowest.
-    pub max: f64,
-}
-
 /// A prerequisite of the deployment.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChecklistItem {
@@ -267,6 +242,8 @@ pub struct ChecklistItem {
     pub item: &'static str,
     /// `working`, `failing` or `not_seen`.
     pub state: &'static str,
+    /// What else is to be said: which server, since when, how often; `""` where nothing is.
+    pub note: String,
     /// Packets that show it.
     pub evidence: Vec<EvidenceReport>,
     /// Codes of the findings about it, sorted.
@@ -277,35 +254,42 @@ impl<'s> Report<LogonReports<'s>> {
     /// Runs the catalogue and writes down the result. `past` is what was said of logons that were released.
     pub(crate) fn new(inputs: &'s [String], logons: &'s Logons, facts: &'s Facts, past: &'s Past) -> Self {
         let mut findings = past.findings().clone();
-        let shown = past.shown().clone().into_watch();
+        let signs = past.signs().clone().into_watch();
         let sketches = findings.look_at(logons, facts, |logon| {
-            shown.note(logon);
+            signs.note(logon, facts);
             Sketch::of(logon)
         });
         findings.look_beyond(facts);
         let findings_beyond = findings.beyond();
         let (diagnoses, failures) = findings.sorted();
-        let shown = shown.found(logons);
+        let signs = signs.found(logons, facts);
         let writer = Writer::new(inputs, facts);
         let capture = writer.capture(&failures, past.retired(), past::limits(logons, facts, findings_beyond));
         let findings = diagnoses.iter().map(|diagnosis| writer.finding(diagnosis)).collect();
-        let checklist = writer.checklist(&shown, &diagnoses);
+        let items = checklist::items(&signs, facts, &diagnoses);
+        let checklist = items.into_iter().map(|item| writer.item(item)).collect();
+        let mut faults = past.faults().clone();
+        note_faults(&mut faults, &diagnoses, &sketches);
         let mut of_kdc = past.of_kdc().clone();
         let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc);
-        let domain_controllers = reports.domain_controllers(of_kdc);
+        let domain_controllers = reports.domain_controllers(of_kdc, &faults);
         Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist }
     }
 
     /// The same with all logons made.
     pub fn collected(self) -> Report {
-        Report {
-            schema: self.schema,
-            capture: self.capture,
-            logons: self.logons.iter().collect(),
-            findings: self.findings,
-            domain_controllers: self.domain_controllers,
-            checklist: self.checklist,
-        }
+        let logons = self.logons.iter().collect();
+        self.with(logons)
+    }
+
+    /// The same without the logons.
+    pub fn summed_up(self) -> Report<()> {
+        self.with(())
+    }
+
+    fn with<L>(self, logons: L) -> Report<L> {
+        let Self { schema, capture, logons: _, findings, domain_controllers, checklist } = self;
+        Report { schema, capture, logons, findings, domain_controllers, checklist }
     }
 }
 

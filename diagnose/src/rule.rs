@@ -141,7 +141,7 @@ pub struct Rule {
     pub since: &'static str,
     /// Its page, in Markdown, from its doc comment.
     pub page: &'static str,
-    /// Codes that say no more than this one when both are found on one logon.
+    /// Codes that say no more than this one when both are found on one logon, or about one device.
     pub supersedes: &'static [&'static str],
     /// Kerberos error codes that lead here.
     pub errors: &'static [i32],

@@ -49,6 +49,16 @@ impl Session {
         self.governor = Some(governor);
     }
 
+    /// Notes what exports of the directory say: keys are compared with it.
+    pub fn note_directory(&mut self, directory: decode::directory::Directory) {
+        self.tracer.note_directory(directory);
+    }
+
+    /// Notes which domains are verified with Microsoft Entra.
+    pub fn note_verified_domains(&mut self, domains: Vec<String>) {
+        self.tracer.note_verified_domains(domains);
+    }
+
     /// Notes how the clocks of the inputs were found to differ.
     pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
         self.tracer.note_clocks(clocks);

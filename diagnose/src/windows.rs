@@ -118,3 +118,31 @@ pub(crate) const LOST_SECONDS: i64 = 3600;
 pub(crate) const LOST_USERS: usize = 5;
 /// A ticket-granting ticket is good for this many seconds: the default of Active Directory.
 pub(crate) const TICKET_LIFE_SECONDS: i64 = 36_000;
+/// What two domain controllers do within this many seconds of each other can be compared.
+pub(crate) const SAME_DAY_SECONDS: i64 = 86_400;
+/// A domain controller's certificate that ends within this many days should be renewed.
+pub(crate) const EXPIRES_DAYS: i64 = 30;
+/// And at once if it ends within this many days.
+pub(crate) const EXPIRES_SOON_DAYS: i64 = 7;
+/// A certificate that is valid for so many days has been renewed by autoenrolment six weeks before its end.
+pub(crate) const LONG_LIFE_DAYS: i64 = 300;
+/// So one of these that ends within this many days was not.
+pub(crate) const NOT_RENEWED_DAYS: i64 = 40;
+/// A client that uses none of its tickets for this many seconds does not accept the domain controller's certificate.
+pub(crate) const STRICT_SECONDS: i64 = 3600;
+/// A domain controller that takes this many microseconds for a reply is slow.
+pub(crate) const SLOW_MICROSECONDS: u64 = 2_000_000;
+/// Replies that are faster than this are not felt, however they compare.
+pub(crate) const FELT_MICROSECONDS: u64 = 200_000;
+/// A domain controller is slow whose slowest replies (95 %) take this many times as long as the others' usual ones.
+pub(crate) const SLOWER_BY: u64 = 3;
+/// Replies that it takes to compare domain controllers.
+pub(crate) const COMPARED_REPLIES: usize = 20;
+/// A client that turns to another domain controller does so within this many seconds.
+pub(crate) const HOP_SECONDS: i64 = 60;
+/// A client that has a ping answered by a close domain controller goes there within this many seconds.
+pub(crate) const CLOSER_SECONDS: i64 = 10;
+/// Entra Connect that is not heard of for this many seconds, three cycles, has stopped.
+pub(crate) const STOPPED_SECONDS: i64 = 5400;
+/// A server whose password was set right gets in within this many seconds.
+pub(crate) const CONNECTOR_SECONDS: i64 = 600;

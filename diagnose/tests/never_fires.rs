@@ -7,10 +7,25 @@ use trace::Settings;
 
 /// Rules that no sample shows, by code.
 const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
+    ("DCC-04", "the lab's certificates end in a year or have ended"),
+    ("DCC-08", "the lab's CA writes no template"),
+    ("DCC-12", "no computer joined to Entra only was recorded"),
+    ("DCC-14", "no recording has two domain controllers whose certificates differ in kind"),
     ("KEY-03", "no key was refused in a recording in which the directory was read in clear"),
     ("KEY-04", "the one refused key that had been written in clear was refused for a name, which KEY-09 says"),
     ("KEY-12", "no key was refused with 62 that had been written or read in clear"),
+    ("LOC-03", "no public resolver was asked in a recording"),
+    ("LOC-04", "no domain controller without an address was recorded"),
+    ("LOC-08", "the lab has one site"),
+    ("LOC-10", "no client with cloud Kerberos trust was recorded"),
+    ("NET-05", "no client that sends large requests over UDP in vain was recorded"),
+    ("NET-06", "no domain controller was recorded with some of its ports blocked"),
+    ("NET-09", "no domain controller of the lab was slow"),
+    ("POL-10", "no capture can show it"),
+    ("SYN-03", "no Entra Connect was recorded"),
     ("SYN-04", "the account that wrote keys was always allowed to"),
+    ("SYN-05", "no Entra Connect was recorded"),
+    ("SYN-08", "no directory with an old schema was recorded"),
     ("TKT-06", "no client was recorded that turns to NTLM"),
 ];
 

@@ -6,6 +6,7 @@
 //! how to run them for long.
 
 pub mod dcerpc;
+pub mod directory;
 pub mod dns;
 pub mod file;
 pub mod http;
@@ -39,7 +40,7 @@ mod text;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by name.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("file", file::run),
     ("wire", wire::run),
     ("stream", stream::run),
@@ -56,5 +57,6 @@ pub const TARGETS: [Target; 17] = [
     ("tds", tds::run),
     ("kpasswd", kpasswd::run),
     ("key_credential", key_credential::run),
+    ("directory", directory::run),
     ("capture", whole::run),
 ];

@@ -62,6 +62,13 @@ pub fn of_the_project(root: &Path) -> Seeds {
             message(target, &contents(golden), &mut seeds);
         }
     }
+    for export in entries(&root.join("cli/tests/data")) {
+        let export = contents(&export);
+        for quarter in 1..=4 {
+            let part = export.get(..export.len() * quarter / 4).unwrap_or(&export);
+            seeds.insert(("directory", part.to_vec()));
+        }
+    }
     for golden in entries(&goldens).iter().filter(|path| has_extension(path, &["bin"])) {
         seeds.insert(("wire", wire::written(LinkType::ETHERNET, 0, &contents(golden))));
     }

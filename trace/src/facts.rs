@@ -11,13 +11,14 @@ use std::{
 use capture::CaptureTime;
 use decode::{
     Path, Seen, WireText,
+    directory::Directory,
     kerberos::{ErrorCode, KdcReply, KerberosTime, Stage, pkinit::KeyAgreement},
     x509::Certificate,
 };
 use jiff::Timestamp;
 
 pub use self::timed::{Timed, When};
-use crate::{Cloud, Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
+use crate::{Cloud, Credentials, Locator, LogonId, Pings, Ports, RefusedBinds, Visibility, session::account_in};
 
 /// Everything known beyond single logons.
 #[derive(Debug, Default)]
@@ -71,6 +72,14 @@ pub struct Facts {
     beyond: Beyond,
     /// Answers and holders noted with keys, certificates with domain controllers, and keys with domains.
     noted: (usize, usize, usize, usize),
+    /// Ports that answered.
+    pub ports: Ports,
+    /// Binds and requests for tickets that were refused for their account or password.
+    pub refused_binds: RefusedBinds,
+    /// What exports of the directory say; empty where none was given.
+    pub directory: Directory,
+    /// Domains that are verified with Microsoft Entra, in lower case, as the user says; empty where they do not.
+    pub verified_domains: BTreeSet<String>,
     /// Conversations over TLS and HTTP.
     pub cloud: Cloud,
     /// What the capture covers.

@@ -191,6 +191,7 @@ impl Grouper {
             Message::Connection(connection) => {
                 if let Some(path) = event.path {
                     self.facts.cloud.connection(event.seen, connection, path);
+                    self.facts.ports.push(connection, path);
                     self.connection(event, connection, path);
                 }
             }
@@ -362,6 +363,7 @@ impl Grouper {
         match &message.operation {
             Operation::BindRequest(request) => self.sessions.bind(request, path, seen),
             Operation::BindResponse(outcome) => {
+                self.facts.refused_binds.bind(outcome, path, seen);
                 let answer = match outcome.code {
                     Some(ResultCode::SASL_BIND_IN_PROGRESS) | None => return,
                     Some(ResultCode::SUCCESS) => SessionAnswer::Accepted,
@@ -1035,6 +1037,7 @@ impl Grouper {
             return;
         }
         let name = logon.requested.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
+        self.facts.refused_binds.refused(&name, logon.client, kdc, error.code, seen);
         if request.has(PaType::ENC_TIMESTAMP) && error.code == ErrorCode::PREAUTH_FAILED {
             self.facts.wrong_passwords.note((name.clone(), logon.client), seen);
         }

@@ -15,6 +15,8 @@ mod logon;
 mod pack;
 mod pair;
 mod ping;
+mod ports;
+mod refused_bind;
 #[cfg(feature = "script")]
 pub mod script;
 mod session;
@@ -32,9 +34,11 @@ pub use facts::{
 };
 pub use group::Grouper;
 pub use kept::Logons;
-pub use locate::{Locator, Lookup, LookupAnswer};
+pub use locate::{Locator, Lookup, LookupAnswer, WithoutAddress};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};
+pub use ports::{DC_PORTS, PortUse, Ports, Unanswered};
+pub use refused_bind::{Reason, RefusedBind, RefusedBinds, SYNC_ACCOUNT};
 pub use session::{Service, Session, SessionAnswer, SessionProof};
 pub use shedding::{Class, Governor, Level, Limits, Meter, Shed, Usage};
 pub use subject::Principal;

@@ -56,6 +56,19 @@ impl Lookup {
     }
 }
 
+/// An answer that has no address for a domain controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WithoutAddress {
+    /// The answer.
+    pub seen: Seen,
+    /// Who asked.
+    pub client: IpAddr,
+    /// Who answered.
+    pub server: IpAddr,
+    /// The response code: 3, the name does not exist; 0, it has no such record.
+    pub rcode: u8,
+}
+
 /// Pairs DNS questions with answers and learns which address has which name.
 #[derive(Debug, Default)]
 pub struct Locator {
@@ -72,6 +85,10 @@ pub struct Locator {
     names: BTreeMap<IpAddr, String>,
     /// Domain controllers that answers named, in lower case.
     targets: BTreeSet<String>,
+    /// Those of them that have an address.
+    resolved: BTreeSet<String>,
+    /// Questions for the address of a domain controller that were answered without one: by name, the first.
+    without_address: BTreeMap<String, WithoutAddress>,
 }
 
 impl Locator {
@@ -88,6 +105,7 @@ impl Locator {
         if message.response {
             self.learn_names(message);
             self.learn_targets(message);
+            self.learn_missing(message, event.seen, path.destination.address, path.source.address);
             self.answer(message, event.seen, (path.destination, path.source, message.id));
         } else {
             self.ask(message, event.seen, path.source, path.destination);
@@ -232,14 +250,49 @@ impl Locator {
         }
     }
 
+    fn learn_missing(&mut self, message: &dns::Message, seen: Seen, client: IpAddr, server: IpAddr) {
+        let rcode = message.rcode.unwrap_or(0);
+        // That it has no address of version 6 is usual.
+        let asked =
+            message.questions.iter().find(|question| question.kind == A || (question.kind == AAAA && rcode == 3));
+        let Some(question) = asked.filter(|_| matches!(rcode, 0 | 3) && message.addresses.is_empty()) else { return };
+        let name = question.name.to_unicode().trim_end_matches('.').to_lowercase();
+        if self.without_address.len() < Self::MAX_NAMES && message.stopped.is_none() && message.other_answers == 0 {
+            self.without_address.entry(name).or_insert(WithoutAddress { seen, client, server, rcode });
+        }
+    }
+
+    /// Domain controllers that DNS named, and for which it then had no address, in order of name.
+    pub fn without_address(&self) -> impl Iterator<Item = (&str, WithoutAddress)> {
+        let missing = self
+            .without_address
+            .iter()
+            .filter(|(name, _)| self.targets.contains(name.as_str()) && !self.resolved.contains(name.as_str()));
+        missing.map(|(name, without)| (name.as_str(), *without))
+    }
+
+    /// Addresses that DNS has for the domain controllers it names, in order of address.
+    pub fn target_addresses(&self) -> impl Iterator<Item = (IpAddr, &str)> {
+        let all = self.names.iter().map(|(address, name)| (*address, name.trim_end_matches('.')));
+        all.filter(|(_, name)| self.targets.contains(*name))
+    }
+
     fn learn_names(&mut self, message: &dns::Message) {
         for record in &message.addresses {
+            let name = record.name.to_unicode().trim_end_matches('.').to_lowercase();
+            if self.resolved.len() < Self::MAX_NAMES {
+                self.resolved.insert(name);
+            }
             if self.names.len() < Self::MAX_NAMES {
                 self.names.entry(record.address).or_insert_with(|| record.name.to_unicode().to_lowercase());
             }
         }
     }
 }
+
+/// QTYPE of addresses.
+const A: u16 = 1;
+const AAAA: u16 = 28;
 
 /// Whether a domain that can be signed in to must answer this question. A forest need not name a PDC or global catalog
 /// to a client, and Active Directory registers no `_kerberos-master`.

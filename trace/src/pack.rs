@@ -9,7 +9,9 @@ mod message;
 use std::{net::IpAddr, sync::Arc};
 
 use capture::{CaptureTime, InputId, PacketId};
-use decode::{Carriage, Endpoint, Event, Message, Path, Seen, Transport, WireText, kerberos, x509::Certificate};
+use decode::{
+    Carriage, Endpoint, Event, Message, Path, Seen, Transport, WireText, kerberos, ldap::AdError, x509::Certificate,
+};
 
 use crate::{
     Attempt, Exchange, Logon, LogonId, Method, Principal, Service, Session, SessionAnswer, SessionProof, Silence,
@@ -436,7 +438,7 @@ impl Pack for SessionAnswer {
     fn pack(&self, to: &mut Writer) {
         match self {
             Self::Accepted => 0_u8.pack(to),
-            Self::Refused(code) => (1_u8, code.0).pack(to),
+            Self::Refused(code, error) => (1_u8, (code.0, *error)).pack(to),
             Self::Failed(status) => (2_u8, status.0).pack(to),
             Self::TicketRefused(code) => (3_u8, code.0).pack(to),
         }
@@ -445,7 +447,7 @@ impl Pack for SessionAnswer {
     fn unpack(from: &mut Reader<'_>) -> Option<Self> {
         match u8::unpack(from)? {
             0 => Some(Self::Accepted),
-            1 => Some(Self::Refused(decode::ldap::ResultCode(Pack::unpack(from)?))),
+            1 => Some(Self::Refused(decode::ldap::ResultCode(Pack::unpack(from)?), Pack::unpack(from)?)),
             2 => Some(Self::Failed(kerberos::NtStatus(Pack::unpack(from)?))),
             _ => Some(Self::TicketRefused(kerberos::ErrorCode(Pack::unpack(from)?))),
         }
@@ -462,6 +464,7 @@ packed_choices! {
 }
 
 packed_fields! {
+    AdError { code, dsid, data, bind }
     Endpoint { address, port }
     Path { transport, source, destination }
     Principal { name, realm }

@@ -10,17 +10,17 @@
 //! 30              end
 //! ```
 //! * Time in seconds since 2026-01-05 12:00:00 UTC, then who to whom. Machines: `pc`, `pc2`, `pc3` (clients 10.99.0.21 …),
-//!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53), `web` (10.99.0.50), `proxy` (10.99.0.51). Each pair of machines talks on one flow; `flow N` opens another,
+//!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53), `public` (8.8.8.8), `web` (10.99.0.50), `proxy` (10.99.0.51). Each pair of machines talks on one flow; `flow N` opens another,
 //!   `udp` sends by UDP (default TCP).
 //! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17]
 //!   [till SECONDS]` (wanted end of the ticket, against the packet's time); a nonce is the line number unless given.
 //!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
 //!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
-//!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
+//!   `trusts ISSUER`, `freshness`, `dh-nonce`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
 //!   and `bits N` (of the key), `signature NAME`, `modulus HEX`.
 //! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `nonce N` (of PKINIT, else not readable), `dc LABEL` (which certificate), `expired`, `early` (not
-//!   yet valid), `signature NAME`, `bits N`, `no-eku`,
+//!   yet valid), `server-nonce`, `signature NAME`, `bits N`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
 //! * `tgs-req SERVICE ticket T [of SERVICE] [kvno N] [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
@@ -34,7 +34,7 @@
 //! * `icmp CODE`: the client's last UDP request or ping did not arrive. (From the machine named to the client.)
 //! * `ping [domain D] [user U] [id N]`: a netlogon ping. `pong [opcode N] [flags HEX] [host H] [site S] [domain D] [user U]
 //!   [id N]` answers it; `pong nothing` ends the search with nothing found.
-//! * `bind [simple NAME|sasl NAME|anonymous]` and `bind-result CODE`: of LDAP. `ap-req ticket T [port N]`, `ap-rep [port N]`
+//! * `bind [simple NAME|sasl NAME|anonymous]` and `bind-result CODE [data HEX]`: of LDAP. `ap-req ticket T [port N]`, `ap-rep [port N]`
 //!   and `krb-error CODE port N`: to and from a service, by default SMB on port 445.
 //! * `ntlm NAME [port N]`: the last message of a sign-in by NTLM, by default to SMB; `smb-result HEX` answers it.
 //! * `modify DN [attribute A] [id N]` and `modify-result CODE [id N]`; the attribute is msDS-KeyCredentialLink unless told
@@ -43,7 +43,9 @@
 //! * `search FILTER [attribute A] [id N] [port N]`, `entry DN [keys K1,…] [part] [id N] [port N]` (without `keys`: it has
 //!   none) and `search-result CODE [id N] [port N]`.
 //! * Keys of `modify` and `entry` are as Windows writes them; `spki`: as Samba does; `bad-id`, `bad-hash`: with a fault.
-//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME ADDRESS`.
+//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME
+//!   ADDRESS|empty|nxdomain`; `not-authoritative`: the server does not know it itself. `as-req … fragments`: the request came in
+//!   two packets, this one and the one before.
 //! * TLS, between a client and `web` or `proxy` on port 443 unless `port N`: `client-hello [NAME]`, `server-hello
 //!   tls12|tls13`, `certificate NAME,… [issuer TEXT] [expired] [cdp URL]` (of a client without names: none), `alert N
 //!   [warning]`, `encrypted-alert`, `data`. How it ends: `connect open closed client-fin|client-reset|server-fin|server-reset
@@ -53,6 +55,8 @@
 //!   number 01 or its status, a body that is none of both. `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut` and
 //!   `pong-cut`: it cut an answer of DNS, to a ping.
+//! * `T export NAME [keys K1,K2] [spki] [bad-id] [bad-hash] [sid S]`: an export of the directory made at that time has this
+//!   account with these keys; `T schema N`: it has the schema of this version. Neither is a packet.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
 //!   and has not ended. `T dropped`: the recorder counts a packet that it dropped. `T shed CLASS`: one of this class was not
 //!   decoded, to keep a limit.
@@ -66,7 +70,9 @@ use std::{
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
     Closing, Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport, Unreachable,
-    WireText, dns, http,
+    WireText,
+    directory::Object,
+    dns, http,
     kerberos::{
         self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest,
         KerberosTime, KrbError, NtStatus, PaData, PaType, PaValues, PrincipalName, Stage, Ticket, TicketId,
@@ -75,7 +81,7 @@ use decode::{
     },
     key_credential::{KeyCredential, KeyMaterial, MaterialForm},
     ldap, ntlm, smb, tls,
-    x509::{AlternativeNames, Certificate, PublicKey},
+    x509::{AlternativeNames, Certificate, PublicKey, Template},
 };
 use jiff::Timestamp;
 
@@ -145,6 +151,14 @@ pub fn play(text: &str) -> Played {
         match words.get(1..).unwrap_or_default() {
             ["end"] => finished = true,
             ["open"] => finished = false,
+            ["export", name, rest @ ..] => {
+                let seen = Seen::in_packet(PacketId { arrival: 0, input: InputId(0), number: 0 }, at);
+                let line = Line { text: line, from: CLIENTS[0], to: CLIENTS[0], seen, words: rest };
+                let directory = &mut grouper.facts_mut().directory;
+                directory.insert(line.object(name));
+                directory.note_newest(timestamp(at.seconds()));
+            }
+            ["schema", version] => grouper.facts_mut().directory.note_schema(version.parse().unwrap_or(0)),
             ["dropped"] => grouper.facts_mut().visibility.losses.by_system += 1,
             ["shed", class] => {
                 let class = Class::ORDER.into_iter().find(|known| known.name() == *class);
@@ -259,7 +273,23 @@ impl Line<'_> {
             "ap-rep" => kerberos(kerberos::Message::ApReply(kerberos::Sealed { enc_part: None, stopped: None })),
             _ => panic!("unknown message in: {}", self.text),
         };
-        Event::direct(self.seen, path, message)
+        let mut seen = self.seen;
+        if self.has("fragments") {
+            let number = seen.last.number.saturating_sub(1);
+            seen.first = PacketId { arrival: number, number, ..seen.last };
+        }
+        Event::direct(seen, path, message)
+    }
+
+    fn object(&self, name: &str) -> Object {
+        let domain = REALM.to_lowercase().replace('.', ",DC=");
+        let mut object = Object::new(format!("CN={name},CN=Users,DC={domain}").as_str().into());
+        object.account = Some(WireText::from(name));
+        object.sid = self.value("sid").map(str::to_owned);
+        object.keys_shown = true;
+        object.keys =
+            self.keys().map(|keys| keys.values.into_iter().map(|value| value.credential).collect()).unwrap_or_default();
+        object
     }
 
     fn as_request(&self) -> KdcRequest {
@@ -330,6 +360,7 @@ impl Line<'_> {
             cusec: Some(0),
             checksum: true,
             freshness_token: self.has("freshness"),
+            client_dh_nonce: self.has("dh-nonce"),
             key_agreement: match self.value("dh").unwrap_or("modp-2048") {
                 "ecdh" => KeyAgreement::Ecdh { curve: "P-256".into(), bits: 256 },
                 "rsa" => KeyAgreement::Rsa,
@@ -393,6 +424,17 @@ impl Line<'_> {
         if self.has("early") {
             certificate.not_before = timestamp(now + DAY);
         }
+        if let Some(days) = self.number("expires") {
+            certificate.not_after = timestamp(now + days * DAY);
+        }
+        if let Some(days) = self.number("began") {
+            certificate.not_before = timestamp(now - days * DAY);
+        }
+        certificate.template = self.value("template").map(|template| {
+            let is_oid = template.contains('.');
+            let part = |wanted: bool| if wanted { template.to_owned() } else { String::new() };
+            Template { name: part(!is_oid), oid: part(is_oid) }
+        });
         if let Some(signature) = self.value("signature") {
             signature.clone_into(&mut certificate.signature_algorithm);
         }
@@ -468,7 +510,8 @@ impl Line<'_> {
             if self.has("chain") {
                 signed.certificates.push(Arc::new(certificate(ISSUER, ISSUER, "ca", self.seen.at.seconds())));
             }
-            Box::new(pkinit::Reply { signed, nonce: self.number("nonce"), ..pkinit::Reply::default() })
+            let (nonce, server_dh_nonce) = (self.number("nonce"), self.has("server-nonce"));
+            Box::new(pkinit::Reply { signed, nonce, server_dh_nonce, ..pkinit::Reply::default() })
         });
         let padata = if pkinit.is_some() { vec![pa(PaType::PK_AS_REP)] } else { Vec::new() };
         KdcReply {
@@ -680,7 +723,15 @@ impl Line<'_> {
     fn ldap(&self, kind: &str) -> ldap::Message {
         let result = || {
             let code = self.words.get(1).and_then(|code| code.parse().ok());
-            ldap::Outcome { code: Some(ldap::ResultCode(code.unwrap_or(0))), diagnostic: None }
+            let data = |data: &str| {
+                WireText::from(
+                    format!(
+                        "80090308: LdapErr: DSID-0C090449, comment: AcceptSecurityContext error, data {data}, v4563"
+                    )
+                    .as_str(),
+                )
+            };
+            ldap::Outcome { code: Some(ldap::ResultCode(code.unwrap_or(0))), diagnostic: self.value("data").map(data) }
         };
         let mut names = ldap::Names::default();
         let operation = match kind {
@@ -801,7 +852,7 @@ impl Line<'_> {
             response: kind != "srv",
             opcode: 0,
             id: u16::try_from(self.number("id").unwrap_or(1)).unwrap_or(1),
-            authoritative: true,
+            authoritative: !self.has("not-authoritative"),
             truncated: false,
             rcode: (kind != "srv").then_some(match answer {
                 "nxdomain" => 3,
@@ -836,6 +887,9 @@ impl Line<'_> {
 }
 
 fn machine(name: &str, line: &str) -> IpAddr {
+    if name == "public" {
+        return IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8));
+    }
     let last = match name {
         "dc" => 10,
         "dc2" => 11,

@@ -386,6 +386,16 @@ impl Tracer {
         visibility.losses = losses;
     }
 
+    /// Takes in what exports of the directory say.
+    pub fn note_directory(&mut self, directory: decode::directory::Directory) {
+        self.grouper.facts_mut().directory = directory;
+    }
+
+    /// Notes which domains are verified with Microsoft Entra.
+    pub fn note_verified_domains(&mut self, domains: Vec<String>) {
+        self.grouper.facts_mut().verified_domains = domains.into_iter().map(|domain| domain.to_lowercase()).collect();
+    }
+
     /// Notes how the clocks of the inputs were found to differ.
     pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
         self.grouper.facts_mut().visibility.clocks = clocks;

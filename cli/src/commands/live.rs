@@ -17,7 +17,7 @@ use capture::CaptureTime;
 use diagnose::{FindingReport, LogonReports, Report, Session};
 use trace::{Governor, Limits};
 
-use super::{read::warn, settings_for};
+use super::{known, read::warn, settings_for};
 use crate::{
     args::{Device, Format, Live},
     exit::{Status, complain},
@@ -60,6 +60,7 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
         session.govern(governor);
     }
     session.keep_logons(arguments.limits.max_logons as usize);
+    known::note(&arguments.known, &mut session)?;
     let orders = source.orders();
     let mut dropped = 0;
     let ended = session.run_live(&mut source, arguments.work.batch as usize, |report, now| {

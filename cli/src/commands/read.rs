@@ -6,7 +6,7 @@ use decode::{WireText, wire::Unread};
 use diagnose::{LogonReports, Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::{open, settings, tell_passed_over};
+use super::{known, open, settings, tell_passed_over};
 use crate::{
     args::{Format, Read},
     exit::{Status, complain},
@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
     session.keep_logons(arguments.limits.max_logons as usize);
+    known::note(&arguments.known, &mut session)?;
     let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
     tell_passed_over(&source, told);

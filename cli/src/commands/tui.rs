@@ -12,7 +12,7 @@ use capture::Source;
 use crossbeam_channel::{Sender, unbounded};
 use diagnose::{Report, Session};
 
-use super::{live, open, settings_for};
+use super::{known, live, open, settings_for};
 use crate::{
     args::Tui,
     exit::{Status, complain},
@@ -39,6 +39,7 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
         })?;
         let mut session = Session::new(settings);
         session.keep_logons(arguments.limits.max_logons as usize);
+        known::note(&arguments.known, &mut session)?;
         if let Some(governor) = governor {
             session.govern(governor);
         }
@@ -54,6 +55,7 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
         let mut session = Session::new(settings);
         session.note_clocks(clocks);
         session.keep_logons(arguments.limits.max_logons as usize);
+        known::note(&arguments.known, &mut session)?;
         reader.spawn(move || read(&mut source, session, packets_per_batch, &sender))
     };
     reading.context("no thread to read in")?;

@@ -27,6 +27,33 @@ fn every_report_is_as_the_schema_says() {
 }
 
 #[test]
+fn parts_of_the_report_are_the_report_s() {
+    for (command, part) in [("dcs", "domain_controllers"), ("checklist", "checklist")] {
+        let of = |words: &[&str]| run(words.iter().map(Into::into).chain(samples())).json();
+        let (whole, alone) = (of(&["read", "--format", "json"]), of(&[command, "--format", "json"]));
+        assert_eq!(alone["schema"], format!("hellotrace.{command}/1"));
+        assert_eq!(alone[part], whole[part]);
+        assert!(!alone[part].as_array().unwrap().is_empty());
+        let text = run([command.into()].into_iter().chain(samples())).stdout;
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+}
+
+#[test]
+fn every_list_of_keys_is_as_the_schema_says() {
+    let schema = schema("keys.schema.json");
+    let export = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory.ldif");
+    let mut inputs: Vec<Vec<_>> = samples().into_iter().map(|sample| vec![sample]).collect();
+    inputs.push(samples());
+    inputs.push(vec!["--directory".into(), export.clone()]);
+    inputs.push(samples().into_iter().chain(["--directory".into(), export]).collect());
+    for files in inputs {
+        let list = run(["keys", "--format", "json"].map(Into::into).into_iter().chain(files.clone())).json();
+        assert_eq!(schema.check(&list), Ok(()), "{files:?}");
+    }
+}
+
+#[test]
 fn every_event_is_as_the_schema_says() {
     let schema = schema("events.schema.json");
     let mut inputs: Vec<Vec<_>> = samples().into_iter().map(|sample| vec![sample]).collect();

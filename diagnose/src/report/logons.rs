@@ -1,19 +1,19 @@
 //! The logons of a report, each made when it is asked for: a report of many does not hold them a second time.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use capture::CaptureTime;
 use serde::{Serialize, Serializer};
-use trace::{Class, Facts, Logon, LogonId, Logons, Outcome};
+use trace::{Class, Facts, Logon, LogonId, Logons, Method, Outcome};
 
 use super::{
-    DomainControllerReport, LogonReport, Past,
+    LogonReport, Past,
     writer::{CERTIFICATE_FAULTS, Writer, located_until},
 };
-use crate::{Diagnosis, Severity};
-
-/// Logons by outcome, for each domain controller.
-pub(super) type OfKdc = BTreeMap<IpAddr, BTreeMap<&'static str, u64>>;
+use crate::{
+    Diagnosis, Severity,
+    controllers::{self, DomainControllerReport, Faults, OfKdc, Print},
+};
 
 /// The logons of a report, in the order in which they began.
 pub struct LogonReports<'s> {
@@ -53,7 +53,10 @@ enum Place {
 pub(super) struct Sketch {
     id: LogonId,
     client: IpAddr,
+    method: Method,
     kdc: Option<IpAddr>,
+    /// With what it signed.
+    certificate: Option<Print>,
     outcome: Outcome,
     failed_in_silence: bool,
     ticket_used: bool,
@@ -68,7 +71,9 @@ impl Sketch {
         Self {
             id: logon.id,
             client: logon.client,
+            method: logon.method,
             kdc: logon.kdc(),
+            certificate: logon.kdc_certificate().map(|certificate| Print::of(certificate)),
             outcome,
             failed_in_silence: outcome == Outcome::Failed && logon.failed_in_silence(),
             ticket_used: outcome == Outcome::Succeeded && logon.ticket_used(),
@@ -96,9 +101,26 @@ impl Sketch {
     /// Counts it with its domain controller.
     pub(super) fn count(&self, outcome: Outcome, of_kdc: &mut OfKdc) {
         if let Some(kdc) = self.kdc {
-            *of_kdc.entry(kdc).or_default().entry(outcome.name()).or_default() += 1;
+            let of_method = of_kdc.entry(kdc).or_default().entry(self.method.name()).or_default();
+            *of_method.entry(outcome.name()).or_default() += 1;
         }
     }
+
+    /// Which domain controller signed, and with which certificate.
+    pub(super) fn signer(&self) -> Option<(IpAddr, Print)> {
+        self.kdc.zip(self.certificate)
+    }
+}
+
+/// Notes which of the certificates of domain controllers the findings are about.
+pub(super) fn note_faults(faults: &mut Faults, diagnoses: &[Diagnosis], sketches: &[Sketch]) {
+    let mut signers: Vec<(LogonId, (IpAddr, Print))> =
+        sketches.iter().filter_map(|sketch| Some((sketch.id, sketch.signer()?))).collect();
+    signers.sort_unstable_by_key(|(id, _)| *id);
+    faults.note_all(diagnoses, |id| {
+        let place = signers.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        signers.get(place).map(|(_, signer)| *signer)
+    });
 }
 
 /// Whether a finding makes it doubtful that clients take a ticket.
@@ -196,15 +218,9 @@ impl<'s> LogonReports<'s> {
         self.rows = rows;
     }
 
-    /// The domain controllers, with their logons by outcome.
-    pub(super) fn domain_controllers(&self, mut of_kdc: OfKdc) -> Vec<DomainControllerReport> {
-        let known = self.writer.facts().domain_controllers.iter();
-        known
-            .map(|(address, dc)| {
-                let logons = of_kdc.remove(address).unwrap_or_default();
-                self.writer.domain_controller(*address, dc, logons)
-            })
-            .collect()
+    /// The domain controllers, with their logons by method and outcome.
+    pub(super) fn domain_controllers(&self, of_kdc: OfKdc, faults: &Faults) -> Vec<DomainControllerReport> {
+        controllers::domain_controllers(of_kdc, self.writer.facts(), faults)
     }
 }
 

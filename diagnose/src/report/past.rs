@@ -11,13 +11,13 @@ use rayon::prelude::*;
 use trace::{Facts, Grouper, LogonId, Logons, Outcome};
 
 use super::{
-    LogonReport,
-    checklist::Shown,
-    logons::{OfKdc, Sketch, casts_doubt},
+    LogonReport, Signs,
+    logons::{Sketch, casts_doubt},
     writer::{LOOKED_UP_WITHIN, Writer},
 };
 use crate::{
     Severity,
+    controllers::{Faults, OfKdc},
     diagnose::{Answer, Findings, answers},
 };
 
@@ -34,7 +34,8 @@ pub(crate) struct Past {
     /// The others, by outcome.
     retired: BTreeMap<&'static str, u64>,
     of_kdc: OfKdc,
-    shown: Shown,
+    faults: Faults,
+    signs: Signs,
     /// When each client last looked for a domain controller for the sake of one of them.
     located: BTreeMap<IpAddr, CaptureTime>,
 }
@@ -48,7 +49,8 @@ impl Default for Past {
             records: Vec::new(),
             retired: BTreeMap::new(),
             of_kdc: OfKdc::new(),
-            shown: Shown::default(),
+            faults: Faults::default(),
+            signs: Signs::default(),
             located: BTreeMap::new(),
         }
     }
@@ -89,7 +91,12 @@ impl Past {
             let is_grave = found().map(severity).any(|severity| severity >= Severity::High);
             let outcome = sketch.outcome(facts, doubted);
             sketch.count(outcome, &mut self.of_kdc);
-            self.shown.note(logon);
+            self.signs.note(logon, facts);
+            if let Some((kdc, certificate)) = sketch.signer() {
+                for (rule, _) in found().filter(|(rule, _)| Faults::is_about(rule.code)) {
+                    self.faults.note(kdc, certificate, rule.code);
+                }
+            }
             let before = self.located.insert(logon.client, sketch.located_until);
             if outcome != Outcome::Succeeded || is_grave {
                 let mut record = writer.logon(logon, outcome, Vec::new(), before);
@@ -160,8 +167,12 @@ impl Past {
         &self.of_kdc
     }
 
-    pub(super) fn shown(&self) -> &Shown {
-        &self.shown
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    pub(super) fn signs(&self) -> &Signs {
+        &self.signs
     }
 
     pub(super) fn located(&self) -> &BTreeMap<IpAddr, CaptureTime> {

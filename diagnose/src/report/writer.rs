@@ -1,21 +1,15 @@
 //! From what was found to what is written.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
 use decode::{Seen, WireText};
-use trace::{ClockOffset, DomainController, Facts, Logon, Lookup, Outcome, Ping, Service, Session, Shed, Step};
+use trace::{ClockOffset, Facts, Logon, Lookup, Outcome, Ping, Service, Session, Shed, Step};
 
 use super::{
-    CaptureReport, ChecklistItem, ClockReport, DomainControllerReport, EvidenceReport, FindingReport, LogonReport,
-    ResponseTimes, ShedReport, StepReport,
-    checklist::{CHECKLIST, Shown},
+    CaptureReport, ChecklistItem, ClockReport, EvidenceReport, FindingReport, LogonReport, ShedReport, StepReport,
 };
-use crate::{Diagnosis, Severity, Subject, diagnose::Failures};
+use crate::{Diagnosis, Subject, checklist::Item, diagnose::Failures};
 
 /// Seconds before a logon in which a client looks for the domain controller that it will ask.
 pub(super) const LOOKED_UP_WITHIN: i64 = 30;
@@ -267,55 +261,14 @@ impl<'r> Writer<'r> {
         }
     }
 
-    pub(super) fn domain_controller(
-        &self,
-        address: IpAddr,
-        dc: &DomainController,
-        logons: BTreeMap<&'static str, u64>,
-    ) -> DomainControllerReport {
-        let latest = dc.certificates.iter().max_by_key(|seen| seen.last);
-        DomainControllerReport {
-            address: address.to_string(),
-            name: self.name(address),
-            site: dc.located.as_ref().map(|located| harmless(&located.site)).unwrap_or_default(),
-            flags: dc.located.as_ref().and_then(|located| located.flags),
-            certificate: latest.map(|seen| seen.certificate.as_ref().clone()),
-            logons,
-            // To the millisecond.
-            clock_offset_s: dc.clock_offset().map(|offset| (offset * 1000.0).round() / 1000.0),
-            response_ms: response_times(&dc.response_times),
+    pub(super) fn item(&self, item: Item) -> ChecklistItem {
+        ChecklistItem {
+            item: item.what,
+            state: item.state,
+            note: harmless(&item.note),
+            evidence: item.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
+            findings: item.findings,
         }
-    }
-
-    pub(super) fn checklist(&self, shown: &Shown, diagnoses: &[Diagnosis]) -> Vec<ChecklistItem> {
-        CHECKLIST
-            .iter()
-            .enumerate()
-            .map(|(place, (item, prefixes, _))| {
-                let findings: BTreeSet<&'static str> = diagnoses
-                    .iter()
-                    .filter(|diagnosis| diagnosis.severity >= Severity::Medium)
-                    .map(|diagnosis| diagnosis.rule.code)
-                    .filter(|code| prefixes.iter().any(|prefix| code.starts_with(prefix)))
-                    .collect();
-                let evidence: Vec<EvidenceReport> = if findings.is_empty() {
-                    shown.of(place).map(|evidence| self.evidence(evidence)).into_iter().collect()
-                } else {
-                    diagnoses
-                        .iter()
-                        .filter(|diagnosis| findings.contains(diagnosis.rule.code))
-                        .filter_map(|diagnosis| diagnosis.found.evidence.first())
-                        .map(|evidence| self.evidence(evidence))
-                        .collect()
-                };
-                let state = match (findings.is_empty(), evidence.is_empty()) {
-                    (false, _) => "failing",
-                    (true, false) => "working",
-                    (true, true) => "not_seen",
-                };
-                ChecklistItem { item, state, evidence, findings: findings.into_iter().collect() }
-            })
-            .collect()
     }
 
     fn subject(&self, subject: &Subject) -> String {
@@ -367,17 +320,4 @@ fn times(count: usize) -> String {
 
 fn harmless(text: &str) -> String {
     WireText::from(text).to_string()
-}
-
-fn response_times(microseconds: &[u64]) -> Option<ResponseTimes> {
-    let mut sorted = microseconds.to_vec();
-    sorted.sort_unstable();
-    let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied();
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a response time")]
-    let milliseconds = |value: Option<u64>| value.map(|value| value as f64 / 1000.0);
-    Some(ResponseTimes {
-        p50: milliseconds(at(50))?,
-        p95: milliseconds(at(95))?,
-        max: milliseconds(sorted.last().copied())?,
-    })
 }

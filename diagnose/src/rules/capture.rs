@@ -2,6 +2,7 @@
 
 pub(crate) mod armored;
 pub(crate) mod certificates_hidden;
+pub(crate) mod controllers_missing;
 pub(crate) mod losses;
 pub(crate) mod midway;
 pub(crate) mod one_sided;

@@ -4,6 +4,7 @@ pub(crate) mod absent;
 pub(crate) mod account_mismatch;
 pub(crate) mod certificate_left_out;
 pub(crate) mod directory;
+pub(crate) mod export;
 pub(crate) mod lost;
 pub(crate) mod malformed;
 pub(crate) mod names_differ;

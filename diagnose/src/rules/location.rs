@@ -7,12 +7,16 @@ use trace::{Facts, Lookup, LookupAnswer};
 
 use crate::windows::OTHER_DNS_SECONDS;
 
+pub(crate) mod address_missing;
 pub(crate) mod dead;
 pub(crate) mod dns_fails;
 pub(crate) mod domain_unknown;
+pub(crate) mod far_away;
 pub(crate) mod incapable;
 pub(crate) mod paused;
 pub(crate) mod ping_unanswered;
+pub(crate) mod without_key_list;
+pub(crate) mod wrong_resolver;
 
 /// The locator questions of a client, in order.
 fn lookups_of(facts: &Facts, client: IpAddr) -> impl Iterator<Item = &Lookup> {

@@ -5,10 +5,14 @@ use std::net::IpAddr;
 use decode::{Connection, Message, Refusal};
 use trace::Attempt;
 
+pub(crate) mod fragments_lost;
+pub(crate) mod hops;
 pub(crate) mod kdc_proxy_fails;
 pub(crate) mod no_reply;
 pub(crate) mod only_the_cloud;
+pub(crate) mod partly_blocked;
 pub(crate) mod refused;
+pub(crate) mod slow;
 pub(crate) mod udp_only;
 pub(crate) mod unanswered;
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod armor_refused;
 pub(crate) mod checksum_missing;
+pub(crate) mod desktop_missing;
 pub(crate) mod digest_refused;
 pub(crate) mod freshness_expired;
 pub(crate) mod freshness_unsupported;

@@ -14,6 +14,7 @@ pub(crate) mod ntlm_instead;
 pub(crate) mod refused_otherwise;
 pub(crate) mod revoked;
 pub(crate) mod service_unknown;
+pub(crate) mod unusable_reply;
 
 /// The ticket that a request uses.
 fn presented<'l>(refusal: &Refusal<'l>) -> Option<&'l Ticket> {

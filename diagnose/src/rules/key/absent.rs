@@ -1,10 +1,12 @@
 //! KEY-03.
 
 use capture::CaptureTime;
+use decode::x509::Certificate;
 use trace::{Facts, Logon, Tie};
 
 use super::{
     directory::{self, NO_IDENTIFIER, NOT_READ, REFUSED},
+    export::{self, Kept, NO_ACCOUNT},
     refused_key,
 };
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{name, nothing_found},
+        policy::refusal::{Refusal, name, nothing_found},
     },
     windows::JUST_READ_SECONDS,
 };
@@ -34,6 +36,10 @@ rule! {
     /// otherwise likely: a reader without the right to see the attribute gets an object without it, and an object that has
     /// the account's name as its common name may belong to another account.
     ///
+    /// Where the wire shows no such read, an export of the directory (`--directory`) takes its place: the account is in it
+    /// with its keys, and none is this one, or another account has it. Proven if something in the export is newer than the
+    /// refusal and nobody has the key, otherwise likely: a key may arrive, or be deleted, after the export.
+    ///
     /// ## What to do
     ///
     /// 1. If the PIN was set up in the last hour, wait for the synchronisation, or start one on the Entra Connect server:
@@ -48,7 +54,7 @@ rule! {
     ///
     /// MS-PKCA 3.1.5.2.1.4; MS-ADTS 2.2.20 (the key's identifier is the SHA-256 of the key as it is stored). 30 minutes and
     /// one minute are our choice. No such read beside a refusal was seen in a capture; objects read without and with keys
-    /// were, in the sample `key-registered-in-clear`.
+    /// were, in the sample `key-registered-in-clear`. With an export: the sample `key-not-in-directory`.
     pub static ABSENT = {
         code: "KEY-03",
         title: "the directory does not have the key, as it was read",
@@ -76,7 +82,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if directory::held(logon, facts, &refusal, key_id).is_some() {
         return Verdict::Clear;
     }
-    let Some(absent) = directory::absent(logon, facts, &refusal, key_id) else { return Verdict::Unseen(NOT_READ) };
+    let Some(absent) = directory::absent(logon, facts, &refusal, key_id) else {
+        return by_export(logon, facts, &refusal, certificate);
+    };
     let just_before = |at: CaptureTime| refusal.asked.at.since(at) <= JUST_READ_SECONDS * CaptureTime::SECOND;
     let in_time = absent.after.is_some() || absent.before.is_some_and(|said| just_before(said.at));
     let proven = absent.tie == Tie::Named && absent.visible && in_time;
@@ -94,6 +102,25 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         found = found.with(directory::evidence(&said, absent.object, key_id));
     }
     refused_key::evidence(&refusal, certificate).into_iter().fold(found, Found::with).into()
+}
+
+/// What an export of the directory says where LDAP in clear says nothing.
+fn by_export(logon: &Logon, facts: &Facts, refusal: &Refusal<'_>, certificate: &Certificate) -> Verdict {
+    let kept = export::kept(logon, facts, &certificate.key_id);
+    let key = export::whose(logon, certificate);
+    let summary = match kept {
+        Kept::Unknown if facts.directory.is_empty() => return Verdict::Unseen(NOT_READ),
+        Kept::Unknown => return Verdict::Unseen(NO_ACCOUNT),
+        Kept::Own(..) => return Verdict::Clear,
+        Kept::Elsewhere(object) => format!("{key} is in the directory for {} only, as it was exported", object.dn),
+        Kept::Absent(object) => format!("{key} is not in the directory: {} has no such key in the export", object.dn),
+    };
+    let in_time = export::is_newer_than(facts, refusal.answered.at.seconds());
+    let confidence = Confidence::Proven.lowered_unless(in_time && matches!(kept, Kept::Absent(_)));
+    let found = Found::new(confidence, account_of(logon), summary)
+        .with(refusal.answer("the domain controller refuses the key"))
+        .with_some(export::evidence(refusal, kept));
+    refused_key::evidence(refusal, certificate).into_iter().fold(found, Found::with).into()
 }
 
 #[cfg(test)]
@@ -203,6 +230,23 @@ mod tests {
             unseen(&ABSENT, &format!("{read}{REFUSED}"));
         }
         unseen(&ABSENT, &format!("{}{}", read(1, "keys K2"), REFUSED.replace("10.0", "2000.0")));
+    }
+
+    #[test]
+    fn an_export_takes_the_place_of_a_read() {
+        for (export, confidence) in [
+            ("5 export bob keys K2", Confidence::Likely),
+            ("5 export bob", Confidence::Likely),
+            ("20 export bob keys K2", Confidence::Proven),
+            ("20 export bob keys K2\n20 export eve keys K1", Confidence::Likely),
+        ] {
+            let finding = found(&ABSENT, &format!("{REFUSED}{export}"));
+            assert_eq!(finding.packets(), [2, 1, 1, 1], "{export}");
+            assert_eq!(finding.found.confidence, confidence, "{export}");
+        }
+        clear(&ABSENT, &format!("{REFUSED}20 export bob keys K2,K1"));
+        unseen(&ABSENT, &format!("{REFUSED}20 export eve keys K2"));
+        unseen(&ABSENT, &format!("{REFUSED}20 export eve keys K1"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use trace::{Facts, KeyUse, Logon, Tie};
 
 use super::{
     directory::{self, REFUSED},
+    export::{self, Kept},
     refused_key,
 };
 use crate::{
@@ -32,7 +33,9 @@ rule! {
     /// shows that it was taken away in between: proven if the message names the key or the account was searched for by
     /// name, else likely. Or at least two domain controllers refused it, among them one that had accepted it, while another
     /// key works later (likely). There is no finding of this second kind if the user has another key that works later: then
-    /// this one may be an old one.
+    /// this one may be an old one. Or an export of the directory (`--directory`) has the account without the key: likely if
+    /// something in the export is newer than the last time that it worked, else possible; and an export that has it rules
+    /// this finding out, unless it was seen to be taken away.
     ///
     /// ## What to do
     ///
@@ -84,6 +87,19 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
                 .with(directory::evidence(&said, object, key_id))
                 .with(worked)
                 .into();
+        }
+        let kept = export::kept(logon, facts, key_id);
+        if matches!(kept, Kept::Absent(_) | Kept::Elsewhere(_)) {
+            let summary = format!("the {words} of {who} worked, and is not in the directory as it was exported");
+            let newer = export::is_newer_than(facts, granted.0.at.seconds());
+            return Found::new(Confidence::Likely.lowered_unless(newer), account_of(logon), summary)
+                .with(refused)
+                .with_some(export::evidence(&refusal, kept))
+                .with(worked)
+                .into();
+        }
+        if matches!(kept, Kept::Own(..)) {
+            continue;
         }
         let Some(by) = refused_everywhere(key, &after, facts) else { continue };
         let Some((first, _)) = after.first().copied() else { continue };
@@ -172,6 +188,18 @@ mod tests {
         let finding = found(&LOST, &format!("{WORKED}{REFUSED}{ELSEWHERE}{ANOTHER}"));
         assert_eq!(finding.packets(), [4, 2, 6]);
         assert_eq!(finding.found.confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn an_export_shows_that_it_is_gone_or_there() {
+        let finding = found(&LOST, &format!("{WORKED}{REFUSED}4500 export bob keys K2"));
+        assert_eq!(finding.packets(), [4, 3, 2]);
+        assert_eq!(finding.found.confidence, Confidence::Likely);
+        assert_eq!(
+            found(&LOST, &format!("0 export bob\n{}{REFUSED}", WORKED.replace("0.0", "1.0"))).found.confidence,
+            Confidence::Possible
+        );
+        clear(&LOST, &format!("{WORKED}{REFUSED}{ELSEWHERE}{ANOTHER}4500 export bob keys K1"));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use decode::{
     kerberos::ErrorCode,
     key_credential::{KeyCredential, MaterialForm},
+    x509::Certificate,
 };
 use trace::{Facts, Logon};
 
 use super::{
     directory::{self, NO_IDENTIFIER, NOT_READ},
+    export::{self, Kept},
     refused_key,
 };
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{name, nothing_found},
+        policy::refusal::{Refusal, name, nothing_found},
     },
 };
 
@@ -30,7 +32,7 @@ rule! {
     /// A request with a self-signed certificate was refused with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED), after LDAP that is
     /// not encrypted had shown a value of msDS-KeyCredentialLink with this key in which something is wrong: the key is not
     /// written as BCRYPT_RSAKEY_BLOB (or RSAPublicKey, for a computer), its KeyID is not the SHA-256 of the key, or its
-    /// KeyHash is not that of what follows. There is no finding if any domain controller accepted the key. That this is the
+    /// KeyHash is not that of what follows. An export of the directory (`--directory`) with such a value does as well. There is no finding if any domain controller accepted the key. That this is the
     /// reason is likely: domain controllers do not say why they refuse.
     ///
     /// ## What to do
@@ -66,7 +68,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if key_id.is_empty() {
         return Verdict::Unseen(NO_IDENTIFIER);
     }
-    let Some(held) = directory::held(logon, facts, &refusal, key_id) else { return Verdict::Unseen(NOT_READ) };
+    let Some(held) = directory::held(logon, facts, &refusal, key_id) else {
+        return by_export(logon, facts, &refusal, certificate);
+    };
     let is_machine = logon.principal().is_some_and(trace::Principal::is_machine);
     let Some((field, wrong)) = held.shown.value.and_then(|value| wrong(value, is_machine)) else {
         return Verdict::Clear;
@@ -87,8 +91,28 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     refused_key::evidence(&refusal, certificate).into_iter().fold(found, Found::with).into()
 }
 
+/// What an export of the directory says where LDAP in clear says nothing.
+fn by_export(logon: &Logon, facts: &Facts, refusal: &Refusal<'_>, certificate: &Certificate) -> Verdict {
+    let kept = export::kept(logon, facts, &certificate.key_id);
+    let Kept::Own(object, key) = kept else {
+        return if matches!(kept, Kept::Unknown) { Verdict::Unseen(NOT_READ) } else { Verdict::Clear };
+    };
+    let is_machine = logon.principal().is_some_and(trace::Principal::is_machine);
+    let Some((field, wrong)) = wrong(key, is_machine) else { return Verdict::Clear };
+    if facts.keys.get(&certificate.key_id).is_some_and(|key| !key.granted.is_empty()) {
+        return Verdict::Clear;
+    }
+    let key = export::whose(logon, certificate);
+    let summary = format!("the directory has {key} in a value that is malformed: {wrong}");
+    let means = format!("the value of {} in the export: {wrong}", object.dn);
+    let found = Found::new(Confidence::Likely, account_of(logon), summary)
+        .with(refusal.answer("the domain controller does not trust the key"))
+        .with(Evidence::new(refusal.asked, "ldap.type", field, means));
+    refused_key::evidence(refusal, certificate).into_iter().fold(found, Found::with).into()
+}
+
 /// What is wrong with a value so that Windows does not read it: the entry, and a clause.
-fn wrong(value: &KeyCredential, is_machine: bool) -> Option<(&'static str, &'static str)> {
+pub(crate) fn wrong(value: &KeyCredential, is_machine: bool) -> Option<(&'static str, &'static str)> {
     let form = value.material.as_ref().map(|material| material.form);
     match form {
         Some(MaterialForm::Spki) => Some(("KeyMaterial", "the key is written as SubjectPublicKeyInfo")),
@@ -144,6 +168,17 @@ mod tests {
     #[test]
     fn unseen_without_the_value() {
         unseen(&MALFORMED, &script("spki").replace("keys K1", "keys K2"));
+    }
+
+    #[test]
+    fn an_export_takes_the_place_of_a_read() {
+        let refused = script("").lines().skip(2).collect::<Vec<_>>().join("\n");
+        for how in ["spki", "bad-id", "bad-hash"] {
+            let finding = found(&MALFORMED, &format!("{refused}20 export bob keys K1 {how}"));
+            assert_eq!(finding.packets(), [2, 1, 1, 1]);
+        }
+        clear(&MALFORMED, &format!("{refused}20 export bob keys K1"));
+        clear(&MALFORMED, &format!("{refused}20 export bob keys K2 spki"));
     }
 
     #[test]

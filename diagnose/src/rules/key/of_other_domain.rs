@@ -35,7 +35,8 @@ rule! {
     /// The certificate of a refused key has the name that Windows Hello gives, and the security identifier in it is of
     /// another domain than those of three or more keys that were accepted in this realm in the capture, while none of
     /// its own domain was. Identifiers of accounts that live in Microsoft Entra only (S-1-12-1) tell of no domain and
-    /// are not compared. It would be wrong where several domains' users sign in through one realm.
+    /// are not compared. An export of the directory (`--directory`) with identifiers of accounts of the realm tells the
+    /// domain's, too. It would be wrong where several domains' users sign in through one realm.
     ///
     /// ## What to do
     ///
@@ -66,6 +67,17 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for refusal in Refusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
         let Some(hello) = refusal.self_signed().and_then(|certificate| certificate.hello_name()) else { continue };
         let Some((domain, realm)) = hello.domain_sid().zip(refusal.request.realm.as_ref()) else { continue };
+        if let Some(own) = facts.directory.domain_sid(&realm.to_unicode()) {
+            if own == domain {
+                continue;
+            }
+            let summary = format!("the key of {} was made for an account of another domain than {realm}", name(logon));
+            return Found::new(Confidence::Likely, account_of(logon), summary)
+                .with(refusal.answer("the domain controller does not accept the key"))
+                .with(refusal.question("x509af.subject", hello.sid.as_str(), "the account that the key was made for"))
+                .with(refusal.question("kerberos.realm", own, "the domain of this realm, as its objects were exported"))
+                .into();
+        }
         let Some(known) = facts.domain_sids.get(&realm.to_unicode().to_lowercase()) else {
             unseen = true;
             continue;
@@ -137,6 +149,14 @@ mod tests {
     fn clear_when_it_is_of_this_domain_or_of_none() {
         clear(&KEY_OF_OTHER_DOMAIN, &refused(3, "S-1-5-21-1-2-3-1104"));
         clear(&KEY_OF_OTHER_DOMAIN, &refused(3, "S-1-12-1-7-8-9-1104"));
+    }
+
+    #[test]
+    fn an_export_tells_the_domain() {
+        let export = "20 export carol sid S-1-5-21-1-2-3-1105";
+        let finding = found(&KEY_OF_OTHER_DOMAIN, &format!("{}{export}", refused(0, "S-1-5-21-7-8-9-1104")));
+        assert_eq!(finding.packets(), [2, 1, 1]);
+        clear(&KEY_OF_OTHER_DOMAIN, &format!("{}{export}", refused(0, "S-1-5-21-1-2-3-1104")));
     }
 
     #[test]

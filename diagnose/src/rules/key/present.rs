@@ -6,6 +6,7 @@ use trace::{Facts, Logon};
 use super::{
     account_mismatch::IMPERSONATION,
     directory::{self, NO_IDENTIFIER, NOT_READ, REFUSED},
+    export::{self, Kept},
     refused_key,
 };
 use crate::{
@@ -33,7 +34,8 @@ rule! {
     /// accepts the key in the 30 minutes after the refusal, as then it only came late, and if it says, or the certificate
     /// shows, that the certificate names another account (KEY-09). Likely where the object is the
     /// account's, by the name it was searched for or by its common name; possible where nothing tells whose object has the
-    /// key.
+    /// key. Where the wire shows no such read or write, an export of the directory (`--directory`) in which the account has
+    /// the key takes its place: likely, or possible where the export is newer than the refusal.
     ///
     /// ## What to do
     ///
@@ -74,7 +76,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if refusal.says(IMPERSONATION) {
         return Verdict::Clear;
     }
-    let Some(held) = directory::held(logon, facts, &refusal, key_id) else { return Verdict::Unseen(NOT_READ) };
+    let held = directory::held(logon, facts, &refusal, key_id);
+    let kept = export::kept(logon, facts, key_id);
+    if held.is_none() && !matches!(kept, Kept::Own(..)) {
+        return Verdict::Unseen(NOT_READ);
+    }
     let soon = |at: CaptureTime| (0..=SYNC_SECONDS * CaptureTime::SECOND).contains(&at.since(refusal.answered.at));
     let came_late = |key: &trace::KeyUse| {
         key.granted.iter().any(|(seen, by)| soon(seen.at) && directory::is_same(facts, *by, refusal.kdc()))
@@ -82,6 +88,17 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if facts.keys.get(key_id).is_some_and(came_late) {
         return Verdict::Clear;
     }
+    let Some(held) = held else {
+        let summary =
+            format!("{} refuses {}, which the directory has", refusal.kdc(), export::whose(logon, certificate));
+        // A later export may have a key that came after the refusal.
+        let confidence =
+            Confidence::Likely.lowered_unless(!export::is_newer_than(facts, refusal.answered.at.seconds()));
+        let found = Found::new(confidence, account_of(logon), summary)
+            .with(refusal.answer("the domain controller refuses the key"))
+            .with_some(export::evidence(&refusal, kept));
+        return refused_key::evidence(&refusal, certificate).into_iter().fold(found, Found::with).into();
+    };
     let confidence = Confidence::Likely.lowered_unless(held.tie.is_some());
     let (who, key) = (name(logon), refused_key::words(certificate));
     let (kdc, dn) = (refusal.kdc(), &held.object.dn);
@@ -172,6 +189,16 @@ mod tests {
             unseen(&PRESENT, &format!("{before}{REFUSED}"));
         }
         unseen(&PRESENT, &format!("{REFUSED}{}", WRITTEN.replace("1.", "11.")));
+    }
+
+    #[test]
+    fn an_export_takes_the_place_of_a_read() {
+        let finding = found(&PRESENT, &format!("{REFUSED}5 export bob keys K1"));
+        assert_eq!(finding.packets(), [2, 1, 1, 1]);
+        assert_eq!(finding.found.confidence, Confidence::Likely);
+        let later = found(&PRESENT, &format!("{REFUSED}5000 export bob keys K1"));
+        assert_eq!(later.found.confidence, Confidence::Possible);
+        unseen(&PRESENT, &format!("{REFUSED}5 export bob keys K2\n5 export eve keys K1"));
     }
 
     #[test]

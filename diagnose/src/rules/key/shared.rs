@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use capture::CaptureTime;
 use decode::Seen;
-use trace::{Facts, Holder, KeyUse, Logon};
+use trace::{Facts, Holder, KEY_ATTRIBUTE, KeyUse, Logon};
 
 use super::{refused_key, shown::certificates};
 use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, windows::AT_ONCE_SECONDS};
@@ -23,7 +23,7 @@ rule! {
     /// ones, or two user principal names by the part before `@`), as a user may rightly have one of each. Or the key was
     /// used by one client address both before and after it was used by another one, within ten minutes, and the two give
     /// different NetBIOS names: likely. Where they give none, nothing is said: one machine may have two addresses (cable
-    /// and radio, VPN).
+    /// and radio, VPN). Or an export of the directory (`--directory`) has the key for two objects: likely.
     ///
     /// ## What to do
     ///
@@ -64,6 +64,16 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             return Found::new(Confidence::Likely, subject(), summary)
                 .with(one.evidence("kerberos.CNameString", one.name, "the answer to a request with the key"))
                 .with(other.evidence("kerberos.CNameString", other.name, "the same key for another account"))
+                .into();
+        }
+        let mut holders = facts.directory.with_key(&certificate.key_id);
+        if let (Some(one), Some(other)) = (holders.next(), holders.next())
+            && let Some(first) = key.holders.iter().map(Use::of).min_by_key(|used| used.first)
+        {
+            let summary = format!("the directory has the {words} for {} and for {}", one.dn, other.dn);
+            let means = format!("the key of this request; the export has it for {} and for {}", one.dn, other.dn);
+            return Found::new(Confidence::Likely, subject(), summary)
+                .with(first.evidence("ldap.type", KEY_ATTRIBUTE, &means))
                 .into();
         }
         if let Some((one, other)) = two_machines(key) {
@@ -167,6 +177,15 @@ mod tests {
         assert_eq!(finding.severity(), Severity::High);
         assert_eq!(finding.found.subject, Subject::Device([10, 99, 0, 21].into()));
         assert!(finding.found.summary.ends_with("for alice and for bob"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn found_where_an_export_has_it_twice() {
+        let script = "0.0 pc > dc as-req alice pkinit key K1\n0.1 dc > pc krb-error 62\n";
+        let finding = found(&KEY_SHARED, &format!("{script}5 export alice keys K1\n5 export bob keys K2,K1"));
+        assert_eq!(finding.packets(), [2]);
+        assert!(finding.found.summary.contains("CN=bob"), "{}", finding.found.summary);
+        clear(&KEY_SHARED, &format!("{script}5 export alice keys K1\n5 export bob keys K2"));
     }
 
     #[test]

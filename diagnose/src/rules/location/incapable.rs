@@ -121,7 +121,7 @@ fn answered_before(logon: &Logon, facts: &Facts) -> Option<(u32, Seen, IpAddr)> 
     })
 }
 
-fn flags_evidence(seen: Seen, flags: u32, means: &str) -> Evidence {
+pub(super) fn flags_evidence(seen: Seen, flags: u32, means: &str) -> Evidence {
     Evidence::new(seen, "mscldap.netlogon.flags", format!("{flags:#010x}"), means)
 }
 

@@ -9,7 +9,10 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        key::directory,
+        key::{
+            directory,
+            export::{self, Kept},
+        },
         policy::refusal::{Refusal, name, nothing_found},
     },
     windows::{HELLO_EARLY_SECONDS, SYNC_SECONDS},
@@ -32,7 +35,8 @@ rule! {
     /// domain controller, which had not accepted this key before, accepted it within the 30 minutes after
     /// (likely); only another domain controller did (possible, as the two may differ); or the certificate has
     /// the name that Windows Hello gives it, and was made not more than 30 minutes before the request
-    /// (possible: its start of validity, which Windows sets ten minutes early, is all that tells). It would be
+    /// (possible: its start of validity, which Windows sets ten minutes early, is all that tells; likely if an export of
+    /// the directory, `--directory`, has the account without the key; and none if the export had it before). It would be
     /// wrong if somebody wrote the key by hand, or mended the directory, just then.
     ///
     /// ## What to do
@@ -93,12 +97,16 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             .with_some(written)
             .into();
     }
-    if key.granted.is_empty() && is_new(certificate, refusal.asked.at) {
+    let kept = export::kept(logon, facts, &certificate.key_id);
+    let arrived = matches!(kept, Kept::Own(..)) && !export::is_newer_than(facts, refusal.asked.at.seconds());
+    if key.granted.is_empty() && is_new(certificate, refusal.asked.at) && !arrived {
         let summary = format!("the key of {who} is new; it may not have reached the directory yet");
         let made = certificate.not_before.to_string();
-        return Found::new(Confidence::Possible, account_of(logon), summary)
+        let sure = Confidence::Likely.lowered_unless(matches!(kept, Kept::Absent(_)));
+        return Found::new(sure, account_of(logon), summary)
             .with(shown)
             .with(refusal.question("x509af.notBefore", made, "the certificate of the key was made just before"))
+            .with_some(export::evidence(&refusal, kept).filter(|_| matches!(kept, Kept::Absent(_))))
             .into();
     }
     if !facts.finished() && !facts.passed(refusal.answered.at, SYNC_SECONDS) {
@@ -222,6 +230,16 @@ mod tests {
         let finding = found(&KEY_ON_ITS_WAY, &script);
         assert_eq!(finding.packets(), [2, 1]);
         assert_eq!(finding.found.confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn an_export_makes_it_likely_or_rules_it_out() {
+        let script = format!("0.0 pc > dc as-req alice pkinit key K1 made 900 {HELLO}\n0.1 dc > pc krb-error 75\n");
+        let finding = found(&KEY_ON_ITS_WAY, &format!("{script}10 export alice"));
+        assert_eq!(finding.packets(), [2, 1, 1]);
+        assert_eq!(finding.found.confidence, Confidence::Likely);
+        let before = script.replace("0.0 pc", "1.0 pc").replace("0.1 dc", "1.1 dc");
+        clear(&KEY_ON_ITS_WAY, &format!("0 export alice keys K1\n{before}2 end"));
     }
 
     #[test]

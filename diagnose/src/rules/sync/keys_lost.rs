@@ -12,7 +12,10 @@ use trace::Facts;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::key::directory::{is_same, since_last_grant},
+    rules::key::{
+        directory::{is_same, since_last_grant},
+        export::is_newer_than,
+    },
     windows::{LOST_SECONDS, LOST_USERS, REPEATED},
 };
 
@@ -29,7 +32,8 @@ rule! {
     /// accepted, and were then refused with error 62 or 75, the first time within one hour, each by a domain controller
     /// that had accepted it, by two domain controllers in all, and never accepted again. Users who have another key that
     /// works are left out. Likely if other self-signed keys are still accepted by these domain controllers; otherwise
-    /// possible, as an update that demands certificates of the NTAuth store makes all keys fail in the same way.
+    /// possible, as an update that demands certificates of the NTAuth store makes all keys fail in the same way. Likely, too,
+    /// if an export of the directory (`--directory`) made later has none of these keys.
     ///
     /// ## What to do
     ///
@@ -58,6 +62,7 @@ rule! {
 /// A key that stopped working.
 struct Lost<'f> {
     user: &'f str,
+    key_id: &'f str,
     refused: Seen,
     /// By whom, each of which had accepted it.
     by: Vec<IpAddr>,
@@ -67,7 +72,7 @@ fn check(facts: &Facts) -> Verdict {
     // Users whose keys worked, and when one of them did so last.
     let mut users: BTreeMap<&str, CaptureTime> = BTreeMap::new();
     let mut lost: Vec<Lost<'_>> = Vec::new();
-    for key in facts.keys.values().filter(|key| key.self_signed) {
+    for (key_id, key) in facts.keys.iter().filter(|(_, key)| key.self_signed) {
         let Some(user) = key.principals.first().and_then(|name| name.split('@').next()) else { continue };
         let Some(((granted, _), after)) = since_last_grant(key) else { continue };
         let worked = users.entry(user).or_insert(granted.at);
@@ -75,7 +80,7 @@ fn check(facts: &Facts) -> Verdict {
         let had = |kdc: IpAddr| key.granted.iter().any(|(_, by)| is_same(facts, *by, kdc));
         let refused: Vec<(Seen, IpAddr)> = after.into_iter().filter(|(_, kdc)| had(*kdc)).collect();
         if let Some((first, _)) = refused.first() {
-            lost.push(Lost { user, refused: *first, by: refused.iter().map(|(_, kdc)| *kdc).collect() });
+            lost.push(Lost { user, key_id, refused: *first, by: refused.iter().map(|(_, kdc)| *kdc).collect() });
         }
     }
     lost.retain(|lost| users.get(lost.user).is_some_and(|worked| *worked < lost.refused.at));
@@ -93,7 +98,10 @@ fn check(facts: &Facts) -> Verdict {
         .values()
         .filter(|key| key.self_signed)
         .any(|key| key.granted.iter().any(|(seen, by)| seen.at > first.refused.at && kdcs.contains(by)));
-    let confidence = if others_work { Confidence::Likely } else { Confidence::Possible };
+    // An export after it that has none of the keys shows that they are gone, and not only refused.
+    let exported = is_newer_than(facts, first.refused.at.seconds());
+    let gone = exported && !lost.iter().any(|lost| facts.directory.with_key(lost.key_id).next().is_some());
+    let confidence = if others_work || gone { Confidence::Likely } else { Confidence::Possible };
     let summary = format!(
         "keys of {concerned} users worked, and are refused by {} domain controllers since {}",
         kdcs.len(),
@@ -171,6 +179,9 @@ mod tests {
     fn possible_when_no_key_works_any_more() {
         let script = format!("{}{}", round(0, 4, &[]), round(4000, 4, &[0, 1, 2, 3]));
         assert_eq!(found(&KEYS_LOST, &script).found.confidence, Confidence::Possible);
+        let exported = |keys: &str| format!("{script}5000 export user0 {keys}");
+        assert_eq!(found(&KEYS_LOST, &exported("")).found.confidence, Confidence::Likely);
+        assert_eq!(found(&KEYS_LOST, &exported("keys K0")).found.confidence, Confidence::Possible);
     }
 
     #[test]

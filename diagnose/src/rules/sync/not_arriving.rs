@@ -9,7 +9,10 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        key::directory::REFUSED,
+        key::{
+            directory::REFUSED,
+            export::{self, Kept, is_newer_than},
+        },
         policy::refusal::{Refusal, name, nothing_found},
     },
     windows::{HELLO_EARLY_SECONDS, LATE_SECONDS, NEW_KEY_SECONDS},
@@ -27,7 +30,8 @@ rule! {
     /// (KDC_ERR_CLIENT_NOT_TRUSTED) or 75 (KDC_ERR_CLIENT_NAME_MISMATCH), between one hour and one day after the certificate
     /// was made (its start of validity, which Windows sets ten minutes early), and the key was not accepted before, nor is
     /// it in the directory as far as LDAP in clear shows it. Likely if the capture began before the key was made, else
-    /// possible: the key may have worked before, and have been deleted. If it is accepted later in the capture, the finding
+    /// possible: the key may have worked before, and have been deleted. An export of the directory (`--directory`) that was
+    /// made an hour or more after the key and has the account without it makes it likely, too. If it is accepted later in the capture, the finding
     /// is of medium severity: it was late. It would also look like this with a longer cycle of synchronisation.
     ///
     /// ## What to do
@@ -67,14 +71,18 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let summary = format!("the key of {} is refused {what} after it was made", name(logon));
         let seen_from_the_start = facts.visibility.first.is_some_and(|first| first.seconds() <= made);
         let came = key.granted.iter().any(|(seen, _)| seen.at > refusal.answered.at);
-        let confidence = Confidence::Likely.lowered_unless(seen_from_the_start);
+        let kept = export::kept(logon, facts, key_id);
+        let absent = matches!(kept, Kept::Absent(_) | Kept::Elsewhere(_))
+            && is_newer_than(facts, made.saturating_add(LATE_SECONDS));
+        let confidence = Confidence::Likely.lowered_unless(seen_from_the_start || absent);
         let found = Found::new(confidence, account_of(logon), summary)
             .with(refusal.answer("the domain controller does not accept the key"))
             .with(refusal.question(
                 "x509af.notBefore",
                 certificate.not_before.to_string(),
                 "the certificate of the key begins ten minutes before it was made",
-            ));
+            ))
+            .with_some(absent.then(|| export::evidence(&refusal, kept)).flatten());
         return if came { found.with_severity(Severity::Medium) } else { found }.into();
     }
     nothing_found(logon, facts, &REFUSED)
@@ -91,6 +99,11 @@ pub(super) fn late(facts: &Facts, key_id: &str, key: &KeyUse, refused: Seen) -> 
 
 fn was_in_directory(facts: &Facts, key_id: &str, at: CaptureTime) -> bool {
     let credentials = &facts.credentials;
+    // An export that is newer may have got the key since.
+    let exported = facts.directory.with_key(key_id).next().is_some() && !is_newer_than(facts, at.seconds());
+    if exported {
+        return true;
+    }
     credentials.with_key(key_id).any(|object| {
         credentials.statements(object, key_id).iter().any(|said| said.at <= at && said.holds == Some(true))
     })
@@ -131,6 +144,14 @@ mod tests {
         assert_eq!(finding.found.confidence, Confidence::Likely);
         assert_eq!(finding.severity(), Severity::Critical);
         assert!(finding.found.summary.contains("2 hours after"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn an_export_makes_it_likely_or_rules_it_out() {
+        let finding = found(&NOT_ARRIVING, &format!("{}10 export alice keys K2", refused(0, 4300)));
+        assert_eq!(finding.packets(), [2, 1, 1]);
+        assert_eq!(finding.found.confidence, Confidence::Likely);
+        clear(&NOT_ARRIVING, &format!("0 export alice keys K1\n{}", refused(1, 4300)));
     }
 
     #[test]

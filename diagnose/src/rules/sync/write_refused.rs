@@ -10,7 +10,7 @@ use super::not_arriving::late;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::key::directory::REFUSED,
+    rules::key::{directory::REFUSED, export::is_newer_than},
     windows::{SYNC_SECONDS, WRITTEN_SECONDS},
 };
 
@@ -30,7 +30,8 @@ rule! {
     ///
     /// Without such an answer it is possible only: a client that got tickets as `MSOL_…` turned to a domain controller in
     /// each of two cycles of 30 minutes, and after these new keys of at least two users were refused as SYN-01 has it.
-    /// The synchronisation's rules and scope can be the reason as well.
+    /// The synchronisation's rules and scope can be the reason as well. Likely if an export of the directory (`--directory`)
+    /// made after these refusals has none of these keys.
     ///
     /// ## What to do
     ///
@@ -126,6 +127,7 @@ fn in_vain(client: IpAddr, facts: &Facts) -> Option<Found> {
         servers.any(|server| facts.showed_ticket((client, *server), at, (SYNC_SECONDS, 0)))
     };
     let mut users: BTreeMap<&str, (Seen, ErrorCode)> = BTreeMap::new();
+    let mut in_export = false;
     for (key_id, key) in facts.keys.iter().filter(|(_, key)| key.granted.is_empty()) {
         let refused = key.refused.iter().rfind(|(seen, _, code)| {
             let last_cycle = CaptureTime(seen.at.0.saturating_sub(SYNC_SECONDS * CaptureTime::SECOND));
@@ -137,6 +139,7 @@ fn in_vain(client: IpAddr, facts: &Facts) -> Option<Found> {
         let user = key.principals.first().and_then(|name| name.split('@').next());
         if let (Some(&(seen, _, code)), Some(user)) = (refused, user) {
             users.insert(user, (seen, code));
+            in_export |= facts.directory.with_key(key_id).next().is_some();
         }
     }
     if users.len() < 2 {
@@ -146,7 +149,9 @@ fn in_vain(client: IpAddr, facts: &Facts) -> Option<Found> {
         "{client} synchronises, and new keys of {} users do not arrive; it may lack the right to write them",
         users.len()
     );
-    let found = Found::new(Confidence::Possible, Subject::Device(client), summary);
+    let newer = users.values().all(|(seen, _)| is_newer_than(facts, seen.at.seconds()));
+    let sure = Confidence::Likely.lowered_unless(newer && !in_export);
+    let found = Found::new(sure, Subject::Device(client), summary);
     Some(users.into_iter().fold(found, |found, (user, (seen, code))| {
         let means = format!("the new key of {} is refused, an hour or more after it was made", WireText::from(user));
         found.with(Evidence::new(seen, "kerberos.error_code", code.to_string(), means))
@@ -239,6 +244,8 @@ mod tests {
         let finding = found(&WRITE_REFUSED, &script);
         assert_eq!(finding.packets(), [6, 8]);
         assert_eq!(finding.found.confidence, Confidence::Possible);
+        let exported = found(&WRITE_REFUSED, &format!("{script}4000 export alice\n4000 export bob keys K9"));
+        assert_eq!(exported.found.confidence, Confidence::Likely);
         for (what, instead) in
             [("MSOL_0a", "carol"), ("1900 ", "100 "), ("key K2 made 5000", "key K2 made 900"), ("bob", "alice")]
         {
