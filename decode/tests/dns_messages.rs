@@ -5,8 +5,8 @@
 use decode::{
     WireText,
     dns::{
-        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, asks_for_service, decode, is_plain_question,
-        key_exchange as key_exchange_of,
+        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, asks_for_service, decode,
+        is_plain_question, key_exchange as key_exchange_of,
     },
 };
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, proptest};

@@ -426,8 +426,7 @@ pub(crate) fn suffix_of(logon: &Logon) -> Option<(String, Evidence)> {
     let event = logon.as_exchanges().find_map(|exchange| exchange.request.as_deref())?;
     let upn = logon.client_certificate().and_then(|certificate| certificate.hello_name()).map(|hello| hello.upn);
     let name = upn.or_else(|| logon.requested.as_ref().map(|principal| principal.name.clone()))?;
-    let evidence =
-        |name| Evidence::new(event.seen, "kerberos.CNameString", name, "a user signs in with this name");
+    let evidence = |name| Evidence::new(event.seen, "kerberos.CNameString", name, "a user signs in with this name");
     suffix(&name).map(|suffix| (suffix, evidence(name)))
 }
 

@@ -251,14 +251,15 @@ fn ports(address: IpAddr, facts: &Facts) -> Vec<PortReport> {
     ports.into_values().collect()
 }
 
-/// Recognises a certificate among those of one domain controller: the beginning of its thumbprint.
+/// Recognises a certificate among those of one domain controller: the first 16 digits of its thumbprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Print(u64);
+pub(crate) struct Print([u8; 16]);
 
 impl Print {
     pub(crate) fn of(certificate: &Certificate) -> Self {
-        let digits = certificate.sha256.get(..16).unwrap_or_default();
-        Self(u64::from_str_radix(digits, 16).unwrap_or_default())
+        let mut digits = [0; 16];
+        digits.iter_mut().zip(certificate.sha256.bytes()).for_each(|(digit, byte)| *digit = byte);
+        Self(digits)
     }
 }
 

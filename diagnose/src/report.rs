@@ -14,17 +14,13 @@ use decode::Event;
 use serde::{Serialize, Serializer};
 use trace::{Facts, Logons};
 
-pub(crate) use self::{past::Past, signs::Signs};
 pub use self::logons::{LogonReports, Row};
 use self::{
     logons::{Sketch, note_faults},
     writer::Writer,
 };
-use crate::{
-    Severity,
-    checklist,
-    controllers::DomainControllerReport,
-};
+pub(crate) use self::{past::Past, signs::Signs};
+use crate::{Severity, checklist, controllers::DomainControllerReport};
 
 /// The version of this report's form.
 const SCHEMA: &str = "hellotrace.report/1";
