@@ -191,8 +191,11 @@ pub(crate) enum Sign {
     PolicyFiles,
 }
 
-/// Signs, and what in a logon shows each of them.
-pub(crate) const SIGNS: [(Sign, fn(&Logon, &Facts) -> Option<Evidence>); 9] = [
+/// What in a logon shows a sign.
+type Shows = fn(&Logon, &Facts) -> Option<Evidence>;
+
+/// Signs, and what shows each of them.
+pub(crate) const SIGNS: [(Sign, Shows); 9] = [
     (Sign::Answered, |logon, _| answered(logon)),
     (Sign::Issued, |logon, _| issued(logon)),
     (Sign::CertificateAccepted, |logon, _| certificate_accepted(logon)),
