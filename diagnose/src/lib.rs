@@ -9,6 +9,7 @@ mod clocks;
 mod diagnose;
 mod endpoints;
 mod finding;
+mod hosts;
 mod report;
 mod rule;
 mod rules;
@@ -22,6 +23,7 @@ pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
 pub use clocks::clock_offsets;
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
+pub use hosts::HostReport;
 pub use report::{
     CaptureReport, ChecklistItem, ClockReport, DomainControllerReport, EvidenceReport, FindingReport, LogonReport,
     Report, StepReport,

@@ -35,6 +35,9 @@ pub struct Report {
     pub domain_controllers: Vec<DomainControllerReport>,
     /// Prerequisites of the deployment, as far as the capture shows them.
     pub checklist: Vec<ChecklistItem>,
+    /// Hosts of the cloud, those with failures first. For screens only.
+    #[serde(skip)]
+    pub hosts: Vec<crate::HostReport>,
 }
 
 /// What was read.
@@ -308,6 +311,7 @@ impl Report {
                 .map(|(address, dc)| writer.domain_controller(*address, dc, of_kdc.remove(address).unwrap_or_default()))
                 .collect(),
             checklist: writer.checklist(logons, &diagnoses),
+            hosts: crate::hosts::hosts(facts),
         }
     }
 
@@ -697,7 +701,7 @@ fn as_text<S: Serializer>(time: &CaptureTime, serializer: S) -> Result<S::Ok, S:
     serializer.collect_str(time)
 }
 
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     WireText::from(text).to_string()
 }
 
