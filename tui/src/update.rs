@@ -4,6 +4,8 @@ mod list;
 mod notes;
 mod open;
 mod prompt;
+#[cfg(test)]
+mod random;
 
 use std::sync::Arc;
 

@@ -3,4 +3,5 @@
 mod common;
 mod panics;
 mod screens;
+mod speed;
 mod update;
