@@ -1,12 +1,14 @@
 //! From keys to what they do: names of keys, and the table as settings change it.
 
 mod action;
+mod document;
 mod table;
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 pub use action::Action;
 pub(crate) use action::Place;
+pub use document::keys_as_markdown;
 pub(crate) use table::{BINDINGS, Binding};
 
 use crate::Message;

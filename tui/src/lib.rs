@@ -35,7 +35,7 @@ mod wrap;
 
 pub use bytes::Found;
 pub use export::{Export, Format};
-pub use keys::Action;
+pub use keys::{Action, keys_as_markdown};
 pub use mark::{mark, outcome_word};
 pub use marks::{MAX_FILE, Marks};
 pub use message::{Message, message_of};

@@ -8,6 +8,8 @@ use crate::{Theme, mark, model::Model, text::fold};
 
 /// Sign-ins that are named; `s` lists all.
 const MAX_HIT: usize = 8;
+/// Pieces of evidence shown before somebody asks for more: what to do is to be near.
+const PIECES: usize = 3;
 
 /// The lines, and which of them the selected piece of evidence is on.
 pub(super) fn lines(
@@ -42,7 +44,8 @@ pub(super) fn lines(
     if !finding.evidence.is_empty() {
         text.heading("Because (tab selects, enter opens the message)");
     }
-    for (index, evidence) in finding.evidence.iter().enumerate() {
+    let pieces = if selected < PIECES { PIECES } else { finding.evidence.len() };
+    for (index, evidence) in finding.evidence.iter().enumerate().take(pieces) {
         let file = evidence.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
         let value = if evidence.value.is_empty() { String::new() } else { format!(" = {}", evidence.value) };
         let first = text.lines.len();
@@ -57,6 +60,9 @@ pub(super) fn lines(
         for line in fold(&format!("{}{value}", evidence.field), columns.saturating_sub(4)) {
             text.push(Line::from(styled(format!("     {line}"), theme.dim())));
         }
+    }
+    if finding.evidence.len() > pieces {
+        text.paragraph("  ", &format!("and {} more pieces of evidence: tab", finding.evidence.len() - pieces));
     }
     if !finding.fix.is_empty() {
         text.heading("To do");
