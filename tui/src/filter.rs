@@ -158,8 +158,8 @@ fn words(text: &str) -> Result<Vec<Word>, Fault> {
 
 /// `None` for what says nothing yet.
 fn read(word: &Word, clock: &Clock) -> Result<Option<Term>, Fault> {
-    let (unwanted, text) = word.text.strip_prefix('!').map_or((false, word.text.as_str()), |rest| (true, rest));
-    let test = match text.split_once(':') {
+    let (unwanted, asked) = word.text.strip_prefix('!').map_or((false, word.text.as_str()), |rest| (true, rest));
+    let test = match asked.split_once(':') {
         // `10:15` and `fe80::1` are words.
         Some((name, value)) if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
             let name = name.to_ascii_lowercase();
@@ -171,7 +171,7 @@ fn read(word: &Word, clock: &Clock) -> Result<Option<Term>, Fault> {
                 _ => match Field::ALL.iter().find(|(known, _)| *known == name) {
                     Some(_) if value.is_empty() => return Ok(None),
                     Some((_, field)) => Test::In(*field, Pattern::of(value)),
-                    None if looks_like_address(text) => anywhere(text),
+                    None if looks_like_address(asked) => anywhere(asked),
                     None => {
                         let known: Vec<&str> = Field::ALL.iter().map(|(name, _)| *name).collect();
                         return Err(Fault(format!(
@@ -182,8 +182,8 @@ fn read(word: &Word, clock: &Clock) -> Result<Option<Term>, Fault> {
                 },
             }
         }
-        _ if text.is_empty() => return Ok(None),
-        _ => anywhere(text),
+        _ if asked.is_empty() => return Ok(None),
+        _ => anywhere(asked),
     };
     Ok(Some(Term { unwanted, test }))
 }

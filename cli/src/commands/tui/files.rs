@@ -86,16 +86,13 @@ pub(super) fn write(captures: &[PathBuf], export: &Export, path: Option<&Path>) 
     let path = path.map_or_else(|| PathBuf::from(export.name()), Path::to_owned);
     let folder = folder(&path);
     let mut file = NamedTempFile::new_in(folder).with_context(|| format!("cannot write to {}", folder.display()))?;
-    let what = match export.packets() {
-        Some(wanted) => {
-            let count = packets::write(captures, &wanted, BufWriter::new(&mut file))?;
-            format!("{count} packets")
-        }
-        None => {
-            let text = export.text();
-            file.write_all(text.as_bytes())?;
-            format!("{} lines", text.lines().count())
-        }
+    let what = if let Some(wanted) = export.packets() {
+        let count = packets::write(captures, &wanted, BufWriter::new(&mut file))?;
+        format!("{count} packets")
+    } else {
+        let text = export.text();
+        file.write_all(text.as_bytes())?;
+        format!("{} lines", text.lines().count())
     };
     for number in 1..=MAX_NAMES {
         let name = if number == 1 { path.clone() } else { numbered(&path, number) };

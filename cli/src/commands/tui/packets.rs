@@ -179,14 +179,13 @@ pub(super) fn write(captures: &[PathBuf], wanted: &[Packets], out: impl Write) -
             return Ok(());
         }
         let key = (packet.id.input, packet.link);
-        let interface = match interfaces.get(&key) {
-            Some(interface) => *interface,
-            None => {
-                let name = format!("input {} link {}", packet.id.input.0, packet.link.0);
-                let interface = recorder.interface(&name, packet.link, 0, "")?;
-                interfaces.insert(key, interface);
-                interface
-            }
+        let interface = if let Some(interface) = interfaces.get(&key) {
+            *interface
+        } else {
+            let name = format!("input {} link {}", packet.id.input.0, packet.link.0);
+            let interface = recorder.interface(&name, packet.link, 0, "")?;
+            interfaces.insert(key, interface);
+            interface
         };
         recorder.packet(interface, packet.at, packet.wire_len, packet.bytes)?;
         count += 1;
