@@ -202,9 +202,11 @@ impl Lanes {
         spans.push(Span::styled(arrow, style));
         // The arrow says which way it goes.
         let kind = step.kind.strip_suffix("-response").filter(|_| step.kind.len() > KIND).unwrap_or(step.kind);
+        let kind = if columns >= 110 { format!("{} ", pad(kind, KIND)) } else { String::new() };
+        let used = used + width(&kind);
+        spans.push(raw(kind));
         spans.push(styled(note, theme.doubtful()));
-        let text = if columns >= 110 { format!("{} {}", pad(kind, KIND), step.summary) } else { step.summary.clone() };
-        spans.push(raw(cut(&text, columns.saturating_sub(used))));
+        spans.push(raw(cut(&step.summary, columns.saturating_sub(used))));
         Line::from(spans)
     }
 
