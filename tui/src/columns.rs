@@ -1,6 +1,6 @@
 //! The columns of the list of sign-ins: what stands in them, and how they sort.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::borrow::Cow;
 
 use diagnose::LogonReport;
 
@@ -101,31 +101,30 @@ impl Column {
         }
     }
 
-    fn compare(self, one: &LogonReport, other: &LogonReport) -> Ordering {
-        match self {
-            Self::Outcome => place_of(one.outcome).cmp(&place_of(other.outcome)),
-            Self::User => one.principal.cmp(&other.principal),
-            Self::Client => (&one.client_name, &one.client).cmp(&(&other.client_name, &other.client)),
-            Self::Method => one.method.cmp(other.method),
-            Self::Dc => (&one.kdc_name, &one.kdc).cmp(&(&other.kdc_name, &other.kdc)),
+    /// What a sign-in sorts by, and then when it began.
+    fn rank(self, snapshot: &Snapshot, place: usize) -> (i64, i64) {
+        let Some(logon) = snapshot.report.logons.get(place) else { return (i64::MAX, i64::MAX) };
+        let [users, clients, methods, domain_controllers] = &snapshot.ranks;
+        let of = |ranks: &Vec<u32>| ranks.get(place).copied().map_or(i64::MAX, i64::from);
+        let rank = match self {
+            Self::Outcome => i64::try_from(place_of(logon.outcome)).unwrap_or(i64::MAX),
+            Self::User => of(users),
+            Self::Client => of(clients),
+            Self::Method => of(methods),
+            Self::Dc => of(domain_controllers),
             // The longest first: that is what is looked for.
-            Self::Took => other.lasted.cmp(&one.lasted),
-            Self::Time | Self::Finding => Ordering::Equal,
-        }
+            Self::Took => logon.lasted.saturating_neg(),
+            Self::Time | Self::Finding => 0,
+        };
+        (rank, logon.began.0)
     }
 
-    /// Sorts rows, which come worst first; equal ones by time.
+    /// Sorts rows, which come worst first; equal ones by time, findings about no sign-in last.
     pub(crate) fn sort(self, snapshot: &Snapshot, rows: &mut [Row], reversed: bool) {
-        let logon = |row: &Row| match row {
-            Row::Logon(place) => snapshot.report.logons.get(*place),
-            _ => None,
-        };
         if self != Self::Finding {
-            rows.sort_by(|one, other| match (logon(one), logon(other)) {
-                (Some(one), Some(other)) => self.compare(one, other).then_with(|| one.began.cmp(&other.began)),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (None, None) => Ordering::Equal,
+            rows.sort_by_cached_key(|row| match row {
+                Row::Logon(place) => self.rank(snapshot, *place),
+                _ => (i64::MAX, i64::MAX),
             });
         }
         if reversed {

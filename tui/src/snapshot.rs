@@ -38,6 +38,9 @@ pub struct Snapshot {
     pub(crate) keys: Vec<KeyUse>,
     pub(crate) health: Vec<Health>,
     pub(crate) limits: Vec<Limit>,
+    /// Where each sign-in's user, client, method and domain controller stand among all in the order of the alphabet: to
+    /// compare numbers is a tenth of the work.
+    pub(crate) ranks: [Vec<u32>; 4],
 }
 
 /// A key as it was used.
@@ -103,7 +106,13 @@ impl Snapshot {
         let keys = keys(&report.logons);
         let health = healths(&report);
         let limits = limits(&report);
-        Self { report, worst, alone, outcomes, longest_user, worst_first, timeline, hits, keys, health, limits }
+        let ranks = [
+            ranks(&report.logons, |logon| (logon.principal.as_deref().unwrap_or_default(), "")),
+            ranks(&report.logons, |logon| (&logon.client_name, &logon.client)),
+            ranks(&report.logons, |logon| (logon.method, "")),
+            ranks(&report.logons, |logon| (&logon.kdc_name, logon.kdc.as_deref().unwrap_or_default())),
+        ];
+        Self { ranks, report, worst, alone, outcomes, longest_user, worst_first, timeline, hits, keys, health, limits }
     }
 
     /// The place of a sign-in in the report.
@@ -139,6 +148,22 @@ impl Snapshot {
     pub(crate) fn all_rows(&self) -> usize {
         self.report.logons.len() + self.alone.len()
     }
+}
+
+/// The place of each sign-in's value among all values; equal ones have the same.
+fn ranks<'r>(logons: &'r [LogonReport], value: impl Fn(&'r LogonReport) -> (&'r str, &'r str)) -> Vec<u32> {
+    let mut sorted: Vec<((&str, &str), usize)> = logons.iter().map(value).zip(0..).collect();
+    sorted.sort_unstable();
+    let mut ranks = vec![0; logons.len()];
+    let (mut rank, mut before) = (0, None);
+    for (value, place) in sorted {
+        rank += u32::from(before.is_some_and(|before| before != value));
+        before = Some(value);
+        if let Some(known) = ranks.get_mut(place) {
+            *known = rank;
+        }
+    }
+    ranks
 }
 
 /// Where in so many equal parts a time lies. Nothing steps through the time between.
