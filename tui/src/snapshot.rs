@@ -112,7 +112,7 @@ impl Snapshot {
             ranks(&report.logons, |logon| (logon.method, "")),
             ranks(&report.logons, |logon| (&logon.kdc_name, logon.kdc.as_deref().unwrap_or_default())),
         ];
-        Self { ranks, report, worst, alone, outcomes, longest_user, worst_first, timeline, hits, keys, health, limits }
+        Self { report, worst, alone, outcomes, longest_user, worst_first, timeline, hits, keys, health, limits, ranks }
     }
 
     /// The place of a sign-in in the report.
