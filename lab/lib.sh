@@ -9,7 +9,10 @@
 #   lab_up                      hub, client, dc1, dc2, each with IPv4 and IPv6
 #   lab_realm dc1 alice         a KDC on dc1 that knows alice's key (each further name: one key more)
 #   lab_dns "srv-host=…" …      dnsmasq on dc1, with these lines
+#   lab_script dc1 <<EOF        a KDC that answers as the script says (scripted_kdc.py), before the host's own KDC if any
 #   record_start / record_stop  tcpdump on the bridge, to $CAPTURE (capture.pcap beside the script)
+#   lab_directory dc1 dc2       DNS that names these, and a client that asks it
+#   lab_wait 11                 time that passes, and that the capture shows to have passed
 #   client CMD…                 runs on the client, in its own krb5.conf
 #   with_clock SECONDS CMD…     runs on the client with a clock that is off by so much (needs gcc)
 
@@ -67,7 +70,7 @@ lab_issue() { # name, file with extensions, section, words …
     [ -e issued/number ] || echo 01 >issued/number
     printf '%s\n' '[ca]' 'default_ca = d' '[d]' 'dir = issued' 'database = issued/index.txt' 'serial = issued/serial' \
         'crlnumber = issued/number' 'new_certs_dir = issued' 'default_md = sha256' 'policy = p' \
-        'default_crl_days = 30' '[p]' 'commonName = supplied' >issued/ca.cnf
+        'default_crl_days = 30' 'unique_subject = no' '[p]' 'commonName = supplied' >issued/ca.cnf
     openssl ca -batch -config issued/ca.cnf -cert ca.pem -keyfile ca.key -in "$name.csr" -out "$name.pem" -days 365 \
         -extfile "$extensions" -extensions "$section" -notext "$@" 2>/dev/null
 }
@@ -104,7 +107,21 @@ EOF
     )
 }
 
-# A key and a self-signed certificate over it, as Windows Hello makes them: the long common name, the smart card usage.
+# A certificate for a domain controller's key by another CA than the one that clients trust.
+lab_other_ca() { # dc
+    (
+        cd "$LAB"
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.crt -days 3650 -subj "/CN=Other CA" \
+            2>/dev/null
+        openssl x509 -req -in "$1.csr" -CA other.crt -CAkey other.key -CAcreateserial -days 365 -extfile "$1.cnf" \
+            -extensions kdc -out "$1.pem" 2>/dev/null
+        # Its own KDC is to be able to verify it.
+        cat other.crt >>"$1/anchors.pem"
+    )
+}
+
+# A key and a self-signed certificate over it, as Windows Hello makes them: the long common name, the smart card usage, and
+# LAB_KEY_AGE minutes old.
 lab_key() { # user, relative id
     python3 - "$LAB/$1" "$(printf "$HELLO" "$2" "$1")" <<'EOF'
 import datetime, math, os, secrets, sys, warnings
@@ -136,7 +153,7 @@ now = datetime.datetime.now(datetime.timezone.utc)
 certificate = (
     x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key())
     .serial_number(x509.random_serial_number())
-    .not_valid_before(now - datetime.timedelta(minutes=10)).not_valid_after(now + datetime.timedelta(days=30 * 365))
+    .not_valid_before(now - datetime.timedelta(minutes=10 + int(os.environ.get("LAB_KEY_AGE", 0)))).not_valid_after(now + datetime.timedelta(days=30 * 365))
     .add_extension(x509.BasicConstraints(False, None), True)
     # Not in Windows Hello's; Heimdal signs with no certificate that does not allow it.
     .add_extension(x509.KeyUsage(True, False, False, False, False, False, False, False, False), True)
@@ -157,7 +174,7 @@ lab_card() { # user, extended key usage
         cd "$LAB"
         cat >"$1.cnf" <<EOF
 [user]
-keyUsage = critical, digitalSignature
+keyUsage = critical, ${LAB_CARD_USAGE:-digitalSignature}
 extendedKeyUsage = $2
 subjectAltName = otherName:1.3.6.1.4.1.311.20.2.3;UTF8:$1@$DOMAIN
 EOF
@@ -175,8 +192,8 @@ lab_realm() { # dc, users whose key it knows …
     for user in "$@"; do cat "$LAB/$user.pem" >>"$LAB/$dc/anchors.pem"; done
     cat >"$LAB/$dc/kdc.conf" <<EOF
 [kdcdefaults]
- kdc_ports = 88
- kdc_tcp_ports = 88
+ kdc_ports = ${LAB_KDC_PORT:-88}
+ kdc_tcp_ports = ${LAB_KDC_PORT:-88}
 [realms]
  $REALM = {
   database_name = $LAB/$dc/principal
@@ -223,6 +240,24 @@ lab_kdc() { # dc
     sleep 1
 }
 
+# Starts a KDC that answers as the script on the standard input says; what the script leaves open goes to the host's own
+# KDC, where `LAB_KDC_PORT=$BEHIND lab_realm` has started one. Again: the same with another script.
+BEHIND=1088
+lab_script() { # dc
+    if [ -e "$LAB/script-$1.pid" ]; then
+        kill "$(cat "$LAB/script-$1.pid")"
+        sleep 0.5
+    fi
+    cat >"$LAB/script-$1.toml"
+    local address=10.99.0.10 behind=()
+    [ "$1" = dc2 ] && address=10.99.0.11
+    [ -e "$LAB/kdc-$1.pid" ] && behind=(127.0.0.1 "$BEHIND")
+    ip netns exec "ht-$1" python3 "$(dirname "${BASH_SOURCE[0]}")/scripted_kdc.py" "$LAB/script-$1.toml" "$address" \
+        "${behind[@]}" >"$LAB/script-$1.log" 2>&1 &
+    echo $! >"$LAB/script-$1.pid"
+    until [ -n "$(ip netns exec "ht-$1" ss -Hlt "src $address and sport = :88")" ]; do sleep 0.1; done
+}
+
 # The library that sets a program's clock off by CLOCK_OFF seconds.
 lab_clock() {
     [ -e "$LAB/clock.so" ] || gcc -shared -fPIC -o "$LAB/clock.so" "$(dirname "${BASH_SOURCE[0]}")/clock.c"
@@ -247,12 +282,66 @@ lab_dns() { # lines of dnsmasq.conf …
     sleep 1
 }
 
+# DNS that names these domain controllers, and a client that asks it.
+lab_directory() { # dc …
+    local lines=() dc address
+    for dc in "$@"; do
+        address=10.99.0.10
+        [ "$dc" = dc2 ] && address=10.99.0.11
+        lines+=("host-record=$dc.$DOMAIN,$address")
+        lines+=("srv-host=_kerberos._udp.$DOMAIN,$dc.$DOMAIN,88,$((${dc#dc} - 1)),100")
+        lines+=("srv-host=_kerberos._tcp.$DOMAIN,$dc.$DOMAIN,88,$((${dc#dc} - 1)),100")
+    done
+    lab_dns "${lines[@]}" ${LAB_DNS:+"$LAB_DNS"}
+    client_conf 10.99.0.10
+}
+
 record_start() { # a filter for tcpdump, or its other words
     # Name resolution of IPv6 neighbours and ARP before, so that a capture begins with the case.
     ip netns exec ht-hub tcpdump -q -s0 -U --immediate-mode -w "$LAB/recording.pcap" -i br0 \
         "${@:-ip or (ip6 and not icmp6)}" >/dev/null 2>&1 &
     echo $! >"$LAB/tcpdump.pid"
     sleep 1
+}
+
+# A domain controller's answers to netlogon pings, and a client's pings (netlogon_ping.py).
+lab_pings() { # dc, operation code, flags
+    local address=10.99.0.10
+    [ "$1" = dc2 ] && address=10.99.0.11
+    ip netns exec "ht-$1" python3 -B "$(dirname "${BASH_SOURCE[0]}")/netlogon_ping.py" answer "$address" "$1.$DOMAIN" \
+        "$DOMAIN" "$2" "$3" >/dev/null 2>&1 &
+    echo $! >"$LAB/pings-$1.pid"
+    until [ -n "$(ip netns exec "ht-$1" ss -Hlu "sport = :389")" ]; do sleep 0.1; done
+}
+
+locate() { # addresses …; FROM: the client's own address
+    client env FROM="${FROM:-10.99.0.101}" python3 -B "$(dirname "${BASH_SOURCE[0]}")/netlogon_ping.py" ask "$DOMAIN" "$@"
+}
+
+# A web server with the files of a folder.
+lab_web() { # dc, folder
+    ip netns exec "ht-$1" python3 -m http.server --directory "$2" 80 >/dev/null 2>&1 &
+    echo $! >"$LAB/web-$1.pid"
+    until [ -n "$(ip netns exec "ht-$1" ss -Hlt "sport = :80")" ]; do sleep 0.1; done
+}
+
+# Takes certificates back, and writes the CRL that says so.
+lab_crl() { # names of certificates …, then words for `openssl ca` after --
+    (
+        cd "$LAB"
+        local ca=(openssl ca -config issued/ca.cnf -cert ca.pem -keyfile ca.key)
+        while [ $# -gt 0 ] && [ "$1" != -- ]; do
+            "${ca[@]}" -revoke "$1.pem" 2>/dev/null
+            shift
+        done
+        "${ca[@]}" -gencrl -out ca.crl "${@:2}" 2>/dev/null
+    )
+}
+
+# Lets so many seconds pass; a question at their end shows in the capture that they did.
+lab_wait() { # seconds
+    sleep "$1"
+    client getent ahostsv4 "dc1.$DOMAIN" >/dev/null || true
 }
 
 record_stop() {
@@ -307,6 +396,19 @@ sign_in_with_password() { # user, options of kinit …
     shift
     echo lab-only >"$LAB/password"
     client "$HEIMDAL/usr/bin/kinit.heimdal" --password-file="$LAB/password" "$@" "$user"
+}
+
+# A sign-in by MIT's client, which offers what Heimdal's does not know (freshness tokens, other groups) and tries again with
+# what a KDC proposes. It leaves out a self-signed certificate, so that users are to have a card.
+sign_in_mit() { # user, options of kinit …
+    local user=$1
+    shift
+    client kinit -X "X509_user_identity=FILE:$LAB/$user.pem,$LAB/$user.key" "$@" "$user" </dev/null
+}
+
+# A sign-in with a partial ticket of Microsoft Entra, which key_list_client.py makes up; then a ticket for a service.
+key_list_client() { # service
+    client python3 -B "$(dirname "${BASH_SOURCE[0]}")/key_list_client.py" 10.99.0.10 "$REALM" "$1"
 }
 
 # A service ticket for a host.

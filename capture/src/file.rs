@@ -179,8 +179,7 @@ impl Input {
         let file = File::open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         if metadata.is_dir() {
-            let why = "it is a folder, and only files can be followed";
-            return Err(cannot(io::Error::new(ErrorKind::IsADirectory, why)));
+            return Err(cannot(ErrorKind::IsADirectory.into()));
         }
         if !metadata.is_file() {
             return Ok(Self::from_reader(id, &name, Box::new(file)));
@@ -189,6 +188,22 @@ impl Input {
         let mut input = Self::from_reader(id, &name, Box::new(io::empty()));
         path.clone_into(&mut input.path);
         input.state = State::Unopened(Disk::followed(Box::new(file), follow.clone()));
+        input.follow = Some(follow);
+        Ok(input)
+    }
+
+    /// As [`Input::follow`], for one of the files in a folder: that it is taken away or written anew is no damage, and it is
+    /// no open file while nothing comes.
+    ///
+    /// # Errors
+    /// [`CaptureError::Open`].
+    pub(crate) fn follow_in_folder(id: InputId, path: &Path, stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
+        let name = printable(path);
+        let metadata = std::fs::metadata(path).map_err(|why| CaptureError::Open { name: name.clone(), why })?;
+        let follow = Follow::in_folder(path, &metadata, stop);
+        let mut input = Self::from_reader(id, &name, Box::new(io::empty()));
+        path.clone_into(&mut input.path);
+        input.state = State::Unopened(Disk::dozing(follow.clone()));
         input.follow = Some(follow);
         Ok(input)
     }
@@ -282,6 +297,16 @@ impl Input {
     /// Whether it is a file that is still written to.
     pub(crate) fn is_followed(&self) -> bool {
         self.follow.is_some()
+    }
+
+    /// Whether it is one of the files of a followed folder, and no packet of it was read so far.
+    pub(crate) fn is_new_in_folder(&self) -> bool {
+        self.number == 0 && self.follow.as_ref().is_some_and(Follow::is_in_folder)
+    }
+
+    /// Whether it is one of the files of a followed folder, and its name stands for something else now, or nothing.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.state, State::Ended) && self.follow.as_ref().is_some_and(Follow::is_gone)
     }
 
     /// Says what comes next. A packet stays until [`Input::advance`]; everything else is said once.
@@ -505,7 +530,8 @@ impl Input {
         {
             Some(Format::Snoop(snoop::Reader::default()))
         } else {
-            window.want(looks::ENOUGH, Wait::Yes);
+            // More may never be written to what is no capture.
+            window.want(looks::ENOUGH, if self.follow.is_some() { Wait::No } else { Wait::Yes });
             None
         };
         if let Some(why) = window.take_error() {

@@ -90,6 +90,11 @@ impl Live {
         self.orders.clone()
     }
 
+    /// The recorder's process number.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Passes on what the recorder said, all but the last sentence.
     fn tell(&mut self) {
         self.held.extend(self.said.try_iter());

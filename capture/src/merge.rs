@@ -6,11 +6,12 @@
 //! inputs' sizes.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::file::{Input, POLL, Peeked, Wait, printable};
 use crate::tick::Clock;
@@ -33,6 +34,18 @@ pub struct Files {
     arrival: u64,
     error: Option<CaptureError>,
     passed_over: Vec<CaptureError>,
+    watched: Vec<Watched>,
+    /// Looks in vain since folders were last looked into.
+    vain: u32,
+}
+
+/// A folder whose files are followed.
+#[derive(Debug)]
+struct Watched {
+    folder: PathBuf,
+    stop: Arc<AtomicBool>,
+    /// Its files, by the input that reads them; none for what is no capture.
+    files: HashMap<PathBuf, Option<usize>>,
 }
 
 /// What the clock said of the next packet.
@@ -78,17 +91,27 @@ pub fn open<P: AsRef<Path>>(inputs: &[P]) -> Result<Files, CaptureError> {
 /// That a file ends in the middle of a packet is no damage here. A file that is cut back, removed, or whose name another
 /// file takes, ends there, and that is told as damage. Pipes and standard input are read as ever.
 ///
+/// A folder stands for the files in it and for those that appear there later. Those that were last written to ten minutes
+/// before the newest one count as complete. What is taken away or written over, as rings of files are, is no damage; what is
+/// written over is read anew. What is no capture, or is compressed and not complete, is passed over, see
+/// [`Files::passed_over`].
+///
 /// # Errors
-/// [`CaptureError::Open`] for the first input that cannot be opened, and for folders. Whether it is a capture is found
-/// when there is something in it.
+/// [`CaptureError::Open`] for the first input that cannot be opened. Whether it is a capture is found when there is
+/// something in it.
 pub fn follow<P: AsRef<Path>>(inputs: &[P], stop: &Arc<AtomicBool>) -> Result<Files, CaptureError> {
     let mut opening = Opening::default();
+    let mut watched = Vec::new();
     for path in inputs.iter().map(AsRef::as_ref) {
+        if path != Path::new("-") && path.is_dir() {
+            watched.push(opening.watch(path, stop)?);
+            continue;
+        }
         opening.check(path)?;
         let input = Input::follow(opening.next_id(path)?, path, Arc::clone(stop))?;
         opening.push(input);
     }
-    Ok(Files::new(opening.inputs))
+    Ok(Files { passed_over: opening.passed_over, watched, ..Files::new(opening.inputs) })
 }
 
 /// Inputs while they are opened.
@@ -122,19 +145,38 @@ impl Opening {
         self.inputs.push(input);
     }
 
+    /// Opens the files of a folder that is followed, in the order of their names. There may be none yet.
+    fn watch(&mut self, folder: &Path, stop: &Arc<AtomicBool>) -> Result<Watched, CaptureError> {
+        let paths = files_of(folder)?;
+        let written = |path: &PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let newest = paths.iter().filter_map(written).max();
+        let mut files = HashMap::new();
+        for path in paths {
+            let age = newest.zip(written(&path)).and_then(|(newest, written)| newest.duration_since(written).ok());
+            let id = self.next_id(&path)?;
+            let opened = if age.is_some_and(|age| age >= COMPLETE_AFTER) {
+                Input::open(id, &path)
+            } else {
+                Input::follow_in_folder(id, &path, Arc::clone(stop))
+            };
+            let index = match opened {
+                Ok(input) => {
+                    self.push(input);
+                    Some(usize::from(id.0))
+                }
+                Err(error) => {
+                    self.passed_over.push(error);
+                    None
+                }
+            };
+            files.insert(path, index);
+        }
+        Ok(Watched { folder: folder.to_owned(), stop: Arc::clone(stop), files })
+    }
+
     /// Opens the files of a folder, in the order of their names.
     fn folder(&mut self, folder: &Path) -> Result<(), CaptureError> {
-        let cannot = |why| CaptureError::Open { name: printable(folder), why };
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(cannot)? {
-            let entry = entry.map_err(cannot)?;
-            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            // A link is what it leads to; a pipe in a folder may never bring anything.
-            if !is_hidden && entry.path().is_file() {
-                paths.push(entry.path());
-            }
-        }
-        paths.sort();
+        let paths = files_of(folder)?;
         let before = self.inputs.len();
         for path in paths {
             match Input::open(self.next_id(&path)?, &path) {
@@ -147,6 +189,22 @@ impl Opening {
         }
         Ok(())
     }
+}
+
+/// The files in a folder that are not hidden, in the order of their names.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, CaptureError> {
+    let cannot = |why| CaptureError::Open { name: printable(folder), why };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        // A link is what it leads to; a pipe in a folder may never bring anything.
+        if !is_hidden && entry.path().is_file() {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 fn refused(name: &str, why: &'static str) -> CaptureError {
@@ -197,7 +255,50 @@ impl Files {
             arrival: 0,
             error: None,
             passed_over: Vec::new(),
+            watched: Vec::new(),
+            vain: 0,
         }
+    }
+
+    /// Takes up files that appeared in the folders that are followed, and those that were written over.
+    fn look_for_files(&mut self) -> Result<(), CaptureError> {
+        let mut watched = std::mem::take(&mut self.watched);
+        let looked = watched.iter_mut().try_for_each(|folder| self.look_into(folder));
+        self.watched = watched;
+        looked
+    }
+
+    fn look_into(&mut self, watched: &mut Watched) -> Result<(), CaptureError> {
+        if watched.stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let is_gone = |index: &Option<usize>| index.and_then(|at| self.inputs.get(at)).is_some_and(Input::is_gone);
+        watched.files.retain(|_, index| !is_gone(index));
+        for path in files_of(&watched.folder)? {
+            if watched.files.contains_key(&path) {
+                continue;
+            }
+            let index = self.inputs.len();
+            let Ok(id) = u16::try_from(index) else {
+                let why = "65536 files of it were read, which are the most: start again";
+                return Err(refused(&printable(&watched.folder), why));
+            };
+            match Input::follow_in_folder(InputId(id), &path, Arc::clone(&watched.stop)) {
+                Ok(input) => {
+                    self.names.push(input.name().to_owned());
+                    self.inputs.push(input);
+                    self.unknown.push(index);
+                    watched.files.insert(path, Some(index));
+                }
+                // It went as quickly as it came.
+                Err(CaptureError::Open { why, .. }) if why.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.passed_over.push(error);
+                    watched.files.insert(path, None);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Finds the next packet of every input, so that the earliest is known.
@@ -237,6 +338,9 @@ impl Files {
                 // Nothing follows damage in a batch, so that its place among the packets is plain.
                 batch.push_damage(damage);
                 return Ok(Looked::HandOut);
+            }
+            Peeked::Failed if self.inputs.get(index).is_some_and(Input::is_new_in_folder) => {
+                self.passed_over.extend(self.inputs.get_mut(index).and_then(Input::take_error));
             }
             Peeked::Failed => {
                 self.unknown.clear();
@@ -292,6 +396,11 @@ impl Files {
         true
     }
 
+    /// Whether files may yet appear.
+    fn is_watching(&self) -> bool {
+        self.watched.iter().any(|watched| !watched.stop.load(Ordering::Relaxed))
+    }
+
     fn complete_to(&self) -> Option<CaptureTime> {
         self.inputs.iter().filter_map(Input::complete_to).max()
     }
@@ -327,8 +436,13 @@ impl Files {
             }
             let Some(Reverse((at, index))) = self.known.pop() else {
                 let has_any = !is_fresh(batch);
-                // What is left are files that are still written to.
-                if !self.unknown.is_empty() {
+                // What is left are files that are still written to, or will be.
+                if !self.unknown.is_empty() || self.is_watching() {
+                    self.vain += 1;
+                    if self.vain >= LOOK_INTO_FOLDERS {
+                        self.vain = 0;
+                        self.look_for_files()?;
+                    }
                     if has_any {
                         return Ok(Progress::More);
                     }
@@ -371,6 +485,13 @@ impl Source for Files {
         self.inputs.iter().map(Input::losses).fold(Losses::default(), Losses::plus)
     }
 }
+
+/// How long before the newest file of a followed folder one must have been written to last to count as complete. Writers
+/// that hold back what fills no buffer seldom do so for longer.
+const COMPLETE_AFTER: Duration = Duration::from_mins(10);
+
+/// Looks at followed files in vain between two looks into their folders: about a second.
+const LOOK_INTO_FOLDERS: u32 = 5;
 
 /// Files held open between the first look at them and their turn. Systems allow 256 or more, and a ring of files has
 /// thousands, one of which is in use at a time.

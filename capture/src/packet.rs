@@ -101,10 +101,16 @@ impl LinkType {
     pub const LINUX_SLL: Self = Self(113);
     /// 802.11 behind a radiotap header.
     pub const IEEE802_11_RADIOTAP: Self = Self(127);
+    /// Per-packet information in front of another link type, mostly of 802.11.
+    pub const PPI: Self = Self(192);
     /// Raw IPv4.
     pub const IPV4: Self = Self(228);
     /// Raw IPv6.
     pub const IPV6: Self = Self(229);
+    /// What Linux's netfilter logs: attributes, one of which is the IP packet.
+    pub const NFLOG: Self = Self(239);
+    /// Apple's packet metadata in front of another link type.
+    pub const PKTAP: Self = Self(258);
     /// Linux cooked capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 }

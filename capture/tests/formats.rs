@@ -902,11 +902,74 @@ fn followed_file_that_is_no_longer_the_same_ends_there() {
     }
 }
 
+/// All that comes until something has come and nothing more does: packet numbers, with the names of their inputs.
+fn what_came_at_last(source: &mut Files) -> Vec<(String, u64)> {
+    let mut batch = Batch::default();
+    let mut came = Vec::new();
+    let mut idle = 0;
+    // Folders are looked into about once a second.
+    while idle < 8 {
+        let progress = source.fill(&mut batch).unwrap();
+        assert!(progress != Progress::End && batch.damage().is_empty(), "{:?}", batch.damage());
+        idle = if batch.is_empty() { idle + 1 } else { 0 };
+        for packet in batch.packets() {
+            let name = Path::new(&source.inputs()[usize::from(packet.id.input.0)]);
+            came.push((name.file_name().unwrap().to_str().unwrap().to_owned(), packet.id.number));
+        }
+    }
+    came
+}
+
+#[test]
+fn files_that_appear_in_a_followed_folder_are_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let came =
+        |list: &[(&str, u64)]| list.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect::<Vec<_>>();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut source = capture::follow(&[folder.path()], &stop).unwrap();
+    assert_eq!(what_came_at_last(&mut source), []);
+
+    // A ring: the next file comes, the first grows once more, a file that is none of ours lies beside them.
+    std::fs::write(path("ring0"), timed(&[1, 2])).unwrap();
+    std::fs::write(path("notes.txt"), "what was seen on the day when it was recorded").unwrap();
+    assert_eq!(what_came_at_last(&mut source), came(&[("ring0", 1), ("ring0", 2)]));
+    let longer = timed(&[1, 2, 3]);
+    let mut file = std::fs::OpenOptions::new().append(true).open(path("ring0")).unwrap();
+    file.write_all(&longer[timed(&[1, 2]).len()..]).unwrap();
+    std::fs::write(path("ring1"), timed(&[4])).unwrap();
+    assert_eq!(what_came_at_last(&mut source), came(&[("ring0", 3), ("ring1", 1)]));
+
+    // The oldest is taken away, and the next is written over: no damage, and read anew.
+    std::fs::remove_file(path("ring0")).unwrap();
+    std::fs::write(path("ring1"), &timed(&[5])[..24]).unwrap();
+    assert_eq!(what_came_at_last(&mut source), []);
+    std::fs::write(path("ring1"), timed(&[5, 6])).unwrap();
+    assert_eq!(what_came_at_last(&mut source), came(&[("ring1", 1), ("ring1", 2)]));
+    assert_eq!(source.passed_over().len(), 1, "{:?}", source.passed_over());
+    stop.store(true, Ordering::Relaxed);
+    assert_eq!(what_came(&mut source), (vec![], vec![], Progress::End));
+}
+
+#[test]
+fn old_files_of_a_followed_folder_are_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let old = gzip(&timed(&[1, 2]));
+    std::fs::write(path("old.gz"), old).unwrap();
+    let hour_ago = std::fs::metadata(path("old.gz")).unwrap().modified().unwrap() - std::time::Duration::from_hours(1);
+    std::fs::File::options().append(true).open(path("old.gz")).unwrap().set_modified(hour_ago).unwrap();
+    std::fs::write(path("young"), timed(&[3])).unwrap();
+    std::fs::write(path("young.gz"), gzip(&timed(&[3]))).unwrap();
+    let mut source = capture::follow(&[folder.path()], &Arc::default()).unwrap();
+    let came = what_came_at_last(&mut source);
+    assert_eq!(came, [("old.gz".to_owned(), 1), ("old.gz".to_owned(), 2), ("young".to_owned(), 1)]);
+    assert!(source.passed_over()[0].to_string().contains("young.gz: it is compressed"), "{:?}", source.passed_over());
+}
+
 #[test]
 fn what_cannot_be_followed_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let error = capture::follow(&[folder.path()], &Arc::default()).unwrap_err().to_string();
-    assert!(error.ends_with("it is a folder, and only files can be followed"), "{error}");
     let path = folder.path().join("a.pcap.gz");
     std::fs::write(&path, gzip(&timed(&[1]))).unwrap();
     let mut source = capture::follow(&[&path], &Arc::default()).unwrap();

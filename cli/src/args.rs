@@ -49,6 +49,8 @@ pub(crate) struct Read {
     /// Only sign-ins that began at or after this time: 2026-01-31T08:00:00Z, 2026-01-31 08:00 (UTC), or 15m, 2h, 1d before the capture's end
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Args)]
@@ -56,7 +58,7 @@ pub(crate) struct Tui {
     /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
     #[arg(value_name = "FILE", required_unless_present = "interface", conflicts_with = "interface")]
     pub(crate) files: Vec<std::path::PathBuf>,
-    /// Go on reading as the files grow, until Ctrl-C
+    /// Go on reading as the files grow, and as files appear in folders, until Ctrl-C
     #[arg(long, conflicts_with = "interface")]
     pub(crate) follow: bool,
     /// Keep marks and notes in a file, and take up those that it holds [default: the capture's name with .session.toml]
@@ -69,6 +71,8 @@ pub(crate) struct Tui {
     pub(crate) device: Option<Device>,
     #[command(flatten)]
     pub(crate) work: Work,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Args)]
@@ -78,12 +82,14 @@ pub(crate) struct Live {
     #[command(flatten)]
     pub(crate) work: Work,
     #[command(flatten)]
+    pub(crate) limits: Limits,
+    #[command(flatten)]
     pub(crate) target: Target,
     /// How to write the report at the end
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
     /// Print the built-in filter and exit
-    #[arg(long, required_unless_present = "interface")]
+    #[arg(long, required_unless_present = "interface", conflicts_with = "interface")]
     pub(crate) print_filter: bool,
 }
 
@@ -127,6 +133,13 @@ pub(crate) struct Device {
     /// Pause recording to files while less than so many MB are free on the disk [default: 1024]
     #[arg(long, value_name = "MB", requires = "write")]
     pub(crate) min_free: Option<u64>,
+    /// Do with so much memory: decode less when it runs short, what says least of a sign-in first and Kerberos last, and count
+    /// what was not decoded (Linux)
+    #[arg(long, value_name = "MB", requires = "interface", value_parser = clap::value_parser!(u64).range(64..=1 << 20))]
+    pub(crate) max_memory: Option<u64>,
+    /// Do with so much of one processor, the recorder's part included, in the same way (Linux)
+    #[arg(long, value_name = "PERCENT", requires = "interface", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) max_cpu: Option<u32>,
     /// Who to be once the device is open, when started by root [default: who called sudo, else nobody]
     #[arg(long, value_name = "NAME", requires = "interface")]
     pub(crate) user: Option<String>,
@@ -145,7 +158,7 @@ pub(crate) struct Input {
     /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<std::path::PathBuf>,
-    /// Go on reading as the files grow, until Ctrl-C
+    /// Go on reading as the files grow, and as files appear in folders, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
     #[command(flatten)]
@@ -161,6 +174,14 @@ pub(crate) struct Work {
     /// Packets handled at a time; the result does not depend on it
     #[arg(long, hide = true, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) batch: u32,
+}
+
+/// How much is told.
+#[derive(Debug, Args)]
+pub(crate) struct Limits {
+    /// Sign-ins to tell in full: of more than these the oldest are only counted, those that failed last
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) max_logons: u32,
 }
 
 #[derive(Debug, Args)]
@@ -201,4 +222,22 @@ pub(crate) struct Generate {
 
 pub(crate) fn parse() -> Arguments {
     Arguments::parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_starts_with_options_that_there_are() {
+        let unit = include_str!("../package/hellotrace@.service");
+        let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).unwrap();
+        let arguments = Arguments::try_parse_from(start.replace("%i", "eth0").split_whitespace()).unwrap();
+        let Command::Live(Live { device: Some(device), .. }) = arguments.command else { panic!("{arguments:?}") };
+        assert_eq!(device.interface, "eth0");
+        // Else the service is killed before it decodes less.
+        let most: u64 =
+            unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('G')).unwrap().parse().unwrap();
+        assert!(device.max_memory.unwrap() < most << 10);
+    }
 }

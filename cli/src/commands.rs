@@ -40,12 +40,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Status> {
 /// Opens the captures and aligns their clocks, which is told too. What a folder holds besides captures is told.
 fn open(files: &[PathBuf], follow: bool) -> anyhow::Result<(capture::Files, Vec<ClockOffset>)> {
     if follow {
-        return Ok((capture::follow(files, &interrupt::stop())?, Vec::new()));
+        let files = capture::follow(files, &interrupt::stop())?;
+        tell_passed_over(&files, 0);
+        return Ok((files, Vec::new()));
     }
     let mut files = capture::open(files)?;
-    for error in files.passed_over() {
-        complain(&format!("passed over: {error}"));
-    }
+    tell_passed_over(&files, 0);
     let clocks = files.paths().map(|paths| diagnose::clock_offsets(&paths)).unwrap_or_default();
     let mut ahead = vec![0; files.inputs().len()];
     for clock in &clocks {
@@ -55,6 +55,13 @@ fn open(files: &[PathBuf], follow: bool) -> anyhow::Result<(capture::Files, Vec<
     }
     files.align_clocks(ahead);
     Ok((files, clocks))
+}
+
+/// Says which files of folders are not read, all but those that were `told`.
+fn tell_passed_over(files: &capture::Files, told: usize) {
+    for error in files.passed_over().iter().skip(told) {
+        complain(&format!("passed over: {error}"));
+    }
 }
 
 /// Sets up the threads and says how the work is divided among them. Refuses to wait for a capture to be typed.

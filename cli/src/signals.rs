@@ -8,6 +8,7 @@ pub(crate) enum Signal {
     /// End in order, with a last report: ctrl-C, SIGTERM.
     End,
     /// Begin the next file: SIGHUP.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such signal"))]
     Rotate,
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn be_root_no_longer(user: Option<&str>) -> Result<(), String> {
 
 /// There is no root.
 #[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature as where there is one")]
 pub(crate) fn be_root_no_longer(_user: Option<&str>) -> Result<(), String> {
     Ok(())
 }

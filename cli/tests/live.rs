@@ -363,6 +363,45 @@ fn a_hangup_begins_the_next_file_and_a_count_ends_it() {
 }
 
 #[test]
+fn the_filter_keeps_every_port_that_is_decoded() {
+    let Some(wire) = Wire::lay() else { return };
+    let (status, out, errors) = end(wire.run(&["live", "--print-filter"]));
+    assert_eq!((status, errors.as_str()), (0, ""));
+    let words: Vec<&str> = out.split_whitespace().collect();
+    for port in decode::connection::MATTERING_PORTS {
+        assert!(words.windows(2).any(|pair| pair == ["port", &port.to_string()]), "{port} is not in: {out}");
+    }
+}
+
+#[test]
+fn a_limit_is_kept_by_decoding_less_and_that_is_told() {
+    let Some(wire) = Wire::lay() else { return };
+    let child = wire.run(&["live", "-i", "r0", "--format", "json", "--max-cpu", "1", "--max-memory", "1024"]);
+    wait("the recorder", || recorders(&wire.recorder).len() >= 3);
+    thread::sleep(Duration::from_secs(1));
+    let mut mix = Mix::new();
+    wire.send_each(|send| {
+        for turn in 0..600_u16 {
+            // Connections that are new, so that none of it is bulk behind their beginning.
+            for frame in &mut mix.bulk {
+                frame[34..36].copy_from_slice(&(10_000 + turn).to_be_bytes());
+            }
+            (0..100).for_each(|_| send(mix.next()));
+            thread::sleep(Duration::from_millis(10));
+        }
+    });
+    tell(&child, Signal::SIGTERM);
+    let (_, out, errors) = end(child);
+    let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
+    let (first, _) = errors.split_once('\n').unwrap_or_else(|| panic!("nothing was told: {errors}"));
+    assert!(first.starts_with("hellotrace: in use: ") && first.contains(" % of a processor, of 1 %"), "{first}");
+    assert!(first.ends_with("not decoded from here on: TLS and HTTP"), "{first}");
+    let web = &live["capture"]["shed"]["web"];
+    assert!(web["packets"].as_u64().unwrap() > 0 && web["seconds"].as_u64().unwrap() > 0, "{live}");
+    assert!(live["findings"].as_array().unwrap().iter().any(|finding| finding["code"] == "CAP-02"), "{live}");
+}
+
+#[test]
 fn what_cannot_be_recorded_from_is_said_in_a_sentence() {
     let Some(wire) = Wire::lay() else { return };
     let (status, out, errors) = end(wire.run(&["live", "-i", "nosuch0"]));

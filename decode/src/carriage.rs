@@ -19,6 +19,10 @@ pub enum Carrier {
     Iakerb,
     /// DCE/RPC, in its binds. MS-RPCE 2.2.2.11.
     Dcerpc,
+    /// TDS, in a login to SQL Server, and TLS in its negotiation. MS-TDS 2.2.6.4, 2.2.6.5.
+    Tds,
+    /// The protocol in which a password is changed. RFC 3244.
+    Kpasswd,
     /// DNS, in the key exchange of TKEY. RFC 3645.
     Dns,
     /// HTTP: a Negotiate header, or the tunnel behind CONNECT. RFC 4559, RFC 9110 §9.3.6.
@@ -36,6 +40,8 @@ impl Carrier {
             Self::Spnego => "spnego",
             Self::Iakerb => "iakerb",
             Self::Dcerpc => "dcerpc",
+            Self::Tds => "tds",
+            Self::Kpasswd => "kpasswd",
             Self::Dns => "dns",
             Self::Http => "http",
         }

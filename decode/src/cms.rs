@@ -2,10 +2,16 @@
 //!
 //! A walker over the original bytes: certificates come out as slices with their offsets, so that hashes over them and
 //! evidence about them hold. It takes the BER that CMS allows, SignedData without its ContentInfo (Windows PKU2U), and
-//! the key identifier as Heimdal tags it. Signatures and signed attributes are passed over; nothing is verified.
+//! the key identifier as Heimdal tags it. [`SignedData::check`] says whether the first signature holds for a key;
+//! whether that key's certificate is to be trusted is nothing that is asked here.
 
 use std::borrow::Cow;
 use std::fmt;
+
+mod signature;
+
+pub use signature::Verdict;
+pub(crate) use signature::digest;
 
 use crate::der::{DerError, DerErrorKind, Element, Reader, Tag};
 use crate::x509::algorithm;
@@ -28,6 +34,8 @@ pub struct SignedData<'a> {
     pub content_type: Option<String>,
     /// `eContent`, put together where it came in pieces. `None`: detached, or not reached.
     pub content: Option<Cow<'a, [u8]>>,
+    /// `content` is not inside an OCTET STRING, as in PKCS #7 (RFC 2315 §7), where its tag and length are not signed.
+    pub unwrapped: bool,
     /// The certificates' original bytes, in the order given; at most [`MAX_CERTIFICATES`].
     pub certificates: Vec<RawCertificate<'a>>,
     /// Entries of `certificates` that are something else, such as attribute certificates.
@@ -62,8 +70,8 @@ pub struct RawCertificate<'a> {
     pub offset: usize,
 }
 
-/// SignerInfo, RFC 5652 §5.3, without the signature.
-#[derive(Clone, Debug)]
+/// SignerInfo, RFC 5652 §5.3.
+#[derive(Clone)]
 pub struct SignerInfo<'a> {
     /// Who signed.
     pub sid: SignerIdentifier<'a>,
@@ -71,6 +79,23 @@ pub struct SignerInfo<'a> {
     pub digest: Option<String>,
     /// Signature algorithm: `rsa`, `rsa-sha256`, …, else its object identifier.
     pub signature_algorithm: Option<String>,
+    /// Parameters of the signature algorithm.
+    parameters: Option<Element<'a>>,
+    /// `signedAttrs`, under its tag.
+    signed_attributes: Option<Element<'a>>,
+    /// The signature; `None` where reading stopped before it.
+    signature: Option<&'a [u8]>,
+}
+
+/// Without the signature and what it is over.
+impl fmt::Debug for SignerInfo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignerInfo")
+            .field("sid", &self.sid)
+            .field("digest", &self.digest)
+            .field("signature_algorithm", &self.signature_algorithm)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a SignerInfo names its certificate.
@@ -86,6 +111,9 @@ pub enum SignerIdentifier<'a> {
     /// `subjectKeyIdentifier`.
     SubjectKeyIdentifier(&'a [u8]),
 }
+
+/// An OCTET STRING in pieces.
+const CONSTRUCTED_OCTET_STRING: Tag = Tag(0x24);
 
 /// The content type of a ContentInfo, as an object identifier. `None` where it is none.
 pub fn content_type(bytes: &[u8]) -> Option<String> {
@@ -142,6 +170,7 @@ fn read_signed_data<'a>(sequence: &Element<'a>, signed: &mut SignedData<'a>) -> 
     signed.content_type = Some(algorithm::oid(encapsulated.expect(Tag::OBJECT_IDENTIFIER)?.contents));
     if let Some(content) = encapsulated.optional(Tag::context(0))? {
         signed.content = Some(octets(&content)?);
+        signed.unwrapped = !matches!(content.reader().peek(), Some(Tag::OCTET_STRING | CONSTRUCTED_OCTET_STRING));
     }
     if let Some(set) = reader.optional(Tag::context(0))? {
         read_certificates(&set, signed)?;
@@ -200,12 +229,22 @@ fn read_signer<'a>(sequence: &Element<'a>, signed: &mut SignedData<'a>) -> Resul
         0xa0 => SignerIdentifier::SubjectKeyIdentifier(identifier.inner_expect(Tag::OCTET_STRING)?.contents),
         _ => return Err(DerError { offset: identifier.offset, kind: DerErrorKind::Tag }),
     };
-    let info = signed.signer.insert(SignerInfo { sid, digest: None, signature_algorithm: None });
+    let info = signed.signer.insert(SignerInfo {
+        sid,
+        digest: None,
+        signature_algorithm: None,
+        parameters: None,
+        signed_attributes: None,
+        signature: None,
+    });
     let digest = algorithm_oid(&reader.expect(Tag::SEQUENCE)?)?;
     info.digest = Some(algorithm::digest(&digest).to_owned());
-    reader.optional(Tag::context(0))?;
-    let signature = algorithm_oid(&reader.expect(Tag::SEQUENCE)?)?;
-    info.signature_algorithm = Some(algorithm::signature(&signature).to_owned());
+    info.signed_attributes = reader.optional(Tag::context(0))?;
+    let mut signature = reader.expect(Tag::SEQUENCE)?.reader();
+    let oid = algorithm::oid(signature.expect(Tag::OBJECT_IDENTIFIER)?.contents);
+    info.signature_algorithm = Some(algorithm::signature(&oid).to_owned());
+    info.parameters = if signature.is_empty() { None } else { Some(signature.element()?) };
+    info.signature = Some(reader.expect(Tag::OCTET_STRING)?.contents);
     Ok(())
 }
 
@@ -228,7 +267,6 @@ pub(crate) fn algorithm_oid(sequence: &Element<'_>) -> Result<String, DerError> 
 /// 80 LL bytes        a0 LL 04 LL bytes        a0 LL 24 LL (04 LL bytes)*        a0 LL bytes
 /// ```
 pub(crate) fn octets<'a>(tagged: &Element<'a>) -> Result<Cow<'a, [u8]>, DerError> {
-    const CONSTRUCTED_OCTET_STRING: Tag = Tag(0x24);
     if tagged.tag.0 & 0x20 == 0 {
         return Ok(Cow::Borrowed(tagged.contents));
     }

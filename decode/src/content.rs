@@ -1,7 +1,8 @@
-//! Streams that say by their first bytes what they are: TLS, HTTP, and TLS in the tunnel of an HTTP proxy, over any port.
+//! Streams that say by their first bytes what they are, over any port: TLS, HTTP, TLS in the tunnel of an HTTP proxy; and,
+//! for the Kerberos and NTLM in them, DCE/RPC, SMB, TDS.
 //!
-//! A connection is decoded so if its payload begins with a hello of TLS or the head of HTTP ([`begins`]), wherever that is
-//! in the connection: TLS may begin late, as after SMTP's STARTTLS. On the ports where TLS and HTTP are at home
+//! A connection is decoded so if a payload of it begins with a hello of TLS, the head of HTTP, or a message by which one of
+//! the others authenticates ([`begins`]), wherever that is in the connection: TLS may begin late, as after SMTP's STARTTLS. On the ports where TLS and HTTP are at home
 //! ([`is_home`]) the streams are put together from the first byte on, so that it does not matter in which order the
 //! segments of a hello come; what is found to be something else is dropped at once. Behind the handshake, data is not put
 //! together, and with both directions at that point the connection is dropped: bulk costs nothing but its headers.
@@ -11,9 +12,13 @@
 use crate::{
     Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
     connection::matters,
-    decoder::{Begins, Decoder, Framing, Side, length},
+    dcerpc::{self, DcerpcStream},
+    decoder::{Begins, Decoder, Detail, Framing, Side, length},
+    dns,
     http::{self, Heads},
     shard::hash,
+    smb::{self, SmbStream},
+    tds::{self, TdsStream},
     tls::{self, Records, Start},
     wire::{Segment, Unit},
 };
@@ -32,25 +37,54 @@ pub fn is_home(port: u16) -> bool {
     HOME_PORTS.contains(&port)
 }
 
-/// Who sends a payload that begins TLS or HTTP; `None` for all others.
+/// Who sends a payload that begins what is known by its content; `None` for all others.
+///
+/// Every packet of a capture is asked about that no port says anything of, so the first byte leaves one of them at most.
 pub fn begins(payload: &[u8]) -> Option<Side> {
-    tls::hello(payload).or_else(|| http::head(payload))
+    match payload.first()? {
+        0 => smb::begins(payload),
+        5 => dcerpc::begins(payload),
+        16 | 18 => tds::begins(payload),
+        22 => tls::hello(payload),
+        _ => http::head(payload),
+    }
+}
+
+/// What decodes a connection to this port in which this payload begins something.
+pub(crate) fn decoder(server_port: u16, payload: &[u8], detail: Detail) -> Box<dyn Decoder> {
+    match payload.first() {
+        Some(0) if smb::begins(payload).is_some() => Box::new(SmbStream),
+        Some(5) if dcerpc::begins(payload).is_some() => Box::new(DcerpcStream),
+        Some(16 | 18) if tds::begins(payload).is_some() => Box::new(TdsStream::default()),
+        _ => Box::new(ContentStream::new(server_port, detail)),
+    }
 }
 
 /// The same of a connection to one of the ports of [`is_home`], where a hello is also recognised whose first segment or
 /// record does not even hold its length.
 pub fn begins_at_home(payload: &[u8]) -> bool {
-    begins(payload).is_some() || is_split_hello(payload)
+    tls::hello(payload).is_some() || http::head(payload).is_some() || is_split_hello(payload)
 }
 
+/// Whether these are the first bytes of a client's hello, too few to see its length or in a record too short for that.
 fn is_split_hello(bytes: &[u8]) -> bool {
     matches!(
         bytes,
-        [22, 3, 0..=4, 0, 1..=5, 1, ..] | [22] | [22, 3] | [22, 3, 0..=4] | [22, 3, 0..=4, _] | [22, 3, 0..=4, _, _]
+        [22, 3, 0..=4, 0, 1..=5, 1, ..]
+            | [22]
+            | [22, 3]
+            | [22, 3, 0..=4]
+            | [22, 3, 0..=4, _]
+            | [22, 3, 0..=4, _, _]
+            | [22, 3, 0..=4, _, _, 1]
+            | [22, 3, 0..=4, _, _, 1, 0]
+            | [22, 3, 0..=4, _, _, 1, 0, _]
+            | [22, 3, 0..=4, _, _, 1, 0, _, _]
+            | [22, 3, 0..=4, _, _, 1, 0, _, _, 3]
     )
 }
 
-/// Decodes a connection by its content.
+/// Decodes a connection with TLS or HTTP in it.
 #[derive(Debug)]
 pub struct ContentStream {
     records: Records,
@@ -62,10 +96,10 @@ pub struct ContentStream {
 }
 
 impl ContentStream {
-    /// Of a connection to this port.
-    pub fn new(server_port: u16) -> Self {
+    /// Of a connection to this port, of which so much is handed out.
+    pub fn new(server_port: u16, detail: Detail) -> Self {
         Self {
-            records: Records::default(),
+            records: Records::new(detail),
             heads: Heads::default(),
             expected: if HTTP_PORTS.contains(&server_port) { Protocol::Http } else { Protocol::Tls },
             hides_ldap: LDAPS_PORTS.contains(&server_port),
@@ -176,7 +210,8 @@ impl Decoder for ContentStream {
 /// Bytes in which a record is recognised out of step.
 const LONGEST_MARK: usize = 11;
 
-/// Which flows to ports without a meaning are worth a look: those in which TLS or HTTP has begun.
+/// Which flows to ports without a meaning are worth a look: those in which something has begun
+/// that is known by its content.
 ///
 /// It stands before the shards, in order of the packets. A flow that it lets through without need costs a look-up; one that
 /// it holds back is lost, and it holds back none that it once let through.
@@ -199,7 +234,10 @@ impl Gate {
                 let path = &segment.path;
                 matters(path.source.port) || matters(path.destination.port) || self.lets_through(segment)
             }
-            Unit::Datagram(datagram) => matters(datagram.path.source.port) || matters(datagram.path.destination.port),
+            Unit::Datagram(datagram) => {
+                let path = &datagram.path;
+                matters(path.source.port) || matters(path.destination.port) || dns::asks_for_service(&datagram.payload)
+            }
             Unit::Unreachable { .. } => true,
         }
     }

@@ -1,8 +1,11 @@
 //! DCE/RPC over TCP, as far as it authenticates: the Kerberos and NTLM in its binds. C706 chapter 12, MS-RPCE 2.2.2.
 //!
 //! Binds, their answers and what alters them are read for the token behind them, whose place the header tells; what they
-//! bind to is not. Calls are passed over by their length: nothing of them is kept, and nothing is said where they are
-//! missing.
+//! bind to is not. Calls are passed over by their length, with the trailers that protect them (MS-RPCE 2.2.2.11, 2.2.2.13)
+//! and in however many fragments they come: nothing of them is kept, and nothing is said where they are missing.
+//!
+//! Services have ports of their own, which the endpoint mapper gives out. Their connections are known by a message that
+//! authenticates ([`begins`]); of those that do not authenticate there is nothing to tell.
 
 #![deny(clippy::indexing_slicing)]
 
@@ -12,7 +15,7 @@ use crate::{
     spnego,
 };
 
-/// Decodes a connection to the endpoint mapper.
+/// Decodes a connection to the endpoint mapper, or to a service behind it.
 #[derive(Debug, Default)]
 pub struct DcerpcStream;
 
@@ -59,15 +62,44 @@ impl Header {
     /// The message as C706 and MS-RPCE 2.2.2 call it, where it can carry a token of an authentication.
     fn name(&self) -> Option<&'static str> {
         Some(match self.kind {
-            11 => "bind",
-            12 => "bind_ack",
-            14 => "alter_context",
-            15 => "alter_context_resp",
-            16 => "rpc_auth_3",
+            BIND => "bind",
+            BIND_ACK => "bind_ack",
+            ALTER_CONTEXT => "alter_context",
+            ALTER_CONTEXT_RESP => "alter_context_resp",
+            AUTH_3 => "rpc_auth_3",
             _ => return None,
         })
     }
 }
+
+/// Who sends a payload that begins with a message of an authentication; `None` for all others. For streams that are not
+/// known to hold DCE/RPC.
+///
+/// Beyond what [`Header::read`] asks for, the message is the only one of its call (C706 §12.6.3.1), and its trailer, where it
+/// is there already, names a provider that carries Kerberos or NTLM.
+pub fn begins(payload: &[u8]) -> Option<Side> {
+    const WHOLE: u8 = 0x03;
+    let header = Header::read(payload).ok()??;
+    let from = match header.kind {
+        BIND | ALTER_CONTEXT | AUTH_3 => Side::Client,
+        BIND_ACK | ALTER_CONTEXT_RESP => Side::Server,
+        _ => return None,
+    };
+    let flags = payload.get(3)?;
+    let behind = usize::from(header.total).checked_sub(usize::from(header.token))?;
+    let provider = behind.checked_sub(TRAILER).and_then(|at| payload.get(at));
+    let known = provider.is_none_or(|provider| PROVIDERS.contains(provider));
+    (header.token > 0 && flags & WHOLE == WHOLE && known).then_some(from)
+}
+
+/// Providers whose tokens are read: SPNEGO, NTLM, Kerberos. MS-RPCE 2.2.1.1.7. Others have tokens of their own form.
+const PROVIDERS: [u8; 3] = [9, 10, 16];
+
+const BIND: u8 = 11;
+const BIND_ACK: u8 = 12;
+const ALTER_CONTEXT: u8 = 14;
+const ALTER_CONTEXT_RESP: u8 = 15;
+const AUTH_3: u8 = 16;
 
 impl Decoder for DcerpcStream {
     fn protocol(&self) -> Protocol {
@@ -105,8 +137,9 @@ impl Decoder for DcerpcStream {
         let place = bytes.len().checked_sub(token).and_then(|at| bytes.split_at_checked(at));
         let trailer = place.and_then(|(before, token)| Some((before.last_chunk::<TRAILER>()?, token)));
         match trailer {
-            // SPNEGO, NTLM, Kerberos: MS-RPCE 2.2.1.1.7. Others have tokens of their own form.
-            Some(([9 | 10 | 16, ..], token)) => spnego::decode(token, Carrier::Dcerpc.into(), out),
+            Some(([provider, ..], token)) if PROVIDERS.contains(provider) => {
+                spnego::decode(token, Carrier::Dcerpc.into(), out);
+            }
             Some(_) => {}
             None => {
                 let (kind, protocol) = (GapKind::Undecodable, Protocol::Dcerpc);
@@ -121,7 +154,7 @@ impl Decoder for DcerpcStream {
 mod tests {
     use proptest::prelude::*;
 
-    use super::DcerpcStream;
+    use super::{DcerpcStream, begins};
     use crate::{
         Message,
         decoder::{Begins, Decoder, Framing, Side},
@@ -179,13 +212,46 @@ mod tests {
         assert_eq!(DcerpcStream.frame(Side::Client, b"GET / HTTP/1.1"), Framing::Lost);
     }
 
+    #[test]
+    fn both_byte_orders_are_read() {
+        let mut bind = message(11, 9, NEGOTIATE);
+        bind[4] = 0;
+        bind[8..10].reverse();
+        bind[10..12].reverse();
+        assert_eq!(DcerpcStream.frame(Side::Client, &bind), Framing::Message { header: 0, length: bind.len() });
+        assert_eq!(begins(&bind), Some(Side::Client));
+        assert_eq!(told(&bind), ["[\"dcerpc\"] negotiate"]);
+    }
+
+    #[test]
+    fn only_what_authenticates_is_known_by_its_content() {
+        for (kind, from) in
+            [(11, Side::Client), (14, Side::Client), (16, Side::Client), (12, Side::Server), (15, Side::Server)]
+        {
+            let whole = message(kind, 9, NEGOTIATE);
+            assert_eq!(begins(&whole), Some(from), "{kind}");
+            assert_eq!(begins(&whole[..16]), Some(from), "the rest comes in the next segment");
+            for end in 0..16 {
+                assert_eq!(begins(&whole[..end]), None, "{kind}, {end} bytes");
+            }
+            assert_eq!(begins(&message(kind, 68, NEGOTIATE)), None, "NETLOGON");
+            let mut first = whole;
+            first[3] = 1;
+            assert_eq!(begins(&first), None, "a fragment");
+        }
+        assert_eq!(begins(&message(0, 9, NEGOTIATE)), None, "a call");
+        let mut bare = message(11, 9, &[]);
+        bare[10] = 0;
+        assert_eq!(begins(&bare), None, "nothing to tell of");
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let mut bind = message(11, 10, NEGOTIATE);
             bind.splice(8..8 + bytes.len().min(40), bytes.iter().copied().take(40));
             for bytes in [&bytes, &bind] {
-                let _ = (DcerpcStream.frame(Side::Client, bytes), DcerpcStream.begins(Side::Client, bytes));
+                let _ = (DcerpcStream.frame(Side::Client, bytes), DcerpcStream.begins(Side::Client, bytes), begins(bytes));
                 DcerpcStream.message(Side::Client, bytes, &mut Vec::new());
             }
         }

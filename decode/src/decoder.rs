@@ -3,12 +3,13 @@
 //! A [`Decoder`] is asked two things: where a message begins and ends ([`Decoder::frame`], [`Decoder::begins`]), and what
 //! a whole one says ([`Decoder::message`]). It never sees sequence numbers, holes or packets: [`crate::stream`] hands it
 //! whole messages and remembers where they were. Kerberos, DNS and LDAP are decoded by server port: nothing else offers
-//! them, and nothing is probed for. TLS and HTTP are at home anywhere and decoded by content: [`crate::content`].
+//! them, but for questions of DNS for a service. What is at home anywhere is decoded by content: [`crate::content`].
 
 use crate::{
     Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
     dcerpc::DcerpcStream,
     dns, kerberos,
+    kpasswd::{self, KpasswdStream},
     ldap::{self, LdapStream},
     smb::SmbStream,
     spnego,
@@ -23,7 +24,7 @@ pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
 /// Bytes within which a decoder must recognise the beginning of a message.
 ///
 /// Kerberos needs 11 (length, tag, longest DER length, inner tag), DNS 14, LDAP 38 (three tags, three lengths of nine
-/// octets, a number of eight), SMB 18, DCE/RPC 16.
+/// octets, a number of eight), SMB 18, DCE/RPC 16, TDS 16.
 pub const MAX_HEADER: usize = 64;
 
 /// Bytes within which a message that is [`Framing::Open`] must end: twice what servers take for the head of an HTTP request
@@ -45,6 +46,9 @@ pub const GLOBAL_CATALOGUE_PORT: u16 = 3268;
 /// Port of DCE/RPC's endpoint mapper, where Windows activates remote objects, too. Services behind it have ports of their
 /// own, which are not known here.
 pub const ENDPOINT_MAPPER_PORT: u16 = 135;
+
+/// Port of password changes, UDP and TCP.
+pub const KPASSWD_PORT: u16 = 464;
 
 /// Port of SMB over TCP.
 pub const SMB_PORT: u16 = 445;
@@ -167,6 +171,42 @@ pub trait Decoder: Send {
         let _ = from;
         0
     }
+
+    /// Takes what was counted and not appended since the last call: nothing, unless [`Detail::SignIns`] was asked for.
+    fn take_counted(&mut self) -> Counted {
+        Counted::default()
+    }
+}
+
+/// Which messages are handed out, and with how much of what they say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// All.
+    #[default]
+    Every,
+    /// Those that can tell something of a sign-in. Most of what a domain controller answers are searches and the addresses
+    /// of hosts: they are looked at and counted, and not taken apart. TLS is told without fingerprints.
+    SignIns,
+}
+
+/// Messages that were counted and not handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Of DNS.
+    pub dns: u64,
+    /// Of LDAP.
+    pub ldap: u64,
+    /// SASL buffers of LDAP that cannot be read.
+    pub sealed: u64,
+}
+
+impl Counted {
+    /// Adds `more`.
+    pub fn add(&mut self, more: Self) {
+        self.dns = self.dns.saturating_add(more.dns);
+        self.ldap = self.ldap.saturating_add(more.ldap);
+        self.sealed = self.sealed.saturating_add(more.sealed);
+    }
 }
 
 /// Decodes one whole message; the error is a clause without text from the wire.
@@ -179,6 +219,8 @@ pub struct Decoders {
     pub kerberos: Decode,
     /// One DNS message.
     pub dns: Decode,
+    /// Which messages are handed out.
+    pub detail: Detail,
 }
 
 impl Default for Decoders {
@@ -192,6 +234,7 @@ impl Default for Decoders {
                 Ok(message) => Ok(Message::Dns(Box::new(message))),
                 Err(error) => Err(error.to_string()),
             },
+            detail: Detail::Every,
         }
     }
 }
@@ -202,11 +245,20 @@ impl Decoders {
         match server_port {
             KERBEROS_PORT => Some(Box::new(KerberosStream { decode: self.kerberos })),
             DNS_PORT => Some(Box::new(DnsStream { decode: self.dns })),
-            LDAP_PORT | GLOBAL_CATALOGUE_PORT => Some(Box::new(LdapStream::default())),
+            LDAP_PORT | GLOBAL_CATALOGUE_PORT => Some(Box::new(LdapStream::new(self.detail))),
+            KPASSWD_PORT => Some(Box::new(KpasswdStream)),
             SMB_PORT => Some(Box::new(SmbStream)),
             ENDPOINT_MAPPER_PORT => Some(Box::new(DcerpcStream)),
             _ => None,
         }
+    }
+
+    /// Whether a datagram is one that is counted and not handed out. Who asks for the address of a host asks a server.
+    pub(crate) fn only_counts(&self, datagram: &Datagram<'_>) -> bool {
+        self.detail == Detail::SignIns
+            && datagram.path.destination.port == DNS_PORT
+            && datagram.cut == 0
+            && dns::is_plain_question(&datagram.payload)
     }
 
     /// Appends what a UDP datagram says: nothing where none of its ports is one that we decode.
@@ -219,20 +271,23 @@ impl Decoders {
                 KERBEROS_PORT => Some(Protocol::Kerberos),
                 DNS_PORT => Some(Protocol::Dns),
                 LDAP_PORT => Some(Protocol::Cldap),
+                KPASSWD_PORT => Some(Protocol::Kpasswd),
                 _ => None,
             });
-        let Some(protocol) = protocol else { return };
         let bytes = datagram.payload.as_ref();
+        let Some(protocol) = protocol.or_else(|| dns::asks_for_service(bytes).then_some(Protocol::Dns)) else { return };
         if datagram.cut == 0 {
             return match protocol {
                 Protocol::Kerberos => out.push(decoded(protocol, bytes, self.kerberos).into()),
                 Protocol::Cldap => cldap(bytes, out),
+                Protocol::Kpasswd => kpasswd::decode(bytes, out),
                 _ => dns_message(bytes, self.dns, out),
             };
         }
         let name = match protocol {
             Protocol::Kerberos => bytes.first().and_then(|&tag| kerberos_name(tag)).unwrap_or("a Kerberos message"),
             Protocol::Cldap => "a CLDAP message",
+            Protocol::Kpasswd => "a change of a password",
             _ => "a DNS message",
         };
         let total = length(bytes).saturating_add(u64::from(datagram.cut));

@@ -156,6 +156,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When the bytes end, or the length is one we do not read. The reader then stays where it was.
+    #[inline]
     pub fn element(&mut self) -> Result<Element<'a>, DerError> {
         let mut ahead = *self;
         let element = ahead.lax_element()?;
@@ -172,6 +173,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When the bytes end before the contents begin, or the length is one we do not read. The reader then stays where
     /// it was.
+    #[inline]
     pub fn lax_element(&mut self) -> Result<Element<'a>, DerError> {
         let fail = |kind| DerError { offset: self.offset, kind };
         let (&tag, after) = self.rest.split_first().ok_or(fail(DerErrorKind::Truncated))?;
@@ -198,6 +200,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::element`], and when the tag is another one.
+    #[inline]
     pub fn expect(&mut self, tag: Tag) -> Result<Element<'a>, DerError> {
         match self.peek() {
             Some(found) if found != tag => Err(DerError { offset: self.offset, kind: DerErrorKind::Tag }),

@@ -179,11 +179,19 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
     // A query asks something (cookies alone, RFC 7873 §5.4, ride in an additional record), and has no answers.
     let empty = !message.response && questions == 0 && records == 0;
     let answered = !message.response && message.opcode == OPCODE_QUERY && answers > 0;
-    if !known || empty || answered {
+    if empty {
         return Err(fail(2, DnsErrorKind::Header));
     }
     let mut reader = Reader { bytes, offset: HEADER, text: 0 };
-    match reader.sections(&mut message, questions, [answers, authorities, additionals]) {
+    let read = if known && !answered {
+        reader.sections(&mut message, questions, [answers, authorities, additionals])
+    } else {
+        // What it asks can be told if it is one question; the rest is not what the header says.
+        let asked = if questions == 1 { reader.sections(&mut message, 1, [0; 3]) } else { Err(DnsErrorKind::Header) };
+        message.questions.retain(|question| !question.name.as_bytes().is_empty());
+        asked.and(Err(DnsErrorKind::Header))
+    };
+    match read {
         Err(DnsErrorKind::Truncated) if message.truncated => Ok(message),
         Err(kind) if kind != DnsErrorKind::Limit && !message.questions.is_empty() => {
             message.stopped = Some(fail(reader.offset, kind).to_string());
@@ -191,6 +199,55 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
         }
         Err(kind) => Err(fail(reader.offset, kind)),
         Ok(()) => Ok(message),
+    }
+}
+
+/// Whether this is a question that [`decode`] can read, and neither one for the domain controllers of a domain nor a key
+/// exchange: what hosts ask all day. `false` where only reading it in full can tell.
+pub fn is_plain_question(bytes: &[u8]) -> bool {
+    // A query, one question, no answers, at most what EDNS adds.
+    let Some(([_, _, flags, _, 0, 1, 0, 0, 0, 0, 0, extra @ 0..=1], mut rest)) = bytes.split_first_chunk::<HEADER>()
+    else {
+        return false;
+    };
+    if flags & 0xf8 != OPCODE_QUERY << 3 {
+        return false;
+    }
+    let mut left = name::MAX_NAME;
+    loop {
+        let Some((&length @ 0..=0x3f, label)) = rest.split_first() else { return false };
+        let (Some(after), Some(less)) =
+            (label.get(usize::from(length)..), left.checked_sub(usize::from(length).saturating_add(1)))
+        else {
+            return false;
+        };
+        (rest, left) = (after, less);
+        if length == 0 {
+            break;
+        }
+    }
+    let Some((&[high, low, _, _], rest)) = rest.split_first_chunk() else { return false };
+    if matches!(u16::from_be_bytes([high, low]), kind::SRV | kind::TKEY) {
+        return false;
+    }
+    match (extra, rest) {
+        (0, _) => true,
+        (_, &[0, 0, OPT, _, _, _, _, _, _, high, low, ref data @ ..]) => {
+            data.len() >= usize::from(u16::from_be_bytes([high, low]))
+        }
+        _ => false,
+    }
+}
+
+/// Whether these bytes are a question for a service (RFC 2782), or the answer to one: for datagrams to ports that are not
+/// DNS's. Resolvers beside others have ports of their own.
+///
+/// Recursion is desired, as nobody asks who spreads questions to all; there is one question, and its name begins with `_`.
+pub fn asks_for_service(bytes: &[u8]) -> bool {
+    match bytes {
+        [_, _, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0 | 1, 2..=0x3f, b'_', ..] => true,
+        [_, _, high, low, 0, 1, 0, _, 0, _, 0, _, 2..=0x3f, b'_', ..] => high & 0xf9 == 0x81 && low & 0x40 == 0,
+        _ => false,
     }
 }
 
@@ -320,6 +377,9 @@ mod kind {
     pub(super) const SRV: u16 = 33;
     pub(super) const TKEY: u16 = 249;
 }
+
+/// Record type of EDNS, RFC 6891 §6.1.2: its lower octet.
+const OPT: u8 = 41;
 
 /// Class IN.
 const CLASS_INTERNET: u16 = 1;

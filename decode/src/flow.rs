@@ -101,8 +101,14 @@ impl Direction {
 
 impl FlowKey {
     /// The flow of a packet from `source` to `destination`, and the packet's direction along it.
+    #[inline]
     pub fn of(transport: Transport, source: Endpoint, destination: Endpoint) -> (Self, Direction) {
-        if source <= destination {
+        let sorted = match (source.address, destination.address) {
+            // Most are so, and this is asked of every packet.
+            (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits(), source.port) <= (other.to_bits(), destination.port),
+            _ => source <= destination,
+        };
+        if sorted {
             (Self { transport, low: source, high: destination }, Direction::Up)
         } else {
             (Self { transport, low: destination, high: source }, Direction::Down)

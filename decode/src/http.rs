@@ -4,11 +4,12 @@
 //! In: the two directions of a connection, a head or a body at a time. Out: a [`Message`] for each request and response;
 //! a response with a CRL or an OCSP response in it is told when the body is there. Other bodies are passed over.
 //!
-//! Headers are read for lengths, types and the host, and none is kept: not Authorization, not Cookie, not their names. Of
-//! a target nothing behind `?` is kept, and nothing before `@`, because that is where secrets are put.
+//! Headers are read for lengths, types, the host, and the Kerberos and NTLM of an authentication (RFC 4559), which are
+//! messages of their own. None is kept: not Authorization, not Cookie, not their names. Of a target nothing behind `?` is kept, and nothing before `@`, because that is where secrets are put.
 
 #![deny(clippy::indexing_slicing)]
 
+mod challenge;
 mod revocation;
 
 use std::collections::VecDeque;
@@ -133,10 +134,16 @@ pub(crate) struct Heads {
     confused: bool,
     /// A response that waits for its body.
     held: Option<Message>,
+    /// What there is of that body, at most [`MAX_BODY`] bytes.
+    gathered: Vec<u8>,
     /// A proxy has opened a tunnel, or both have gone over to another protocol.
     tunnel: bool,
     begun: bool,
 }
+
+/// Headers in which a client authenticates to a server and to a proxy, and in which those answer. RFC 9110 §11.6, §11.7.
+const CREDENTIALS: [&str; 2] = ["Authorization", "Proxy-Authorization"];
+const CHALLENGES: [&str; 2] = ["WWW-Authenticate", "Proxy-Authenticate"];
 
 /// What comes next in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,6 +153,12 @@ enum Body {
     None,
     /// So many bytes, of which the first are wanted.
     Wanted { read: usize, pass: u64 },
+    /// Chunks whose data is wanted.
+    WantedChunks,
+    /// All up to the end, of which the first bytes are wanted.
+    WantedRest,
+    /// What is left of a chunk, to pass over; other chunks follow, and are wanted or not.
+    ChunkPassed { total: u64, wanted: bool },
     /// So many bytes to pass over.
     Passed(u64),
     /// Chunks, RFC 9112 §7.1.
@@ -206,8 +219,18 @@ impl Heads {
                 Begins::No => Framing::Lost,
             },
             Body::Wanted { read, .. } => Framing::Message { header: 0, length: read },
-            Body::Passed(total) => Framing::Pass { total },
+            Body::Passed(total) | Body::ChunkPassed { total, .. } => Framing::Pass { total },
             Body::Chunks => chunk(bytes),
+            Body::WantedChunks => match (chunk(bytes), chunk_size(bytes)) {
+                // The last one is told of, too: the body is complete.
+                (Framing::Pass { .. }, Some((size, line))) => {
+                    let data = usize::try_from(size).unwrap_or(usize::MAX).min(self.wanted());
+                    let line = usize::try_from(line).unwrap_or_default();
+                    Framing::Message { header: 0, length: line.saturating_add(data) }
+                }
+                (framing, _) => framing,
+            },
+            Body::WantedRest => Framing::Message { header: 0, length: bytes.len().min(self.wanted()) },
             Body::Trailer => match bytes {
                 [b'\r'] => Framing::More,
                 [b'\r', b'\n', ..] => Framing::Pass { total: 2 },
@@ -223,7 +246,8 @@ impl Heads {
         let body = self.body_mut(from);
         *body = match *body {
             Body::Chunks if last_chunk => Body::Trailer,
-            Body::Chunks => Body::Chunks,
+            Body::Chunks | Body::ChunkPassed { wanted: false, .. } => Body::Chunks,
+            Body::ChunkPassed { wanted: true, .. } => Body::WantedChunks,
             _ => Body::None,
         };
     }
@@ -234,9 +258,30 @@ impl Heads {
         match *self.body(from) {
             Body::Wanted { pass, .. } => {
                 *self.body_mut(from) = if pass > 0 { Body::Passed(pass) } else { Body::None };
-                if let Some(mut response) = self.held.take() {
-                    response.read(bytes, pass > 0);
-                    out.push(Event::Http(Box::new(response)).into());
+                self.complete(bytes, pass > 0, out);
+                Ok(())
+            }
+            Body::WantedChunks => {
+                let (size, line) = chunk_size(bytes).unwrap_or_default();
+                let data = usize::try_from(line).ok().and_then(|line| bytes.get(line..)).unwrap_or_default();
+                self.gathered.extend_from_slice(data);
+                let full = self.wanted() == 0;
+                // A line end follows the data.
+                let total = size.saturating_sub(data.len() as u64).saturating_add(2);
+                *self.body_mut(from) =
+                    if size == 0 { Body::Trailer } else { Body::ChunkPassed { total, wanted: !full } };
+                if size == 0 || full {
+                    let body = std::mem::take(&mut self.gathered);
+                    self.complete(&body, full, out);
+                }
+                Ok(())
+            }
+            Body::WantedRest => {
+                self.gathered.extend_from_slice(bytes);
+                if self.wanted() == 0 {
+                    *self.body_mut(from) = Body::Rest;
+                    let body = std::mem::take(&mut self.gathered);
+                    self.complete(&body, true, out);
                 }
                 Ok(())
             }
@@ -251,18 +296,39 @@ impl Heads {
 
     /// Bytes were lost, or the stream has ended: what comes next is a head, if anything.
     pub(crate) fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
-        *self.body_mut(from) = Body::None;
+        let body = std::mem::take(self.body_mut(from));
         if from == Side::Server
             && let Some(mut response) = self.held.take()
         {
-            response.stopped = Some("the body is not there in full".to_owned());
+            // The end of the connection ends such a body; whether that or a loss is the reason cannot be told here.
+            let gathered = std::mem::take(&mut self.gathered);
+            if !gathered.is_empty() {
+                response.read(&gathered, true);
+            }
+            if body != Body::WantedRest && !response.has_body() {
+                response.stopped = Some("the body is not there in full".to_owned());
+            }
             out.push(Event::Http(Box::new(response)).into());
         }
     }
 
-    /// Bytes kept of a direction: nothing but that a response waits.
+    /// Bytes kept of a direction: that a response waits, and what there is of its body.
     pub(crate) fn kept(&self, from: Side) -> usize {
-        if from == Side::Server && self.held.is_some() { size_of::<Message>() } else { 0 }
+        let held = from == Side::Server && self.held.is_some();
+        if held { size_of::<Message>().saturating_add(self.gathered.capacity()) } else { 0 }
+    }
+
+    /// Bytes that are still wanted of the body of the response that waits.
+    fn wanted(&self) -> usize {
+        MAX_BODY.saturating_sub(self.gathered.len())
+    }
+
+    /// Tells the response that waits, with what its body says; `more` of that may follow.
+    fn complete(&mut self, body: &[u8], more: bool, out: &mut Vec<Decoded>) {
+        if let Some(mut response) = self.held.take() {
+            response.read(body, more);
+            out.push(Event::Http(Box::new(response)).into());
+        }
     }
 
     fn request(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) -> Result<(), &'static str> {
@@ -282,6 +348,7 @@ impl Heads {
             self.confused = true;
         }
         out.push(Event::Http(Box::new(request)).into());
+        challenge::tokens(head.headers, CREDENTIALS, out);
         Ok(())
     }
 
@@ -310,13 +377,22 @@ impl Heads {
         let named =
             || response.target.as_ref().is_some_and(|target| target.as_bytes().to_ascii_lowercase().ends_with(b".crl"));
         let wanted = status == 200 && (follows.kind != Kind::Other || named());
-        if let (Body::Passed(total), true) = (self.server, wanted) {
-            let read = usize::try_from(total).unwrap_or(usize::MAX).min(MAX_BODY);
-            self.server = Body::Wanted { read, pass: total.saturating_sub(read as u64) };
+        let read_as = match self.server {
+            Body::Passed(total) => {
+                let read = usize::try_from(total).unwrap_or(usize::MAX).min(MAX_BODY);
+                Some(Body::Wanted { read, pass: total.saturating_sub(read as u64) })
+            }
+            Body::Chunks => Some(Body::WantedChunks),
+            Body::Rest => Some(Body::WantedRest),
+            _ => None,
+        };
+        if let Some(body) = read_as.filter(|_| wanted) {
+            self.server = body;
             self.held = Some(response);
         } else {
             out.push(Event::Http(Box::new(response)).into());
         }
+        challenge::tokens(head.headers, CHALLENGES, out);
         Ok(())
     }
 
@@ -336,13 +412,18 @@ impl Heads {
 }
 
 impl Message {
+    /// Whether something was read in the body.
+    fn has_body(&self) -> bool {
+        self.crl.is_some() || self.ocsp.is_some()
+    }
+
     /// Reads a body: an OCSP response, else a CRL, of which `more` may follow.
     fn read(&mut self, body: &[u8], more: bool) {
         self.ocsp = Ocsp::parse(body);
         if self.ocsp.is_none() {
             self.crl = Crl::parse(body);
         }
-        if self.ocsp.is_none() && self.crl.is_none() {
+        if !self.has_body() {
             let what = if more { "its beginning" } else { "it" };
             self.stopped = Some(format!("{OTHER_BODY}, as far as {what} can be read"));
         }

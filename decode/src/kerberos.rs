@@ -19,14 +19,16 @@ pub mod message;
 pub mod numbers;
 mod other;
 mod output;
+mod pa_values;
 mod padata;
 pub mod pkinit;
 mod principal;
 mod ticket;
+mod typed_data;
 
 pub use message::{
-    ApRequest, EncryptedPart, ErrorData, FastArmor, HostAddress, KdcReply, KdcRequest, KerberosTime, KrbError, Message,
-    PaData, PrincipalName, Sealed, Stage, Ticket, TicketId,
+    ApRequest, EncryptedPart, ErrorData, FastArmor, ForUser, HostAddress, KdcReply, KdcRequest, KerberosTime, KrbError,
+    Message, PaData, PaValues, PrincipalName, Sealed, Stage, Ticket, TicketId, TypedValues,
 };
 pub use numbers::{EncryptionType, ErrorCode, NameType, NtStatus, PaType};
 

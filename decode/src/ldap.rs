@@ -11,6 +11,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+mod diagnostic;
 mod filter;
 mod keys;
 mod netlogon;
@@ -20,6 +21,7 @@ mod read;
 mod sasl;
 mod stream;
 
+pub use diagnostic::AdError;
 pub use filter::{MAX_FILTER, MAX_FILTER_DEPTH, MAX_FILTER_TEXT};
 pub use keys::{ChangeKind, KeyValue, Keys, MAX_KEYS};
 pub use netlogon::{Guid, Netlogon};

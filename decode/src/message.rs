@@ -24,7 +24,8 @@ pub enum Message {
     Tls(Box<tls::Message>),
     /// RFC 9112.
     Http(Box<http::Message>),
-    /// What became of a TCP connection to a port that matters, or with TLS or HTTP in it. One a connection.
+    /// What became of a TCP connection to a port that matters, or with something in it that is known by its content. One
+    /// a connection.
     Connection(Box<Connection>),
     /// ICMP or ICMPv6 destination unreachable.
     Unreachable(Box<Unreachable>),
@@ -54,6 +55,10 @@ pub enum Protocol {
     Smb2,
     /// DCE/RPC, of which only gaps are told.
     Dcerpc,
+    /// TDS, of which only gaps are told.
+    Tds,
+    /// The protocol in which a password is changed, of which only gaps are told.
+    Kpasswd,
     /// SPNEGO, of which only gaps are told: what it negotiates is told by the messages it carries.
     Spnego,
     /// TLS over TCP.
@@ -84,6 +89,8 @@ impl Protocol {
             Self::Smb => "smb",
             Self::Smb2 => "smb2",
             Self::Dcerpc => "dcerpc",
+            Self::Tds => "tds",
+            Self::Kpasswd => "kpasswd",
             Self::Spnego => "spnego",
             Self::Tls => "tls",
             Self::Http => "http",

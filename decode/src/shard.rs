@@ -21,19 +21,23 @@ use std::{
 };
 
 use capture::CaptureTime;
+use foldhash::fast::RandomState;
 
 use crate::{
     Carriage, Decoded, Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
     connection::{Fate, Mark, RST, Relation, SYN, Stage, Tracker, matters},
     content::{self, ContentStream},
-    decoder::{Decoder, Decoders},
-    stream::Duplex,
+    decoder::{Counted, Decoder, Decoders},
+    stream::{Duplex, Out, Scratch},
     tls,
     wire::{Datagram, Segment, Unit},
 };
 
 /// TCP connections followed at once, all shards together: some 400 MB. A busy domain controller has a few ten thousand.
 pub const MAX_FLOWS: usize = 1_000_000;
+
+/// What [`MAX_FLOWS`] says of one connection.
+const BYTES_OF_A_FLOW: usize = 400;
 
 /// Bytes of streams kept for later, all shards together.
 pub const MAX_BUFFERED: usize = 256 << 20;
@@ -75,6 +79,18 @@ impl Config {
         let share = |total: usize| total.checked_div(shards).unwrap_or(total).max(1);
         Self { decoders: Decoders::default(), max_flows: share(MAX_FLOWS), max_buffered: share(MAX_BUFFERED) }
     }
+
+    /// The same for a program that should do with `memory` bytes: the connections of all `shards` may take a quarter of it,
+    /// and what their streams keep for later another. Never more than before.
+    #[must_use]
+    pub fn within(self, memory: u64, shards: usize) -> Self {
+        let quarter = usize::try_from(memory / 4).unwrap_or(usize::MAX).checked_div(shards).unwrap_or(usize::MAX);
+        Self {
+            max_flows: self.max_flows.min(quarter / BYTES_OF_A_FLOW).max(1),
+            max_buffered: self.max_buffered.min(quarter).max(1),
+            ..self
+        }
+    }
 }
 
 /// Which of `shards` shards a flow belongs to; the same for both of its directions, and in every run.
@@ -110,7 +126,7 @@ pub(crate) fn hash(flow: &FlowKey) -> u64 {
 pub struct Shard {
     config: Config,
     /// Boxed, so that the table, which doubles as it grows, is small.
-    flows: HashMap<FlowKey, Box<Flow>>,
+    flows: HashMap<FlowKey, Box<Flow>, RandomState>,
     alarms: Alarms,
     clock: Clock,
     /// Bytes that all streams keep for later.
@@ -118,6 +134,7 @@ pub struct Shard {
     /// When each limit was last told of: once a second is enough.
     told_flows: Option<u64>,
     told_buffered: Option<u64>,
+    scratch: Scratch,
 }
 
 impl Shard {
@@ -125,12 +142,13 @@ impl Shard {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            flows: HashMap::new(),
+            flows: HashMap::default(),
             alarms: Alarms::default(),
             clock: Clock::default(),
             buffered: 0,
             told_flows: None,
             told_buffered: None,
+            scratch: Scratch::default(),
         }
     }
 
@@ -150,6 +168,7 @@ impl Shard {
     /// Every shard is to get every tick. What comes before the first one counts as of that second.
     pub fn tick(&mut self, now: CaptureTime, out: &mut Vec<Event>) {
         let now = self.clock.advance(now);
+        let mut out = Out { events: out, scratch: &mut self.scratch };
         let mut due = self.alarms.take_due(now);
         due.sort_unstable();
         due.dedup();
@@ -161,16 +180,17 @@ impl Shard {
             }
             let before = flow.footprint();
             if flow.hole_deadline().is_some_and(|deadline| deadline <= now) {
-                flow.pass_holes(out);
+                flow.pass_holes(&mut out);
             }
             let after = if flow.deadline() <= now {
-                flow.finish(Fate::Forgotten, None, out);
+                flow.finish(Fate::Forgotten, None, &mut out);
                 entry.remove();
                 0
             } else {
                 flow.alarm = flow.next_alarm();
                 self.alarms.set(flow.alarm, key);
-                flow.footprint()
+                flow.kept = flow.footprint();
+                flow.kept
             };
             self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
         }
@@ -180,11 +200,19 @@ impl Shard {
     pub fn finish(&mut self, out: &mut Vec<Event>) {
         let mut flows: Vec<(FlowKey, Box<Flow>)> = std::mem::take(&mut self.flows).into_iter().collect();
         flows.sort_unstable_by_key(|&(key, _)| key);
+        let mut out = Out { events: out, scratch: &mut self.scratch };
         for (_, mut flow) in flows {
-            flow.finish(Fate::Unfinished, None, out);
+            flow.finish(Fate::Unfinished, None, &mut out);
         }
         self.alarms = Alarms::default();
         self.buffered = 0;
+    }
+
+    /// Takes what was counted and not handed out since the last call: nothing, unless [`Detail::SignIns`] is asked for.
+    ///
+    /// [`Detail::SignIns`]: crate::decoder::Detail::SignIns
+    pub fn take_counted(&mut self) -> Counted {
+        std::mem::take(&mut self.scratch.counted)
     }
 
     /// Number of connections it follows at present.
@@ -208,10 +236,11 @@ impl Shard {
         if self.flows.len() >= self.config.max_flows && !self.flows.contains_key(&key) {
             self.push_out(segment, out);
         }
+        let out = &mut Out { events: out, scratch: &mut self.scratch };
         let (flow, before) = match self.flows.entry(key) {
             Entry::Occupied(entry) => {
                 let flow = entry.into_mut();
-                let before = flow.footprint();
+                let before = flow.kept;
                 let again = flow.tracker.as_ref().map_or_else(
                     // A connection to another port uses the same two ports; only a SYN can say that this is over.
                     || if segment.flags & (SYN | RST) == SYN { Relation::New } else { Relation::Same },
@@ -250,11 +279,11 @@ impl Shard {
             {
                 let alert = tls::Message { body: tls::Body::Alert(tls::Alert::Encrypted), stopped: None };
                 let message = Message::Tls(Box::new(alert));
-                out.push(Event { seen: mark.into(), path: Some(segment.path), carriage, message });
+                out.events.push(Event { seen: mark.into(), path: Some(segment.path), carriage, message });
             }
             if let Some(fate) = fate {
                 let missing = flow.streams.as_ref().map(|streams| streams.missing());
-                out.extend(tracker.tell(fate, missing, None));
+                out.events.extend(tracker.tell(fate, missing, None));
             }
         }
         let mut after = flow.footprint();
@@ -265,21 +294,27 @@ impl Shard {
             if self.told_buffered != Some(self.clock.elapsed) {
                 self.told_buffered = Some(self.clock.elapsed);
                 let detail = format!("streams keep more than {} bytes for later", self.config.max_buffered);
-                out.push(limit(mark, segment.path, detail));
+                out.events.push(limit(mark, segment.path, detail));
             }
         }
+        flow.kept = after;
         self.buffered = others.saturating_add(after);
         let waiting = flow.streams.as_ref().is_some_and(|streams| streams.is_waiting());
         flow.waiting_since = waiting.then(|| flow.waiting_since.unwrap_or(flow.touched));
         flow.reschedule(key, &mut self.alarms);
     }
 
-    fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Event>) {
-        let mut found = Vec::new();
+    fn datagram(&mut self, datagram: &Datagram<'_>, out: &mut Vec<Event>) {
+        if self.config.decoders.only_counts(datagram) {
+            self.scratch.counted.dns = self.scratch.counted.dns.saturating_add(1);
+            return;
+        }
+        let mut found = self.scratch.list();
         self.config.decoders.datagram(datagram, &mut found);
         let seen = Seen { last: datagram.packet, first: datagram.first, at: datagram.at };
         let path = Some(datagram.path);
-        out.extend(found.into_iter().map(|Decoded { carriage, message }| Event { seen, path, carriage, message }));
+        out.extend(found.drain(..).map(|Decoded { carriage, message }| Event { seen, path, carriage, message }));
+        self.scratch.keep_list(found);
     }
 
     fn unreachable(&mut self, mark: Mark, path: Path, unreachable: Unreachable, out: &mut Vec<Event>) {
@@ -308,7 +343,7 @@ impl Shard {
             }
             let mut flow = entry.remove();
             self.buffered = self.buffered.saturating_sub(flow.footprint());
-            flow.finish(Fate::Forgotten, Some(mark), out);
+            flow.finish(Fate::Forgotten, Some(mark), &mut Out { events: out, scratch: &mut self.scratch });
             break;
         }
         if self.told_flows != Some(self.clock.elapsed) {
@@ -332,7 +367,15 @@ fn decoder(decoders: Decoders, tracker: &Tracker, segment: &Segment<'_>) -> Opti
             content::begins(&segment.payload).is_some()
         };
         let decoded = carries && (from_the_beginning || begins);
-        decoded.then(|| -> Box<dyn Decoder> { Box::new(ContentStream::new(port)) })
+        let at_home = content::is_home(port);
+        let detail = decoders.detail;
+        decoded.then(|| {
+            if at_home {
+                Box::new(ContentStream::new(port, detail))
+            } else {
+                content::decoder(port, &segment.payload, detail)
+            }
+        })
     })
 }
 
@@ -364,6 +407,8 @@ struct Flow {
     waiting_since: Option<u64>,
     /// Second for which its earliest alarm is set.
     alarm: u64,
+    /// Bytes that its streams keep for later.
+    kept: usize,
 }
 
 impl Flow {
@@ -372,21 +417,30 @@ impl Flow {
             let sender = content::begins(&segment.payload)?;
             Some(Tracker::by_content(segment, sender))
         });
-        Self { tracker, streams: None, dropped: false, alerts: None, touched: 0, waiting_since: None, alarm: u64::MAX }
+        Self {
+            tracker,
+            streams: None,
+            dropped: false,
+            alerts: None,
+            touched: 0,
+            waiting_since: None,
+            alarm: u64::MAX,
+            kept: 0,
+        }
     }
 
     /// Ends it. `decided`: the packet of another flow or connection that ended it.
-    fn finish(&mut self, fate: Fate, decided: Option<Mark>, out: &mut Vec<Event>) {
+    fn finish(&mut self, fate: Fate, decided: Option<Mark>, out: &mut Out<'_>) {
         let Some(tracker) = &mut self.tracker else { return };
         if let Some(streams) = &mut self.streams {
             streams.finish(decided.unwrap_or(tracker.last()), out);
         }
         let missing = self.streams.as_ref().map(|streams| streams.missing());
-        out.extend(tracker.tell(fate, missing, decided));
+        out.events.extend(tracker.tell(fate, missing, decided));
     }
 
     /// Passes all holes of its streams.
-    fn pass_holes(&mut self, out: &mut Vec<Event>) {
+    fn pass_holes(&mut self, out: &mut Out<'_>) {
         if let (Some(streams), Some(tracker)) = (&mut self.streams, &self.tracker) {
             streams.pass_holes(tracker.last(), out);
         }
@@ -394,7 +448,7 @@ impl Flow {
     }
 
     /// Makes its streams give up what they keep for later.
-    fn shed(&mut self, mark: Mark, out: &mut Vec<Event>) {
+    fn shed(&mut self, mark: Mark, out: &mut Out<'_>) {
         if let Some(streams) = &mut self.streams {
             streams.shed(mark, out);
         }

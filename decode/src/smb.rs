@@ -10,10 +10,10 @@
 use serde::{Serialize, Serializer};
 
 use crate::{
-    Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
+    Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol, WireText,
     decoder::{Begins, Decoder, Framing, MAX_HEADER, Side, length},
     kerberos::NtStatus,
-    spnego,
+    ntlm, spnego,
 };
 
 /// The largest session set-up that is read. The length of its token is one of 16 bits, and Windows issues none larger.
@@ -97,7 +97,7 @@ impl Serialize for SessionSetup {
     }
 }
 
-/// Decodes a connection to the SMB port.
+/// Decodes a connection to the SMB port, or one to another port that carries SMB.
 #[derive(Debug, Default)]
 pub struct SmbStream;
 
@@ -149,6 +149,21 @@ fn start(bytes: &[u8]) -> Start {
         _ if may_begin(smb) => Start::Unknown,
         _ => Start::Nothing,
     }
+}
+
+/// Who sends a payload that begins with a negotiation or a session set-up; `None` for all others. For streams that are not
+/// known to hold SMB: it is offered over NetBIOS (RFC 1001), too.
+pub fn begins(payload: &[u8]) -> Option<Side> {
+    const RESPONSE: u8 = 0x80;
+    let &[0, _, _, _, ref smb @ ..] = payload else { return None };
+    let Start::Unit(_, total) = start(payload) else { return None };
+    let by_server = match smb {
+        [0xff, _, _, _, 0x72 | 0x73, _, _, _, _, flags, ..] => flags & RESPONSE != 0,
+        [0xfe, _, _, _, _, _, _, _, _, _, _, _, 0 | 1, 0, _, _, flags, ..] => flags & 1 != 0,
+        _ => return None,
+    };
+    let from = if by_server { Side::Server } else { Side::Client };
+    (total <= MAX_SESSION_SETUP).then_some(from)
 }
 
 /// Whether these are the first bytes of an SMB header, and too few to tell the command.
@@ -275,7 +290,8 @@ fn smb2(bytes: &[u8], out: &mut Vec<Decoded>) -> Option<()> {
 ///
 /// Header, MS-CIFS 2.2.3.1: status at 5, flags at 9, second flags at 10, and at 32 the number of words that follow; then
 /// the number of bytes, and those. With extended security they begin with the token (MS-SMB 2.2.4.6), which has 12 words
-/// in a request and 4 in a response; in other forms there is none.
+/// in a request and 4 in a response; in other forms there is none. Without it a request answers the challenge of the
+/// negotiation itself ([`challenged`]).
 fn smb1(bytes: &[u8], out: &mut Vec<Decoded>) -> Option<()> {
     const RESPONSE: u8 = 0x80;
     const NT_STATUS: u16 = 0x4000;
@@ -298,7 +314,49 @@ fn smb1(bytes: &[u8], out: &mut Vec<Decoded>) -> Option<()> {
     };
     let token = token();
     tell(setup, version, token.unwrap_or_default(), out);
+    if !is_response && bytes.get(32) == Some(&13) {
+        out.extend(challenged(bytes));
+    }
     token.map(|_| ())
+}
+
+/// Who answers a challenge in a session set-up without extended security, as the NTLM message that it stands for. `None`: it
+/// is no answer to one, but a password in clear or nobody's, or it cannot be read.
+///
+/// Behind 13 words, among them at 14 and 16 the lengths of the two answers, those answers; then at an even place, if text is
+/// in UTF-16, account and domain, each with a zero behind it. MS-CIFS 2.2.4.53.1.
+fn challenged(bytes: &[u8]) -> Option<Decoded> {
+    const UNICODE: u16 = 0x8000;
+    const WORDS: usize = 33;
+    /// DES three times over a challenge, the shortest answer. MS-NLMP 3.3.1.
+    const ANSWER: usize = 24;
+    let answers = [number16(bytes, WORDS + 14)?, number16(bytes, WORDS + 16)?].map(usize::from);
+    let start = (WORDS + 26 + 2_usize).checked_add(answers.iter().sum())?;
+    if answers.into_iter().max() < Some(ANSWER) {
+        return None;
+    }
+    let is_unicode = number16(bytes, 10)? & UNICODE != 0;
+    let mut rest = bytes.get(if is_unicode { start.next_multiple_of(2) } else { start }..)?;
+    let mut text = || {
+        let unit = if is_unicode { 2 } else { 1 };
+        let end = rest.chunks_exact(unit).position(|unit| unit.iter().all(|&byte| byte == 0))?.checked_mul(unit)?;
+        let (text, after) = rest.split_at_checked(end)?;
+        rest = after.get(unit..)?;
+        let text = text.get(..ntlm::MAX_NAME).unwrap_or(text);
+        let units: Vec<u16> = text.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+        Some(if is_unicode { WireText::from(String::from_utf16_lossy(&units).as_str()) } else { WireText::new(text) })
+    };
+    let (user, domain) = (text()?, text()?);
+    let message = ntlm::Message {
+        kind: ntlm::Kind::Authenticate,
+        domain: Some(domain),
+        user: Some(user),
+        workstation: None,
+        target_name: None,
+        server: ntlm::Server::default(),
+        stopped: None,
+    };
+    Some(Decoded { carriage: Version::Smb1.carriage(), message: Message::Ntlm(Box::new(message)) })
 }
 
 fn number16(bytes: &[u8], at: usize) -> Option<u16> {

@@ -30,8 +30,8 @@ use crate::{
 mod duplex;
 mod messages;
 
-pub use duplex::Duplex;
-pub use messages::{End, Hole, Sink};
+pub use duplex::{Duplex, Out};
+pub use messages::{End, Hole, Scratch, Sink};
 
 use messages::Messages;
 
@@ -172,6 +172,12 @@ impl Stream {
         }
         if start > self.next {
             self.make_room(payload.len(), sink);
+            while start > self.next && start <= self.acknowledged_data() && !self.is_over() {
+                self.pass_hole(Hole::Missing, start, sink);
+            }
+        }
+        if self.is_over() || cut_end <= self.next {
+            return;
         }
         if start > self.next {
             self.hold(start, payload, cut, sink.packet);
@@ -255,6 +261,16 @@ impl Stream {
     /// Whether none of it is decoded from here on.
     pub fn is_retired(&self) -> bool {
         self.phase == Phase::Retired
+    }
+
+    /// Whether it is not known yet where it begins.
+    pub fn is_joining(&self) -> bool {
+        self.phase == Phase::Joining
+    }
+
+    /// To be called in place of [`Stream::lose_patience`] where nothing is waited for in vain.
+    pub fn be_patient(&mut self) {
+        self.patience = PATIENCE;
     }
 
     /// Whether it waits for something.
@@ -430,7 +446,7 @@ impl Stream {
     }
 
     /// Whether it waits for what is not expected to come any more.
-    fn waits_in_vain(&self) -> bool {
+    pub(super) fn waits_in_vain(&self) -> bool {
         match self.phase {
             Phase::Joining => !self.held.is_empty(),
             Phase::Running => match self.acknowledged_data().checked_sub(self.next) {

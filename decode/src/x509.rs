@@ -72,6 +72,9 @@ pub struct Certificate {
     pub crl_urls: Vec<String>,
     /// Addresses of OCSP responders.
     pub ocsp_urls: Vec<String>,
+    /// Addresses of the issuer's certificate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ca_urls: Vec<String>,
     /// RSA keys: base64 of the SHA-256 of the key as PKCS#1 RSAPublicKey, the KeyID that computers' keys are stored
     /// under. `""` for others.
     pub key_id_pkcs1: String,
@@ -84,8 +87,9 @@ pub struct Certificate {
     /// keyIdentifier of authorityKeyIdentifier, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authority_key_id: Option<String>,
-    /// The subject's common name, where the subject has exactly one.
-    #[serde(skip)]
+    /// The subject's common name, where the subject has exactly one. Written as its parts, where it is that of a user's
+    /// key-trust certificate.
+    #[serde(rename = "hello_name", skip_serializing_if = "hello::is_other", serialize_with = "hello::parts")]
     pub common_name: Option<String>,
     /// What of the certificate could not be read, as a clause; its fields are then as if it were absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,7 +165,7 @@ impl From<DerError> for CertificateError {
     }
 }
 
-/// What a CMS signer can call a certificate by.
+/// What a CMS signer can call a certificate by, and the key that its signature is checked with.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// The issuer's name, DER.
@@ -170,6 +174,8 @@ pub(crate) struct Identity {
     pub(crate) serial: Box<[u8]>,
     /// The key identifier: the extension's, else what RFC 5280 §4.2.1.2 would put there (SHA-1 of the key's bits).
     pub(crate) key_identifier: Box<[u8]>,
+    /// Its SubjectPublicKeyInfo.
+    pub(crate) public_key: Box<[u8]>,
 }
 
 impl Certificate {
@@ -217,6 +223,7 @@ impl Certificate {
             modulus: key_info.rsa.as_ref().map_or_else(String::new, |rsa| hex(rsa.modulus)),
             crl_urls: Vec::new(),
             ocsp_urls: Vec::new(),
+            ca_urls: Vec::new(),
             key_id_pkcs1: key_info.rsa.as_ref().map_or_else(String::new, key::RsaKey::key_id_pkcs1),
             key_id_spki: key::base64(&Sha256::digest(tbs.subject_pki.raw)),
             subject_key_id: None,
@@ -237,8 +244,13 @@ impl Certificate {
             }
         }
         let key_identifier = key_identifier.unwrap_or_else(|| Sha1::digest(key_info.bits).to_vec());
-        let (issuer, serial) = (issuer.into(), tbs.raw_serial().into());
-        Ok((certificate, Identity { issuer, serial, key_identifier: key_identifier.into() }))
+        let identity = Identity {
+            issuer: issuer.into(),
+            serial: tbs.raw_serial().into(),
+            key_identifier: key_identifier.into(),
+            public_key: tbs.subject_pki.raw.into(),
+        };
+        Ok((certificate, identity))
     }
 }
 

@@ -252,7 +252,7 @@ fn other_content_is_named() {
     assert_eq!(cms::signed_data(&message).stopped.unwrap(), "CMS: content type 1.2.840.113549.1.7.1 is not signedData");
     let parts = parts();
     let message = content_info(&parts.signed_data(&parts.certificate, &parts.signer));
-    let request = pkinit::request(&wrap(0x30, &wrap(0x80, &message)));
+    let request = pkinit::request(&wrap(0x30, &wrap(0x80, &message)), None);
     assert_eq!(request.stopped.unwrap(), "CMS: content type 1.3.6.1.5.2.3.2 is not id-pkinit-authData");
 }
 
@@ -272,7 +272,7 @@ fn an_explicit_signed_auth_pack_is_taken() {
     let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pkinit/python.req.bin")).unwrap();
     let message = children(&element(&bytes))[0].contents;
     for field in [wrap(0x80, message), wrap(0xa0, &wrap(4, message)), wrap(0xa0, message)] {
-        let request = pkinit::request(&wrap(0x30, &field));
+        let request = pkinit::request(&wrap(0x30, &field), None);
         assert_eq!((request.stopped, request.nonce), (None, Some(0x42af_828a)));
     }
 }

@@ -1,4 +1,5 @@
-//! Connections to the endpoint mapper through the shard: tokens of binds are found, calls are passed over.
+//! Connections to the endpoint mapper and to services behind it through the shard: tokens of binds are found, calls are
+//! passed over.
 
 #[path = "stream_support/net.rs"]
 mod net;
@@ -51,6 +52,33 @@ fn binds_come_out_however_the_stream_is_cut() {
         net.finish();
         assert_eq!(told(&mut net), found, "joined, in steps of {step}");
     }
+}
+
+#[test]
+fn a_service_on_any_port_is_known_by_its_bind() {
+    let found = ["[\"dcerpc\"] negotiate", "[\"dcerpc\"] negotiate"];
+    let dynamic = || Net { server_port: 49_667, ..Net::with(Config::for_shards(1)) };
+    // From the bind on, whatever comes before it; its header must be in one segment.
+    for step in [16, 100, 1460] {
+        let mut net = dynamic();
+        net.open();
+        net.data(CLIENT, 0, &conversation(), step);
+        net.finish();
+        assert_eq!(told(&mut net), found, "in steps of {step}");
+    }
+    // The answer alone.
+    let mut net = dynamic();
+    net.data(SERVER, 0, &[message(12, 40, NEGOTIATE), message(2, 3000, &[])].concat(), 1460);
+    assert_eq!(told(&mut net), found[..1]);
+    let path = net.shard.flows();
+    assert_eq!((path, net.shard.buffered()), (1, 0));
+    // Calls and binds without a token are nothing to look for.
+    let mut net = dynamic();
+    net.open();
+    net.data(CLIENT, 0, &[message(11, 56, &[]), message(0, 3000, &[])].concat(), 1460);
+    assert_eq!(net.shard.flows(), 0);
+    net.finish();
+    assert!(net.out.is_empty());
 }
 
 #[test]

@@ -5,7 +5,8 @@
 use decode::{
     WireText,
     dns::{
-        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, decode, key_exchange as key_exchange_of,
+        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, asks_for_service, decode,
+        is_plain_question, key_exchange as key_exchange_of,
     },
 };
 use proptest::prelude::{ProptestConfig, any, prop, prop_assert, proptest};
@@ -184,6 +185,35 @@ fn what_is_not_dns_is_refused() {
 }
 
 #[test]
+fn what_is_asked_is_told_though_the_rest_cannot_be() {
+    // A query of another kind, a query that announces answers: each says where reading had to stop.
+    for (at, value) in [(2, 0x31), (6, 0x47)] {
+        let mut bytes = query().to_vec();
+        bytes[at] = value;
+        let message = decode(&bytes).expect("a message");
+        assert_eq!(message.questions, decode(query()).expect("a message").questions);
+        assert!(message.stopped.is_some(), "{message:?}");
+        bytes[5] = 2;
+        assert!(decode(&bytes).is_err(), "two questions");
+    }
+}
+
+#[test]
+fn questions_for_a_service_are_known_by_their_content() {
+    let service = [b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x05_ldap\x04_tcp\0".as_slice(), &[0, 33, 0, 1]].concat();
+    assert!(asks_for_service(&service) && asks_for_service(srv_answer()));
+    for (at, value) in [(2, 0), (2, 0x28), (5, 2), (7, 1), (12, 0), (12, 0x40), (13, b'l')] {
+        let mut other = service.clone();
+        other[at] = value;
+        assert!(!asks_for_service(&other), "{at}: {value}");
+    }
+    for end in 0..14 {
+        assert!(!asks_for_service(&service[..end]));
+    }
+    assert!(!asks_for_service(a_answer()));
+}
+
+#[test]
 fn compression_cannot_be_used_to_fill_memory() {
     // One name of 255 bytes, then as many questions that point at it as fit.
     let mut message = b"\0\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
@@ -223,6 +253,11 @@ proptest! {
         }
         if let Ok(decoded) = decode(&message) {
             prop_assert!(decoded.questions.len() + decoded.srv.len() <= message.len() / 5);
+        }
+        if is_plain_question(&message) {
+            let decoded = decode(&message);
+            prop_assert!(decoded.as_ref().is_ok_and(|it| !it.response && it.stopped.is_none() && it.locator().is_none()));
+            prop_assert!(decoded.is_ok_and(|it| key_exchange_of(&message, &it).is_none()));
         }
     }
 }

@@ -193,8 +193,10 @@ fn machine_output_has_the_names_scripts_rely_on() {
         asked,
         serde_json::json!({
             "realm": "CORP.EXAMPLE", "cname": "quin", "cname_type": 1, "sname": "krbtgt/CORP.EXAMPLE", "sname_type": 2,
-            "nonce": 989_476_760, "kdc_options": "00010010", "till": "2026-11-23T10:19:25.000000000Z",
-            "etypes": [18, 17, 20, 19, 16, 23, 25, 26], "padata": [150, 149],
+            "nonce": 989_476_760, "kdc_options": "00010010",
+            "kdc_option_names": ["canonicalize", "renewable-ok"], "till": "2026-11-23T10:19:25.000000000Z",
+            "etypes": [18, 17, 20, 19, 16, 23, 25, 26],
+            "weak_etypes": [16, 23], "padata": [150, 149], "padata_values": {"freshness_token": false},
         })
     );
     asked = json(&message("tgs_req_fast_negative_nonce"));

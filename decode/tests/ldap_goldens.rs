@@ -225,6 +225,10 @@ fn a_netlogon_ping_and_its_answer() {
         json!({
             "opcode": 23,
             "flags": 0x13fd,
+            "flag_names": [
+                "DS_PDC_FLAG", "DS_GC_FLAG", "DS_LDAP_FLAG", "DS_DS_FLAG", "DS_KDC_FLAG", "DS_TIMESERV_FLAG",
+                "DS_CLOSEST_FLAG", "DS_WRITABLE_FLAG", "DS_GOOD_TIMESERV_FLAG", "DS_FULL_SECRET_DOMAIN_6_FLAG",
+            ],
             "domain_guid": "37415233-33a9-44e1-a7db-e8e24406f3e1",
             "forest": "corp.example",
             "domain": "corp.example",

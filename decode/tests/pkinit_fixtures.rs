@@ -47,7 +47,7 @@ fn padata(message: &[u8], kind: i64) -> Vec<u8> {
 #[test]
 fn a_windows_client_of_2019() {
     let Some(bytes) = fixture("kerberos.net/PKInitTests_signedPkAsReq.der") else { return };
-    let request = pkinit::request(&bytes);
+    let request = pkinit::request(&bytes, None);
     assert_eq!(request.stopped, None);
     assert!(request.trusted_certifiers.is_empty() && !request.kdc_pk_id);
     assert_eq!(request.signed.digest.as_deref(), Some("sha1"));
@@ -61,6 +61,7 @@ fn a_windows_client_of_2019() {
     assert_eq!(request.supported_kdfs, None);
     assert!(request.client_dh_nonce);
     assert_eq!(request.ctime.unwrap().to_string(), "2019-12-20T16:44:40.000000000Z");
+    assert_eq!((signer.verified, signer.reason), (Some(true), None));
     let certificate = request.signed.signer_certificate().unwrap();
     assert_eq!(certificate.san.upn, ["testuser@blah.corp.internal222"]);
     assert!(!certificate.self_signed);
@@ -79,6 +80,7 @@ fn a_windows_domain_controller_of_2019() {
     assert_eq!(reply.dh_key_expiration.unwrap().to_string(), "2019-12-20T18:44:40.000000000Z");
     assert_eq!(reply.signed.digest.as_deref(), Some("sha1"));
     assert_eq!(reply.signed.signature_algorithm.as_deref(), Some("rsa"));
+    assert_eq!(reply.signed.signer.as_ref().unwrap().verified, Some(true));
     assert_eq!(reply.signed.certificates.len(), 1, "the leaf only");
     let certificate = reply.signed.signer_certificate().unwrap();
     assert_eq!(certificate.subject, "");
@@ -105,6 +107,7 @@ fn a_windows_domain_controller_of_2025_with_the_old_template() {
     assert_eq!(reply.signed.digest.as_deref(), Some("sha256"));
     assert_eq!(reply.signed.signature_algorithm.as_deref(), Some("rsa"));
     assert_eq!(reply.public_key_bits, Some(2048));
+    assert_eq!(reply.signed.signer.as_ref().unwrap().verified, Some(true));
     let certificate = reply.signed.signer_certificate().unwrap();
     assert_eq!(certificate.template.as_ref().unwrap().name, "DomainController");
     assert_eq!(certificate.eku.as_deref().unwrap(), ["1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1"]);
@@ -117,7 +120,7 @@ fn a_windows_domain_controller_of_2025_with_the_old_template() {
 fn the_second_checksum_under_tag_5() {
     let name = "scapy/kerberos_PKINIT_Parse_AS_REQ_with_CMS_structures_MIT_Kerberos__Kerberos.bin";
     let Some(bytes) = fixture(name) else { return };
-    let request = pkinit::request(&padata(&bytes, 16));
+    let request = pkinit::request(&padata(&bytes, 16), None);
     assert_eq!(request.stopped, None);
     assert!(request.checksum && request.checksum2 && !request.freshness_token);
     assert_eq!(request.key_agreement, KeyAgreement::Dh { group: Some("modp-2048"), bits: 2048 });
@@ -130,7 +133,7 @@ fn the_second_checksum_under_tag_5() {
 #[test]
 fn messages_of_kerby() {
     let Some(bytes) = fixture("kerby/pkinit_anonymous_asreq.der") else { return };
-    let request = pkinit::request(&padata(&bytes, 16));
+    let request = pkinit::request(&padata(&bytes, 16), None);
     assert_eq!((request.stopped, request.nonce), (None, Some(1_797_404_543)));
     assert!(request.signed.signer.is_none());
     let reply = pkinit::reply(&padata(&fixture("kerby/pkinit_anonymous_asrep.der").unwrap(), 17));
@@ -138,7 +141,7 @@ fn messages_of_kerby() {
     assert_eq!(reply.kdf.as_deref(), Some("1.3.6.1.5.2.3.6.2"));
     let certificate = reply.signed.signer_certificate().unwrap();
     assert_eq!(certificate.subject, "emailAddress=JIAJIA.LI@INTEL.COM,CN=JIAJIA,OU=INTEL,O=INTEL,L=SH,ST=SH,C=CN");
-    let request = pkinit::request(&padata(&fixture("kerby/pkinit_rsa_asreq.der").unwrap(), 16));
+    let request = pkinit::request(&padata(&fixture("kerby/pkinit_rsa_asreq.der").unwrap(), 16), None);
     assert_eq!((request.stopped, request.key_agreement), (None, KeyAgreement::Rsa));
     let reply = pkinit::reply(&padata(&fixture("kerby/pkinit_rsa_asrep.der").unwrap(), 17));
     assert_eq!((reply.stopped, reply.form), (None, ReplyForm::EncKeyPack));
@@ -147,7 +150,7 @@ fn messages_of_kerby() {
 #[test]
 fn encoder_samples_of_mit_whose_parts_are_no_cms() {
     let Some(bytes) = fixture("mit-krb5/pkinit_pa_pk_as_req.der") else { return };
-    let request = pkinit::request(&bytes);
+    let request = pkinit::request(&bytes, None);
     assert!(request.kdc_pk_id);
     assert!(request.stopped.unwrap().starts_with("CMS: "));
     assert_eq!(request.key_agreement, KeyAgreement::UNREAD);

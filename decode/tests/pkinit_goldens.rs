@@ -49,7 +49,7 @@ fn golden(name: &str) -> Vec<u8> {
 }
 
 fn request(name: &str) -> Request {
-    pkinit::request(&golden(&format!("{name}.req")))
+    pkinit::request(&golden(&format!("{name}.req")), None)
 }
 
 fn reply(name: &str) -> Reply {
@@ -85,7 +85,7 @@ fn key_trust_of_heimdal() {
     let by = signed.signer.as_ref().unwrap();
     assert!(by.by_key_identifier, "a0 16 04 14 is a key identifier, tagged EXPLICIT");
     assert_eq!(by.key_identifier.as_deref(), Some("d5ca3f4a3695a08450342deddf25b9c1720300c5"));
-    assert_eq!((by.certificate, by.verified), (Some(0), None));
+    assert_eq!((by.certificate, by.verified, by.reason), (Some(0), Some(true), None));
     assert!(signed.signer_certificate().unwrap().self_signed);
 }
 
@@ -242,11 +242,28 @@ fn defects_of_kdc_certificates_are_there_to_be_judged() {
 }
 
 #[test]
+fn recorded_signatures_hold() {
+    let signers = REQUESTS.map(|name| (name, request(name).signed.signer.unwrap()));
+    for (name, signer) in signers {
+        if name == "selfsigned_nocert" {
+            assert_eq!(signer.verified, None);
+            assert_eq!(signer.reason, Some("the signer's certificate is not in the message"));
+        } else {
+            assert_eq!((signer.verified, signer.reason), (Some(true), None), "{name}");
+        }
+    }
+    for name in REPLIES {
+        let signer = reply(name).signed.signer.unwrap();
+        assert_eq!((signer.verified, signer.reason), (Some(true), None), "{name}");
+    }
+}
+
+#[test]
 fn every_truncation_is_taken_and_named() {
     for name in REQUESTS.into_iter().chain(["anonymous"]) {
         let bytes = golden(&format!("{name}.req"));
         for length in 0..bytes.len() {
-            assert!(pkinit::request(&bytes[..length]).stopped.is_some(), "{name} cut to {length}");
+            assert!(pkinit::request(&bytes[..length], None).stopped.is_some(), "{name} cut to {length}");
         }
     }
     for name in REPLIES.into_iter().chain(["anonymous", "enckey"]) {
@@ -259,8 +276,8 @@ fn every_truncation_is_taken_and_named() {
 
 #[test]
 fn a_request_that_cannot_be_read_does_not_claim_rsa_transport() {
-    assert_eq!(pkinit::request(&[]).key_agreement, KeyAgreement::UNREAD);
-    assert_eq!(pkinit::request(&[0x30, 0]).key_agreement, KeyAgreement::UNREAD);
+    assert_eq!(pkinit::request(&[], None).key_agreement, KeyAgreement::UNREAD);
+    assert_eq!(pkinit::request(&[0x30, 0], None).key_agreement, KeyAgreement::UNREAD);
 }
 
 /// A message and up to eight bytes of it to change.
@@ -279,19 +296,19 @@ fn damaged(names: &'static [&'static str], suffix: &'static str) -> impl Strateg
 proptest! {
     #[test]
     fn a_damaged_request_never_panics(bytes in damaged(&REQUESTS, "req")) {
-        let _ = pkinit::request(&bytes);
+        let _ = pkinit::request(&bytes, None);
         let _ = pkinit::reply(&bytes);
     }
 
     #[test]
     fn a_damaged_reply_never_panics(bytes in damaged(&REPLIES, "rep")) {
         let _ = pkinit::reply(&bytes);
-        let _ = pkinit::request(&bytes);
+        let _ = pkinit::request(&bytes, None);
     }
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
-        let _ = pkinit::request(&bytes);
+        let _ = pkinit::request(&bytes, None);
         let _ = pkinit::reply(&bytes);
     }
 }

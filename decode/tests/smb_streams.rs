@@ -200,6 +200,38 @@ fn the_older_protocol_is_read_too() {
 }
 
 #[test]
+fn who_answers_a_challenge_without_extended_security_is_told() {
+    let mut words = vec![0; 26];
+    words[14] = 24;
+    words[16] = 24;
+    let answers = [0x5a; 48];
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    // Text begins at an even place: 61 bytes are before the answers.
+    let names = [&answers[..], &[0], &utf16("bob\0CORP\0Windows\0")].concat();
+    let unicode = smb1(false, &words, &names);
+    let mut oem = smb1(false, &words, &[&answers[..], b"bob\0CORP\0Windows\0"].concat());
+    oem[4 + 11] &= 0x7f;
+    for message in [&unicode, &oem] {
+        let mut net = opened();
+        net.data(CLIENT, 0, message, 1460);
+        let Some(Message::Ntlm(message)) = net.out.first().map(|event| &event.message) else { panic!("{:?}", net.out) };
+        let shown = serde_json::to_value(message).expect("plain data");
+        assert_eq!(shown, serde_json::json!({"user": "bob", "domain": "CORP"}));
+        assert!(!format!("{:?}", net.out).contains("ZZ") && !format!("{:?}", net.out).contains("90, 90"));
+        assert_eq!(told(&mut net), ["[\"smb\"] authenticate"]);
+    }
+    // Cut anywhere it says less, and a password in clear is not one of NTLM.
+    for end in 39..oem.len() - 10 {
+        let mut cut = oem[..end].to_vec();
+        cut[1..4].copy_from_slice(&u32::try_from(end - 4).expect("small").to_be_bytes()[1..]);
+        assert!(sent(CLIENT, &cut).iter().all(|line| line.contains("undecodable")), "{end}");
+    }
+    words[14] = 9;
+    words[16] = 0;
+    assert!(sent(CLIENT, &smb1(false, &words, b"password\0bob\0CORP\0")).is_empty());
+}
+
+#[test]
 fn what_files_hold_is_passed_over_unseen() {
     let read = smb2(8, 0, true, &vec![0x5a; 300_000]);
     let setup = smb2(1, 0, true, &response(NEGOTIATE));
@@ -309,4 +341,22 @@ proptest! {
         net.finish();
         prop_assert_eq!(net.shard.buffered(), 0);
     }
+}
+
+#[test]
+fn it_is_known_by_its_content_on_other_ports() {
+    for from in [0, SETUP.start] {
+        let mut net = Net { server_port: 139, ..smb() };
+        net.open();
+        // A NetBIOS session is asked for, and granted.
+        net.data(CLIENT, 0, &[&[0x81, 0, 0, 68][..], &[0x20; 68]].concat(), 1460);
+        net.data(SERVER, 0, &[0x82, 0, 0, 0], 1460);
+        net.data(CLIENT, 72, &CLIENT_BYTES[from..], 1460);
+        net.data(SERVER, 4, SERVER_BYTES, 1460);
+        net.finish();
+        assert_eq!(told(&mut net), [REQUEST, SUCCESS, REPLY], "from {from}");
+    }
+    let mut net = Net { server_port: 139, ..smb() };
+    net.data(CLIENT, 0, &smb2(8, 0, false, &[0x5a; 3000]), 1460);
+    assert_eq!(net.shard.flows(), 0, "what files hold is not looked for");
 }

@@ -470,3 +470,136 @@ proptest! {
         net.finish();
     }
 }
+
+#[test]
+fn a_hello_whose_length_comes_later_is_known_where_tls_is_at_home() {
+    for first in 1..12 {
+        // Joined in its middle: no SYN says that a stream begins.
+        let mut net = on(443);
+        net.send(&seg(CLIENT, 0, &EXPIRED.0[..first]));
+        net.send(&seg(CLIENT, i64::try_from(first).expect("small"), &EXPIRED.0[first..]));
+        assert_eq!(told(&mut net).first().map(String::as_str), Some("client_hello"), "{first} bytes");
+    }
+}
+
+#[test]
+fn the_hello_of_a_draft_has_no_session() {
+    for version in [[3, 4], [0x7f, 0x0e]] {
+        let hello = [&version[..], &[7; 32], &[0xc0, 0x2b], &[0, 4, 0, 40, 0, 0]].concat();
+        let size = u8::try_from(hello.len()).expect("small");
+        let record = [&[22, 3, 1, 0, size + 4, 2, 0, 0, size][..], &hello].concat();
+        let mut net = opened(443);
+        net.data(SERVER, 0, &record, 1460);
+        let found = net.out.iter().find_map(|event| match &event.message {
+            Message::Tls(message) => match &message.body {
+                Body::ServerHello(hello) => Some((hello.cipher, message.stopped.clone())),
+                _ => None,
+            },
+            _ => None,
+        });
+        assert_eq!(found, Some((0xc02b, None)));
+    }
+}
+
+/// The CRL's request and response, the body in chunks of `size` bytes or, where that is 0, up to the end.
+fn crl_in_chunks_of(size: usize) -> Vec<u8> {
+    let head = CRL.1.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("a head") + 4;
+    let (head, body) = CRL.1.split_at(head);
+    let head = String::from_utf8(head.to_vec()).expect("a head");
+    let lines =
+        head.lines().filter(|line| !line.is_empty() && !line.to_ascii_lowercase().starts_with("content-length"));
+    let mut out: Vec<u8> = lines.flat_map(|line| [line.as_bytes(), b"\r\n"].concat()).collect();
+    if size == 0 {
+        out.extend([b"\r\n", body].concat());
+        return out;
+    }
+    out.extend(b"Transfer-Encoding: chunked\r\n\r\n");
+    for piece in body.chunks(size) {
+        out.extend([format!("{:x};a=b\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+    }
+    out.extend(b"0\r\n\r\n");
+    out
+}
+
+fn crls(net: &mut Net) -> Vec<http::Crl> {
+    let crl = |event: Event| match event.message {
+        Message::Http(message) => message.crl,
+        _ => None,
+    };
+    std::mem::take(&mut net.out).into_iter().filter_map(crl).collect()
+}
+
+#[test]
+fn a_crl_is_read_in_chunks_and_up_to_the_end() {
+    let mut net = opened(80);
+    net.data(CLIENT, 0, CRL.0, 1460);
+    net.data(SERVER, 0, CRL.1, 1460);
+    net.finish();
+    let expected = crls(&mut net);
+    assert_eq!(expected.len(), 1);
+    for size in [0, 1, 7, 100, 100_000] {
+        for step in [1, 9, 61, 1460] {
+            let mut net = opened(80);
+            net.data(CLIENT, 0, CRL.0, 1460);
+            let answer = crl_in_chunks_of(size);
+            net.data(SERVER, 0, &answer, step);
+            if size > 0 {
+                assert_eq!(crls(&mut net), expected, "chunks of {size} in steps of {step}");
+                // In step: another answer follows.
+                net.data(SERVER, i64::try_from(answer.len()).unwrap(), &answer, step);
+                assert_eq!(told(&mut net).len(), 1, "chunks of {size} in steps of {step}");
+            } else {
+                net.finish();
+                assert_eq!(crls(&mut net), expected, "up to the end in steps of {step}");
+            }
+            assert_eq!(net.shard.buffered(), 0);
+        }
+    }
+}
+
+#[test]
+fn only_the_beginning_of_a_long_body_is_kept() {
+    for size in [0, 4_000, 1_000_000] {
+        let mut answer = crl_in_chunks_of(size);
+        let filler = vec![0x5a; 300_000];
+        if size == 0 {
+            answer.extend(&filler);
+        } else {
+            answer.truncate(answer.len() - 5);
+            for piece in filler.chunks(size) {
+                answer.extend([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+            }
+            answer.extend(b"0\r\nTrailer: a\r\n\r\n");
+        }
+        let mut net = opened(80);
+        net.data(CLIENT, 0, CRL.0, 1460);
+        net.data(SERVER, 0, &answer, 1460);
+        assert_eq!(crls(&mut net).len(), 1, "chunks of {size}");
+        assert_eq!(net.shard.buffered(), 0);
+        net.finish();
+        assert!(told(&mut net).is_empty(), "chunks of {size}");
+    }
+}
+
+#[test]
+fn an_authentication_comes_out_of_heads_both_ways() {
+    const TOKEN: &str = "TlRMTVNTUAABAAAAAgAAAA==";
+    let asked = format!(
+        "GET /secret HTTP/1.1\r\nHost: a\r\nauthorization: Negotiate {TOKEN}\r\nProxy-Authorization: NTLM {TOKEN}\r\n\r\n"
+    );
+    let refused = format!(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a, b\"\r\nWWW-Authenticate: Negotiate {TOKEN}, NTLM\r\nProxy-Authenticate: NTLM {TOKEN}\r\nContent-Length: 3\r\n\r\nabc"
+    );
+    for step in [1, 5, 60, 1460] {
+        let mut net = opened(80);
+        net.data(CLIENT, 0, asked.as_bytes(), step);
+        net.data(SERVER, 0, refused.as_bytes(), step);
+        let tokens = |event: &Event| match &event.message {
+            Message::Ntlm(message) => Some(format!("{:?} {}", event.carriage, message.kind.name())),
+            _ => None,
+        };
+        let told: Vec<String> = net.out.iter().filter_map(tokens).collect();
+        assert_eq!(told, ["[\"http\"] negotiate"; 4], "in steps of {step}");
+        assert!(!format!("{:?}", net.out).contains("TlRM"), "no token is told");
+    }
+}

@@ -252,6 +252,7 @@ fn templates_usages_and_addresses() {
     ]);
     assert_eq!(certificate.sid.as_deref(), Some("S-1-5-21-1-2-3-500"));
     assert_eq!(certificate.ocsp_urls, ["http://ocsp.example/"]);
+    assert_eq!(certificate.ca_urls, ["http://pki.example/ca.crt"]);
     assert_eq!(certificate.crl_urls, ["ldap:///CN=CA", "http://pki.example/ca.crl"]);
     assert_eq!(certificate.key_usage.as_ref().unwrap().len(), 9);
     assert_eq!(certificate.eku.as_deref(), Some(&[][..]), "there, and empty");

@@ -42,6 +42,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::dc_certificate::issuer_untrusted::ISSUER_UNTRUSTED,
     &rules::dc_certificate::rejected::CERTIFICATE_REJECTED,
     &rules::dc_certificate::changed::CERTIFICATE_CHANGED,
+    &rules::dc_certificate::not_the_one_wanted::NOT_THE_ONE_WANTED,
     &rules::dc_certificate::directory_differs::DIRECTORY_DIFFERS,
     &rules::dc_certificate::chain_unverifiable::CHAIN_UNVERIFIABLE,
     &rules::key::account_mismatch::ACCOUNT_MISMATCH,
@@ -56,6 +57,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::key::of_other_domain::KEY_OF_OTHER_DOMAIN,
     &rules::key::shared::KEY_SHARED,
     &rules::key::malformed::MALFORMED,
+    &rules::key::signature_invalid::SIGNATURE_INVALID,
     &rules::key::of_unusual_kind::KEY_OF_UNUSUAL_KIND,
     &rules::key::weak_tpm::KEY_OF_WEAK_TPM,
     &rules::key::not_made_by_hello::NOT_MADE_BY_HELLO,
@@ -113,6 +115,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::ticket::ntlm_instead::NTLM_INSTEAD,
     &rules::ticket::internal_error::INTERNAL_ERROR,
     &rules::ticket::asked_again::ASKED_AGAIN,
+    &rules::ticket::refused_otherwise::REFUSED_OTHERWISE,
 ];
 
 /// The rule with this code, whatever its case.
@@ -156,7 +159,7 @@ mod tests {
         ("POL", 11),
         ("SYN", 8),
         ("TIM", 5),
-        ("TKT", 9),
+        ("TKT", 10),
     ];
 
     fn is_given(code: &str) -> bool {

@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod clocks;
+mod codes;
 mod diagnose;
 mod endpoints;
 mod finding;
@@ -21,12 +22,13 @@ mod windows;
 
 pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
 pub use clocks::clock_offsets;
+pub use codes::{normal_error, normal_status};
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
 pub use hosts::HostReport;
 pub use report::{
     CaptureReport, ChecklistItem, ClockReport, DomainControllerReport, EvidenceReport, FindingReport, LogonReport,
-    Report, StepReport,
+    LogonReports, Report, Row, ShedReport, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, SoFar, read_all};

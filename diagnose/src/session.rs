@@ -2,9 +2,9 @@
 
 use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Source};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use trace::{ClockOffset, Facts, Logon, Settings, Tracer};
+use trace::{ClockOffset, Facts, Governor, Logons, Settings, Tracer};
 
-use crate::{Report, endpoints};
+use crate::{LogonReports, Report, endpoints, report::Past};
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
 const BATCHES: usize = 4;
@@ -16,17 +16,37 @@ const LOGONS_A_TICK: usize = 2000;
 pub struct Session {
     tracer: Tracer,
     inputs: Vec<String>,
+    past: Past,
+    /// What was lost up to the end of the last batch.
+    losses: Losses,
+    governor: Option<Governor>,
 }
 
 /// Why a run ended before the end of its source. What was read until then is kept.
 pub type ReadError = CaptureError;
 
 impl Session {
+    /// Logons that are told in full. Beyond it the oldest are only counted, those that succeeded first.
+    pub const MAX_LOGONS: usize = Past::MAX_LOGONS;
+
     /// Starts with nothing read.
     pub fn new(settings: Settings) -> Self {
         let mut tracer = Tracer::new(settings);
         tracer.watch(endpoints::is_of_interest);
-        Self { tracer, inputs: Vec::new() }
+        Self { tracer, inputs: Vec::new(), past: Past::default(), losses: Losses::default(), governor: None }
+    }
+
+    /// Tells no more than so many logons in full; by default [`Session::MAX_LOGONS`].
+    pub fn keep_logons(&mut self, most: usize) {
+        self.past.keep(most);
+    }
+
+    /// Keeps limits while a source goes on ([`Session::run_live`]). To be called before anything is read.
+    pub fn govern(&mut self, governor: Governor) {
+        if let Some(memory) = governor.limits().memory {
+            self.tracer.keep_within(memory);
+        }
+        self.governor = Some(governor);
     }
 
     /// Notes how the clocks of the inputs were found to differ.
@@ -45,11 +65,12 @@ impl Session {
         mut progress: impl FnMut(Position),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
-        let tracer = &mut self.tracer;
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
-            tracer.push(batch);
-            progress(so_far.position);
+            let position = so_far.position;
+            self.push(batch, so_far);
+            progress(position);
         });
+        self.inputs = source.inputs().to_vec();
         self.tracer.finish(losses);
         result
     }
@@ -68,20 +89,21 @@ impl Session {
         mut publish: impl FnMut(Report),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
-        let Self { tracer, inputs } = self;
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
-            tracer.push(batch);
-            progress(so_far.position);
+            let position = so_far.position;
+            self.push(batch, so_far);
+            progress(position);
             let is_idle = batch.is_idle();
             batches += u64::from(!is_idle);
             if batches >= next || (is_idle && batches > told) {
                 told = batches;
                 next = batches + (batches / 4).max(1);
-                tracer.account(Losses::default());
-                publish(Report::new(inputs, tracer.logons(), tracer.facts()));
+                self.tracer.account(Losses::default());
+                publish(self.report().collected());
             }
         });
+        self.inputs = source.inputs().to_vec();
         self.tracer.finish(losses);
         result
     }
@@ -96,27 +118,41 @@ impl Session {
         &mut self,
         source: &mut dyn Source,
         packets_per_batch: usize,
-        mut publish: impl FnMut(Report, CaptureTime),
+        mut publish: impl FnMut(Report<LogonReports<'_>>, CaptureTime),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
-        let Self { tracer, inputs } = self;
         let mut ticks = 0;
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
-            tracer.push(batch);
+            let losses = so_far.losses;
+            if let Some(governor) = self.governor.as_mut().filter(|_| batch.tick().is_some()) {
+                self.tracer.shed(governor.tick());
+            }
+            self.push(batch, so_far);
             ticks += usize::from(batch.tick().is_some());
-            if ticks > tracer.logons().len() / LOGONS_A_TICK {
+            if ticks > self.tracer.logons().len() / LOGONS_A_TICK {
                 ticks = 0;
-                tracer.account(so_far.losses);
-                let now = tracer.facts().visibility.now.unwrap_or(CaptureTime(0));
-                publish(Report::new(inputs, tracer.logons(), tracer.facts()), now);
+                self.tracer.account(losses);
+                let now = self.tracer.facts().visibility.now.unwrap_or(CaptureTime(0));
+                publish(self.report(), now);
             }
         });
         self.tracer.finish(losses);
         result
     }
 
-    /// The logons found.
-    pub fn logons(&self) -> &[Logon] {
+    /// Takes in a batch, behind which things stand like this. At a tick it makes room, by what was known then.
+    fn push(&mut self, batch: &Batch, so_far: SoFar) {
+        let Self { tracer, inputs, past, losses, .. } = self;
+        inputs.extend(so_far.inputs);
+        tracer.push(batch, |grouper, now| {
+            grouper.account(now, *losses);
+            past.make_room(grouper, now, inputs);
+        });
+        *losses = so_far.losses;
+    }
+
+    /// The logons that are kept.
+    pub fn logons(&self) -> &Logons {
         self.tracer.logons()
     }
 
@@ -126,18 +162,20 @@ impl Session {
     }
 
     /// Runs the catalogue over what was read.
-    pub fn report(&self) -> Report {
-        Report::new(&self.inputs, self.tracer.logons(), self.tracer.facts())
+    pub fn report(&self) -> Report<LogonReports<'_>> {
+        Report::new(&self.inputs, self.tracer.logons(), self.tracer.facts(), &self.past)
     }
 }
 
 /// How things stand behind a batch.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SoFar {
     /// How far reading has come.
     pub position: Position,
     /// What was lost.
     pub losses: Losses,
+    /// Names of inputs that are new since the batch before, such as files that appeared in a followed folder.
+    pub inputs: Vec<String>,
 }
 
 /// Calls `take` for every batch of the source, in order, while a thread reads ahead.
@@ -170,9 +208,12 @@ pub fn read_all(
 
 /// Fills batches until the source ends, fails, or nobody wants them any more.
 fn read(source: &mut dyn Source, full: &Sender<(Batch, SoFar)>, empty: &Receiver<Batch>) -> Result<(), CaptureError> {
+    let mut known = source.inputs().len();
     while let Ok(mut batch) = empty.recv() {
         let progress = source.fill(&mut batch)?;
-        let sent = full.send((batch, SoFar { position: source.position(), losses: source.losses() }));
+        let inputs = source.inputs().get(known..).unwrap_or_default().to_vec();
+        known += inputs.len();
+        let sent = full.send((batch, SoFar { position: source.position(), losses: source.losses(), inputs }));
         if sent.is_err() || progress == Progress::End {
             break;
         }

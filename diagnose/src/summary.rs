@@ -97,7 +97,10 @@ pub(crate) fn session(session: &Session) -> String {
 pub(crate) fn session_answer(answer: SessionAnswer) -> String {
     match answer {
         SessionAnswer::Accepted => "accepted".to_owned(),
-        SessionAnswer::Refused(code) => format!("refused: {code}"),
+        SessionAnswer::Refused(code, why) => match why.and_then(|why| why.meaning()) {
+            Some(meaning) => format!("refused: {code}, {meaning}"),
+            None => format!("refused: {code}"),
+        },
         SessionAnswer::Failed(status) => format!("refused: {status}"),
         SessionAnswer::TicketRefused(code) => format!("the ticket is refused: {code}"),
     }

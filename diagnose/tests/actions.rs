@@ -73,7 +73,7 @@ fn actions(path: &Path) -> datatest_stable::Result<()> {
     let mut source = capture::open(&[path.with_file_name("capture.pcap")])?;
     let mut session = Session::new(Settings::default());
     session.run(&mut source, capture::Batch::DEFAULT_PACKETS, |_| {})?;
-    let report = session.report();
+    let report = session.report().collected();
     let mut faults = Vec::new();
     let mut count = 0;
     for line in text.lines().filter(|line| !line.starts_with('#')) {

@@ -41,6 +41,59 @@ fn every_sample_reads_the_same_however_it_is_divided() {
     }
 }
 
+/// A minute of sign-ins that are alike, again and again: of nearly all only a number remains.
+#[test]
+fn what_retires_is_the_same_however_the_packets_are_divided() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/key-trust-success/capture.pcap");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("many.pcap");
+    fs::write(&path, again(&fs::read(sample).expect("the sample is there"), 40, 60)).expect("it can be written");
+    let report = |shards, packets_per_batch| {
+        let mut source = capture::open(&[&path]).expect("it can be opened");
+        let mut session = Session::new(Settings { shards });
+        session.keep_logons(16);
+        session.run(&mut source, packets_per_batch, |_| {}).expect("it can be read");
+        serde_json::to_value(session.report()).expect("a report is JSON")
+    };
+    let once = report(1, 5_000);
+    let listed = once["logons"].as_array().expect("a list").len() as u64;
+    let retired = once["capture"]["retired_logons"]["succeeded"].as_u64().expect("some retire");
+    assert!(listed <= 20 && retired >= 20, "{listed} listed, {retired} retired");
+    let of_dcs: u64 = once["domain_controllers"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|dc| dc["logons"]["succeeded"].as_u64())
+        .sum();
+    assert!(of_dcs >= retired, "{of_dcs}");
+    for (shards, packets_per_batch) in [(2, 1), (3, 7), (8, 256)] {
+        assert_eq!(once, report(shards, packets_per_batch), "{shards} shards, batches of {packets_per_batch}");
+    }
+}
+
+/// The packets of a capture (pcap, microseconds) again and again, each time so many seconds later and with other ports.
+fn again(capture: &[u8], times: u32, seconds: u32) -> Vec<u8> {
+    let (header, packets) = capture.split_at(24);
+    let is_swapped = header.starts_with(&[0xa1]);
+    let number = |bytes: &[u8]| {
+        let bytes: [u8; 4] = bytes.try_into().expect("four bytes");
+        if is_swapped { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    };
+    let mut all = header.to_vec();
+    for time in 0..times {
+        let mut rest = packets;
+        while let Some((head, tail)) = rest.split_at_checked(16) {
+            let length = number(&head[8..12]) as usize;
+            let at = number(&head[..4]) + time * seconds;
+            all.extend(if is_swapped { at.to_be_bytes() } else { at.to_le_bytes() });
+            all.extend(&head[4..]);
+            all.extend(&tail[..length]);
+            rest = &tail[length..];
+        }
+    }
+    all
+}
+
 /// Other people's captures, where they are at hand: they step back in time, lose packets and mix everything.
 #[test]
 fn published_captures_read_the_same_however_they_are_divided() {

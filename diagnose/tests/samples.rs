@@ -62,6 +62,8 @@ struct ExpectedCapture {
     not: Vec<String>,
     #[serde(default)]
     other_logons: bool,
+    #[serde(default)]
+    crafted: bool,
 }
 
 fn sample(path: &Path) -> datatest_stable::Result<()> {
@@ -69,8 +71,12 @@ fn sample(path: &Path) -> datatest_stable::Result<()> {
     let mut source = capture::open(&[path.with_file_name("capture.pcap")])?;
     let mut session = Session::new(Settings::default());
     session.run(&mut source, capture::Batch::DEFAULT_PACKETS, |_| {})?;
-    let report = session.report();
-    let faults = faults(&expected, &report);
+    let report = session.report().collected();
+    let mut faults = faults(&expected, &report);
+    let readme = fs::read_to_string(path.with_file_name("README.md"))?;
+    if readme.contains("*crafted*") != expected.capture.crafted {
+        faults.push("expect.toml and README.md do not agree on whether the sample is crafted".to_owned());
+    }
     if faults.is_empty() {
         return Ok(());
     }

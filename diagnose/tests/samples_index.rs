@@ -36,7 +36,10 @@ fn every_sample_has_its_files_and_its_hash() {
         assert!(path.join("expect.toml").exists(), "{folder} says nothing of what is expected");
         let hash = sha256(&path.join("capture.pcap"));
         assert!(readme.contains(&hash), "{folder}/README.md does not give the hash {hash}");
-        assert!(index.contains(&folder), "{folder} is not in the index");
+        let row = index.lines().find(|line| line.starts_with(&format!("| [{folder}](")));
+        let row = row.unwrap_or_else(|| panic!("{folder} is not in the index"));
+        let crafted = readme.contains("*crafted*");
+        assert_eq!(row.contains("*crafted*"), crafted, "the index and {folder}/README.md do not agree on *crafted*");
         assert!(index.contains(hash.get(..12).unwrap_or(&hash)), "the index does not give the hash of {folder}");
     }
 }

@@ -59,11 +59,15 @@ pub(crate) fn datagram(port: u16, bytes: &[u8]) {
         let mut found = Vec::new();
         Decoders::default().datagram(&datagram, &mut found);
         assert!(!found.is_empty() || bytes.is_empty(), "nothing vanishes");
-        let seen = Seen::in_packet(PacketId::FIRST, CaptureTime(0));
-        let event = |Decoded { carriage, message }| Event { seen, path: Some(path), carriage, message };
-        found.into_iter().map(|decoded| told(&event(decoded))).collect::<Vec<_>>()
+        found.into_iter().map(decoded).collect::<Vec<_>>()
     };
     assert_eq!(decode(), decode());
+}
+
+/// What a decoder says, in both forms of its event.
+pub(crate) fn decoded(Decoded { carriage, message }: Decoded) -> (String, String) {
+    let seen = Seen::in_packet(PacketId::FIRST, CaptureTime(0));
+    told(&Event { seen, path: Some(path(Transport::Tcp, 50_000, 445)), carriage, message })
 }
 
 /// An event in both of its forms.

@@ -6,14 +6,18 @@ use super::check;
 
 /// The input is the value of a PA-PK-AS-REQ or PA-PK-AS-REP, a CMS message, or a certificate.
 pub fn run(bytes: &[u8]) {
-    let (request, reply) = (pkinit::request(bytes), pkinit::reply(bytes));
-    assert_eq!(check::shown(&request), check::shown(&pkinit::request(bytes)));
+    let (request, reply) = (pkinit::request(bytes, Some(bytes)), pkinit::reply(bytes));
+    assert_eq!(check::shown(&request), check::shown(&pkinit::request(bytes, Some(bytes))));
+    let old = pkinit::old_request(bytes);
+    check::shown(&old);
+    serde_json::to_string(&old).expect("a request of the draft is JSON");
     assert_eq!(check::shown(&reply), check::shown(&pkinit::reply(bytes)));
     serde_json::to_string(&request).expect("a request is JSON");
     serde_json::to_string(&reply).expect("a reply is JSON");
 
     let signed = cms::signed_data(bytes);
     check::shown(&signed);
+    assert_eq!(signed.check(bytes), signed.check(bytes), "the same signature is judged twice");
     for certificate in &signed.certificates {
         let end = certificate.offset.checked_add(certificate.der.len());
         let place = end.and_then(|end| bytes.get(certificate.offset..end));

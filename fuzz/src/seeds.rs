@@ -10,13 +10,14 @@ use std::{
 use capture::{Batch, CaptureTime, LinkType, Progress, Recorder, Source};
 use decode::{
     FlowKey, cms,
-    decoder::{DNS_PORT, Decoders, KERBEROS_PORT, LDAP_PORT},
+    decoder::{DNS_PORT, Decoders, KERBEROS_PORT, LDAP_PORT, SMB_PORT},
     der::{Element, Reader, Tag},
     shard::{Config, Shard},
     wire::{Segment, Unit, Wire},
 };
 
 use super::{
+    conversation,
     stream::{self, FROM_SERVER, SHUFFLED, SYN},
     wire,
 };
@@ -37,7 +38,26 @@ pub fn of_the_project(root: &Path) -> Seeds {
             of_a_capture(capture, &mut seeds);
         }
     }
-    for (folder, target) in [("kerberos", "kerberos"), ("ldap", "ldap"), ("pkinit", "pkinit")] {
+    for (folder, target) in [("smb", "smb"), ("tls", "tls"), ("tls", "http")] {
+        for client in entries(&goldens.join(folder)) {
+            let server = client.to_string_lossy().replace("_client.bin", "_server.bin");
+            if Path::new(&server) != client && has_extension(&client, &["bin"]) && Path::new(&server).is_file() {
+                let sides = [contents(&client), contents(Path::new(&server))];
+                for size in [100, 1460] {
+                    let pieces = |by_server: bool| {
+                        let pieces = sides[usize::from(by_server)].chunks(size);
+                        pieces.flat_map(move |piece| conversation::written(by_server, piece)).collect::<Vec<u8>>()
+                    };
+                    seeds.insert((target, [pieces(false), pieces(true)].concat()));
+                }
+            }
+        }
+    }
+    for values in entries(&goldens.join("key_credential")).iter().filter(|path| has_extension(path, &["txt"])) {
+        key_credentials(&contents(values), &mut seeds);
+    }
+    ntlm_messages(&mut seeds);
+    for (folder, target) in [("kerberos", "kerberos"), ("ldap", "ldap"), ("pkinit", "pkinit"), ("cms", "pkinit")] {
         for golden in entries(&goldens.join(folder)).iter().filter(|path| has_extension(path, &["bin"])) {
             message(target, &contents(golden), &mut seeds);
         }
@@ -70,6 +90,7 @@ fn of_a_capture(path: &Path, seeds: &mut Seeds) {
             MESSAGES.lock().expect("one thread").push(("dns", bytes.to_vec()));
             Err(String::new())
         },
+        ..Decoders::default()
     };
     let (mut wire, mut shard) = (Wire::new(), Shard::new(Config { decoders, ..Config::for_shards(1) }));
     let (mut batch, mut events) = (Batch::default(), Vec::new());
@@ -117,6 +138,12 @@ fn of_a_capture(path: &Path, seeds: &mut Seeds) {
         seeds.insert(("wire", fragments));
     }
     for (key, (places, segments)) in flows {
+        let ports = [key.low.port, key.high.port];
+        for (target, known) in [("smb", SMB_PORT), ("http", 80), ("http", 8080), ("tls", 443)] {
+            if ports.contains(&known) && !segments.pieces.is_empty() {
+                seeds.insert((target, segments.pieces.clone()));
+            }
+        }
         if let Some(port) = stream::PORTS.iter().position(|port| [key.low.port, key.high.port].contains(port)) {
             seeds.insert(("stream", [vec![u8::try_from(port).unwrap_or_default()], segments.written].concat()));
             seeds.insert(("capture", pcap(places.iter().map(|&place| &frames[place]), false, false)));
@@ -129,6 +156,8 @@ fn of_a_capture(path: &Path, seeds: &mut Seeds) {
 #[derive(Default)]
 struct Connection {
     written: Vec<u8>,
+    /// The same as `conversation` reads it.
+    pieces: Vec<u8>,
     /// The sequence numbers of the first data byte of client and server.
     first: [Option<u32>; 2],
 }
@@ -144,6 +173,9 @@ impl Connection {
             segment.acknowledgement.map(|number| number.wrapping_sub(*self.first[peer].get_or_insert(number)));
         let numbers = (segment.flags, sequence, acknowledged.unwrap_or_default());
         self.written.extend(stream::written(by_server, numbers, &segment.payload));
+        if !segment.payload.is_empty() {
+            self.pieces.extend(conversation::written(by_server, &segment.payload));
+        }
     }
 }
 
@@ -165,6 +197,9 @@ fn message(target: &'static str, bytes: &[u8], seeds: &mut Seeds) {
         }
     };
     if target == "kerberos" {
+        if let [0x6e | 0x6f | 0x7e, ..] = bytes {
+            carried(bytes, seeds);
+        }
         pkinit_values(&mut Reader::new(bytes), seeds);
     }
     let place = stream::PORTS.iter().position(|known| *known == port).unwrap_or_default();
@@ -178,6 +213,88 @@ fn message(target: &'static str, bytes: &[u8], seeds: &mut Seeds) {
         // Twice, so that one message follows another.
         input.extend([framed.clone(), framed.clone()].concat());
         seeds.insert(("stream", input));
+    }
+}
+
+/// A message that proves who somebody is, in what carries such messages.
+fn carried(message: &[u8], seeds: &mut Seeds) {
+    const MECHANISM: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 1, 2, 2, 1, 0];
+    const SPNEGO: &[u8] = &[6, 6, 0x2b, 6, 1, 5, 5, 2];
+    let framed = wrapped(0x60, &[MECHANISM, message].concat());
+    let token = wrapped(0xa2, &wrapped(4, &framed));
+    let init = wrapped(0x60, &[SPNEGO, &wrapped(0xa0, &wrapped(0x30, &token))].concat());
+    let response = wrapped(0xa1, &wrapped(0x30, &wrapped(0xa2, &wrapped(4, message))));
+    for token in [message, &framed[..], &init[..], &response[..]] {
+        seeds.insert(("spnego", token.to_vec()));
+        let Ok(size) = u16::try_from(token.len()) else { continue };
+        let Ok(total) = u16::try_from(token.len() + 24) else { continue };
+        for (kind, by_server) in [(11_u8, false), (12, true), (14, false)] {
+            let header =
+                [&[5, 0, kind, 3, 0x10, 0, 0, 0][..], &total.to_le_bytes(), &size.to_le_bytes(), &[1, 0, 0, 0]];
+            let bind = [&header.concat()[..], &[9, 6, 0, 0, 0, 0, 0, 0], token].concat();
+            seeds.insert(("dcerpc", conversation::written(by_server, &bind)));
+        }
+        let packet = |kind: u8, body: &[u8]| {
+            let total = u16::try_from(body.len() + 8).unwrap_or(u16::MAX).to_be_bytes();
+            [&[kind, 1, total[0], total[1], 0, 0, 1, 0], body].concat()
+        };
+        let answer = [&[0xed][..], &size.to_le_bytes(), token].concat();
+        let both = [
+            conversation::written(false, &packet(18, &[0, 0, 6, 0, 6, 0xff, 9, 0, 0, 0, 0, 0])),
+            conversation::written(false, &packet(17, token)),
+            conversation::written(true, &packet(4, &answer)),
+        ];
+        seeds.insert(("tds", both.concat()));
+    }
+    for version in [[0, 1], [0xff, 0x80]] {
+        let size = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        for (ticket, rest) in [(message, &[][..]), (&[], message)] {
+            let lengths = [size(6 + ticket.len() + rest.len()), version, size(ticket.len())].concat();
+            seeds.insert(("kpasswd", [&lengths[..], ticket, rest].concat()));
+        }
+    }
+}
+
+/// Behind its tag and a length of two octets.
+fn wrapped(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(contents.len()).unwrap_or(u16::MAX).to_be_bytes();
+    [&[tag, 0x82, high, low], contents].concat()
+}
+
+/// The three messages of NTLM, with names in either encoding. MS-NLMP 2.2.1.
+fn ntlm_messages(seeds: &mut Seeds) {
+    let shapes: [(u32, usize, usize, &[usize]); 3] =
+        [(1, 32, 12, &[16, 24]), (2, 48, 20, &[12, 40]), (3, 64, 60, &[28, 36, 44])];
+    for (number, header, flags_at, places) in shapes {
+        for (flags, value) in
+            [(0x0080_3001_u32, "C\0O\0R\0P\0"), (0x0080_3002, "CORP"), (0, ""), (u32::MAX, "\u{1}\0\u{2}\0a\0")]
+        {
+            let mut bytes = [&b"NTLMSSP\0"[..], &number.to_le_bytes()].concat();
+            bytes.resize(header, 0);
+            bytes[flags_at..flags_at + 4].copy_from_slice(&flags.to_le_bytes());
+            for &place in places {
+                let size = u16::try_from(value.len()).unwrap_or_default().to_le_bytes();
+                let offset = u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes();
+                bytes[place..place + 8].copy_from_slice(&[size, size, [offset[0], offset[1]], [0, 0]].concat());
+                bytes.extend(value.as_bytes());
+            }
+            seeds.insert(("ntlm", bytes));
+        }
+    }
+}
+
+/// The values in a file with one a line, and what is inside of them.
+fn key_credentials(text: &[u8], seeds: &mut Seeds) {
+    for line in text.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"B:")) {
+        seeds.insert(("key_credential", line.to_vec()));
+        let hex = line.split(|&byte| byte == b':').nth(2).unwrap_or_default();
+        let digit =
+            |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default();
+        let blob: Vec<u8> = hex.as_chunks().0.iter().map(|[high, low]| digit(*high) << 4 | digit(*low)).collect();
+        // Cut at some of its entries, too.
+        for end in (blob.len() / 4..=blob.len()).step_by((blob.len() / 4).max(1)) {
+            seeds.insert(("key_credential", blob[..end].to_vec()));
+        }
     }
 }
 

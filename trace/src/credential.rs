@@ -177,6 +177,11 @@ impl Credentials {
         &self.writes
     }
 
+    /// Whether this client wrote keys.
+    pub fn has_written(&self, client: IpAddr) -> bool {
+        self.writers.contains(&client)
+    }
+
     /// Who wrote, in order of address.
     pub fn writers(&self) -> impl Iterator<Item = IpAddr> {
         self.writers.iter().copied()

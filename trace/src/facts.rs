@@ -1,19 +1,22 @@
 //! What holds beyond one logon: per domain controller, per key, per account, and for the capture.
 
+mod timed;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     net::IpAddr,
     sync::Arc,
 };
 
 use capture::CaptureTime;
 use decode::{
-    Path, Seen,
+    Path, Seen, WireText,
     kerberos::{ErrorCode, KdcReply, KerberosTime, Stage, pkinit::KeyAgreement},
     x509::Certificate,
 };
 use jiff::Timestamp;
 
+pub use self::timed::{Timed, When};
 use crate::{Cloud, Credentials, Locator, LogonId, Pings, Visibility, session::account_in};
 
 /// Everything known beyond single logons.
@@ -24,17 +27,21 @@ pub struct Facts {
     /// Use of each PKINIT key, by key identifier.
     pub keys: BTreeMap<String, KeyUse>,
     /// When tickets were granted, by client name in lower case (without realm), in order.
-    pub granted: BTreeMap<String, Vec<(CaptureTime, IpAddr)>>,
+    pub granted: Timed<String, (CaptureTime, IpAddr), { Facts::MAX_GRANTED }>,
+    /// When tickets were granted, by client; at most one a second.
+    grants_to: Timed<IpAddr, CaptureTime, { Facts::MAX_GRANTED }>,
+    /// Clients that got tickets in the name of a computer.
+    computers: BTreeSet<IpAddr>,
     /// When a client that had asked for this name came with a ticket whose issue was not captured, as in `granted`.
-    pub perhaps_granted: BTreeMap<String, Vec<(CaptureTime, IpAddr)>>,
+    pub perhaps_granted: Timed<String, (CaptureTime, IpAddr), { Facts::MAX_GRANTED }>,
     /// Refused PKINIT requests, by client address and client name in lower case: request, reply, logon.
-    pub refused_pkinit: BTreeMap<(IpAddr, String), Vec<RefusedPkinit>>,
+    pub refused_pkinit: Timed<(IpAddr, String), RefusedPkinit, { Facts::MAX_REFUSED }>,
     /// Error 24 to password requests, by client name in lower case and client address, in order.
-    pub wrong_passwords: BTreeMap<(String, IpAddr), Vec<Seen>>,
+    pub wrong_passwords: Timed<(String, IpAddr), Seen, { Facts::MAX_REFUSED }>,
     /// Clients that asked with a key, and clients that exchanged a ticket of Microsoft Entra, each with the first request.
     pub models: BTreeMap<IpAddr, (Option<Seen>, Option<Seen>)>,
     /// Times at which each client sent anything to a KDC; at most one a second.
-    pub kerberos_of: BTreeMap<IpAddr, Vec<CaptureTime>>,
+    pub kerberos_of: Timed<IpAddr, CaptureTime, { Facts::MAX_SHOWN }>,
     /// NetBIOS names that clients give for themselves.
     pub client_names: BTreeMap<IpAddr, String>,
     /// Clients that sent an armored AS-REQ, with the first one seen, and how many they sent.
@@ -54,17 +61,33 @@ pub struct Facts {
     pub pings: Pings,
     /// Keys in the directory, and on their way into it.
     pub credentials: Credentials,
-    /// Accounts that signed in to services by NTLM, by client address and account in lower case, in order. At most
-    /// [`Facts::MAX_NTLM`] in all.
-    pub ntlm: BTreeMap<(IpAddr, String), Vec<NtlmUse>>,
-    /// Times at which each client showed a ticket to each server; at most one a second, and [`Facts::MAX_SHOWN`] in all.
-    pub tickets_shown: BTreeMap<(IpAddr, IpAddr), Vec<CaptureTime>>,
-    /// Entries of these two.
-    noted: (usize, usize),
+    /// Accounts that signed in to services by NTLM, by client address and account in lower case, in order.
+    pub ntlm: Timed<(IpAddr, String), NtlmUse, { Facts::MAX_NTLM }>,
+    /// Times at which each client showed a ticket to each server; at most one a second.
+    pub tickets_shown: Timed<(IpAddr, IpAddr), CaptureTime, { Facts::MAX_SHOWN }>,
+    /// Serial numbers of the certificates of domain controllers, and hosts that they name for their revocation.
+    kdc_certificates: (HashSet<String>, HashSet<String>),
+    /// What was not noted because there was too much of it.
+    beyond: Beyond,
+    /// Answers and holders noted with keys, certificates with domain controllers, and keys with domains.
+    noted: (usize, usize, usize, usize),
     /// Conversations over TLS and HTTP.
     pub cloud: Cloud,
     /// What the capture covers.
     pub visibility: Visibility,
+}
+
+/// What was not noted, or no longer is, because there was too much of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beyond {
+    tickets: u64,
+    requests: u64,
+    clients: u64,
+    domain_controllers: u64,
+    keys: u64,
+    answers: u64,
+    holders: u64,
+    certificates: u64,
 }
 
 /// An account that signs in to a service by NTLM.
@@ -84,10 +107,20 @@ pub type RefusedPkinit = (Option<Seen>, Seen, LogonId);
 pub struct DomainController {
     /// Realms it answered for.
     pub realms: BTreeSet<String>,
-    /// Certificates with which it signed PKINIT replies, in order of first use.
+    /// Certificates with which it signed PKINIT replies, in order of first use. At most [`Facts::MAX_CERTIFICATES`] of all.
     pub certificates: Vec<CertificateSeen>,
-    /// PKINIT requests it granted, in order.
+    /// The place of each in that list, by its SHA-256.
+    by_certificate: HashMap<String, usize>,
+    /// PKINIT requests it granted, in order. At most [`DomainController::MAX_ISSUED`], the latest.
     pub issued: Vec<Issuance>,
+    /// How many were before those.
+    forgotten: usize,
+    /// How many of these went because there were too many.
+    beyond: u64,
+    /// Whether it ever accepted a certificate of a CA, and one that is self-signed.
+    accepted: (bool, bool),
+    /// Key agreements that it ever accepted. At most [`DomainController::MAX_AGREEMENTS`].
+    agreements: Vec<KeyAgreement>,
     /// Whether its answers to requests without proof offered PKINIT (type 16), newest last.
     pub offered_pkinit: Option<(bool, Seen)>,
     /// Its clock minus the capture's, in seconds, at each KRB-ERROR, sorted. At most [`DomainController::MAX_SAMPLES`].
@@ -144,9 +177,67 @@ impl DomainController {
     /// Clients kept that pinged it: rules ask whether there were several.
     pub const MAX_CLIENTS: usize = 64;
 
+    /// PKINIT requests kept that it granted: an hour's at five a second.
+    pub const MAX_ISSUED: usize = 20_000;
+    /// Seconds kept in which it issued tickets: a day's.
+    pub const MAX_SERVED: usize = 86_400;
+    /// Key agreements kept: a handful is defined.
+    pub const MAX_AGREEMENTS: usize = 16;
+    /// Realms kept: it answers for one, and names others when it refers to them.
+    pub const MAX_REALMS: usize = 64;
+
+    /// Notes that it granted a PKINIT request. The place of it comes back, for [`DomainController::issuance_mut`].
+    pub(crate) fn note_issued(&mut self, issuance: Issuance) -> usize {
+        match issuance.self_signed {
+            Some(true) => self.accepted.1 = true,
+            Some(false) => self.accepted.0 = true,
+            None => {}
+        }
+        if self.agreements.len() < Self::MAX_AGREEMENTS && !self.agreements.contains(&issuance.agreement) {
+            self.agreements.push(issuance.agreement.clone());
+        }
+        if self.issued.len() >= Self::MAX_ISSUED {
+            self.issued.drain(..Self::MAX_ISSUED / 2);
+            self.forgotten += Self::MAX_ISSUED / 2;
+            self.beyond += Self::MAX_ISSUED as u64 / 2;
+        }
+        self.issued.push(issuance);
+        self.forgotten + self.issued.len() - 1
+    }
+
+    /// As [`DomainController::issuance_mut`].
+    pub(crate) fn issuance(&self, place: usize) -> Option<&Issuance> {
+        self.issued.get(place.checked_sub(self.forgotten)?)
+    }
+
+    /// A PKINIT request that it granted, by its place. `None`: it is kept no longer.
+    pub(crate) fn issuance_mut(&mut self, place: usize) -> Option<&mut Issuance> {
+        self.issued.get_mut(place.checked_sub(self.forgotten)?)
+    }
+
+    /// Forgets when it issued tickets before this time.
+    pub(crate) fn forget(&mut self, before: CaptureTime) {
+        let old = self.issued.partition_point(|issuance| issuance.seen.at < before);
+        self.issued.drain(..old);
+        self.forgotten += old;
+        let old = self.served.partition_point(|at| *at < before);
+        self.served.drain(..old);
+    }
+
+    /// Notes a realm that it answers for.
+    pub(crate) fn note_realm(&mut self, realm: &WireText) {
+        let realm = realm.to_unicode();
+        if self.realms.len() < Self::MAX_REALMS {
+            self.realms.insert(realm);
+        }
+    }
+
     /// Notes that it issued a ticket.
     pub(crate) fn note_served(&mut self, reply: &KdcReply, seen: Seen) {
         if self.served.last().is_none_or(|last| last.seconds() != seen.at.seconds()) {
+            if self.served.len() >= Self::MAX_SERVED {
+                self.served.drain(..Self::MAX_SERVED / 2);
+            }
             self.served.push(seen.at);
         }
         let ticket = reply.ticket.as_ref().filter(|_| reply.stage == Stage::As);
@@ -202,17 +293,17 @@ impl DomainController {
 
     /// Whether it ever accepted a self-signed certificate.
     pub fn accepted_self_signed(&self) -> bool {
-        self.issued.iter().any(|issuance| issuance.self_signed == Some(true))
+        self.accepted.1
     }
 
     /// Whether it ever accepted a certificate issued by another.
     pub fn accepted_issued(&self) -> bool {
-        self.issued.iter().any(|issuance| issuance.self_signed == Some(false))
+        self.accepted.0
     }
 
     /// Whether it ever granted a request with this key agreement.
     pub fn accepted_agreement(&self, agreement: &KeyAgreement) -> bool {
-        self.issued.iter().any(|issuance| &issuance.agreement == agreement)
+        self.agreements.contains(agreement)
     }
 }
 
@@ -297,6 +388,13 @@ impl KeyUse {
     }
 }
 
+/// The host in an address of HTTP, in lower case.
+fn host_of(url: &str) -> Option<String> {
+    let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")).and(url.get(7..))?;
+    let host = rest.split('/').next().unwrap_or_default();
+    Some(host.split(':').next().unwrap_or_default().to_lowercase())
+}
+
 /// Captures by several queues swap packets: times in a list in the order of packets may run back by this much.
 const SWAPPED: i64 = 60 * CaptureTime::SECOND;
 
@@ -321,27 +419,261 @@ fn within<T>(
 impl Facts {
     /// Uses of NTLM kept. Rules look for those right after trouble with Kerberos.
     pub const MAX_NTLM: usize = 100_000;
-    /// Times kept at which tickets were shown.
+    /// Times kept at which tickets were shown, and as many at which clients asked KDCs.
     pub const MAX_SHOWN: usize = 500_000;
+    /// Times kept at which tickets were granted: more than the logons that are kept can have.
+    pub const MAX_GRANTED: usize = 250_000;
+    /// Refused keys kept, and as many wrong passwords: a site that has more of them in an hour has other worries.
+    pub const MAX_REFUSED: usize = 100_000;
+    /// Clients of which something is noted for good: as many as a large forest has.
+    pub const MAX_CLIENTS: usize = 100_000;
+    /// Domain controllers kept: the largest forests have hundreds. Whoever scans for one asks every address.
+    pub const MAX_DOMAIN_CONTROLLERS: usize = 2_000;
+    /// Keys kept: as many as clients.
+    pub const MAX_KEYS: usize = 100_000;
+    /// Answers kept to requests with one key; beyond it the first and the last remain.
+    pub const MAX_ANSWERS_OF_KEY: usize = 8_192;
+    /// The same of all keys together: several days' of a large site. Beyond it each key makes room for its own.
+    pub const MAX_ANSWERS: usize = 250_000;
+    /// Holders kept of one key, that is clients and names, the first ones: two are a fault already.
+    pub const MAX_HOLDERS_OF_KEY: usize = 64;
+    /// The same of all keys together.
+    pub const MAX_HOLDERS: usize = 250_000;
+    /// Certificates kept of domain controllers: each has one or two at a time.
+    pub const MAX_CERTIFICATES: usize = 20_000;
+
+    /// Forgets what was before this time, in what only logons of that time are judged by.
+    pub(crate) fn forget(&mut self, before: CaptureTime) {
+        self.granted.forget(before);
+        self.grants_to.forget(before);
+        self.perhaps_granted.forget(before);
+        self.refused_pkinit.forget(before);
+        self.wrong_passwords.forget(before);
+        self.ntlm.forget(before);
+        self.tickets_shown.forget(before);
+        self.locator.forget(before);
+        self.pings.forget(before);
+        for dc in self.domain_controllers.values_mut() {
+            dc.forget(before);
+        }
+    }
+
+    /// How much is not kept, or no longer, because a limit was reached, by what it is.
+    pub fn limits(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let beyond = self.beyond;
+        let of_dcs = |count: fn(&DomainController) -> u64| self.domain_controllers.values().map(count).sum::<u64>();
+        [
+            ("lookups", self.locator.beyond()),
+            ("pings", self.pings.beyond()),
+            ("grants", self.granted.beyond() + self.perhaps_granted.beyond() + of_dcs(|dc| dc.beyond)),
+            ("refused_keys", self.refused_pkinit.beyond()),
+            ("wrong_passwords", self.wrong_passwords.beyond()),
+            ("kerberos_times", self.kerberos_of.beyond()),
+            ("ntlm_uses", self.ntlm.beyond()),
+            ("tickets_shown", self.tickets_shown.beyond()),
+            ("tickets", beyond.tickets),
+            ("requests", beyond.requests),
+            ("clients", beyond.clients),
+            ("domain_controllers", beyond.domain_controllers),
+            ("keys", beyond.keys),
+            ("key_answers", beyond.answers),
+            ("key_holders", beyond.holders),
+            ("kdc_certificates", beyond.certificates),
+        ]
+        .into_iter()
+    }
+
+    /// A ticket was used, or issued, and what it belongs to is not known any more.
+    pub(crate) fn ticket_lost(&mut self) {
+        self.beyond.tickets += 1;
+    }
+
+    /// A request came whose answer is not waited for.
+    pub(crate) fn request_lost(&mut self) {
+        self.beyond.requests += 1;
+    }
+
+    /// A domain controller, a new one if need be. `None`: there are too many.
+    pub(crate) fn domain_controller(&mut self, address: IpAddr) -> Option<&mut DomainController> {
+        let known = &mut self.domain_controllers;
+        if known.len() >= Self::MAX_DOMAIN_CONTROLLERS && !known.contains_key(&address) {
+            self.beyond.domain_controllers += 1;
+            return None;
+        }
+        Some(known.entry(address).or_default())
+    }
+
+    /// Notes that a domain controller signed with this certificate, and says which of its certificates it is, and whether
+    /// it is new. `None`: there are too many.
+    pub(crate) fn note_certificate(
+        &mut self,
+        kdc: IpAddr,
+        certificate: &Arc<Certificate>,
+        seen: Seen,
+    ) -> Option<(usize, bool)> {
+        let known = self.domain_controller(kdc)?.by_certificate.get(&certificate.sha256).copied();
+        if known.is_none() && self.noted.2 >= Self::MAX_CERTIFICATES {
+            self.beyond.certificates += 1;
+            return None;
+        }
+        let dc = self.domain_controllers.get_mut(&kdc)?;
+        if let Some(known) = known {
+            let shown = dc.certificates.get_mut(known)?;
+            shown.last = shown.last.max(seen);
+            shown.count += 1;
+            return Some((known, false));
+        }
+        let certificate = Arc::clone(certificate);
+        let (serials, hosts) = &mut self.kdc_certificates;
+        serials.insert(certificate.serial.clone());
+        hosts.extend(certificate.crl_urls.iter().chain(&certificate.ocsp_urls).filter_map(|url| host_of(url)));
+        let place = dc.certificates.len();
+        dc.by_certificate.insert(certificate.sha256.clone(), place);
+        dc.certificates.push(CertificateSeen { certificate, first: seen, last: seen, count: 1, tickets: 0, used: 0 });
+        self.noted.2 += 1;
+        Some((place, true))
+    }
+
+    /// Whether a domain controller showed a certificate with this serial number.
+    pub fn has_kdc_serial(&self, serial: &str) -> bool {
+        self.kdc_certificates.0.contains(serial)
+    }
+
+    /// Whether a certificate that a domain controller showed names this host, in lower case, for its revocation over HTTP.
+    pub fn has_kdc_revocation_host(&self, host: &str) -> bool {
+        self.kdc_certificates.1.contains(host)
+    }
+
+    /// Notes an answer to a request with the key in this certificate: by a KDC, to a client that asked in this name, in lower
+    /// case. `code`: it was refused.
+    pub(crate) fn note_key(
+        &mut self,
+        certificate: &Certificate,
+        (seen, kdc, code): (Seen, IpAddr, Option<ErrorCode>),
+        holder: Option<(IpAddr, String)>,
+    ) {
+        if self.keys.len() >= Self::MAX_KEYS && !self.keys.contains_key(&certificate.key_id) {
+            self.beyond.keys += 1;
+            return;
+        }
+        let key = self.keys.entry(certificate.key_id.clone()).or_default();
+        key.note(certificate);
+        let is_full = self.noted.0 >= Self::MAX_ANSWERS;
+        let full = is_full || key.granted.len() + key.refused.len() >= Self::MAX_ANSWERS_OF_KEY;
+        let (before, list_is_empty) = match code {
+            Some(_) => (key.refused.len(), key.refused.is_empty()),
+            None => (key.granted.len(), key.granted.is_empty()),
+        };
+        // One in the middle makes room; a first one comes in any case.
+        if full && !list_is_empty {
+            self.beyond.answers += 1;
+            self.noted.0 -= 1;
+            match code {
+                Some(_) => drop(key.refused.remove(before / 2)),
+                None => drop(key.granted.remove(before / 2)),
+            }
+        }
+        self.noted.0 += 1;
+        match code {
+            Some(code) => key.refused.push((seen, kdc, code)),
+            None => key.granted.push((seen, kdc)),
+        }
+        if let Some((client, name)) = holder {
+            let held = (client, name);
+            let is_known = key.holders.contains_key(&held);
+            let full = self.noted.1 >= Self::MAX_HOLDERS || key.holders.len() >= Self::MAX_HOLDERS_OF_KEY;
+            if !is_known && full {
+                self.beyond.holders += 1;
+                return;
+            }
+            self.noted.1 += usize::from(!is_known);
+            key.answered(held.0, held.1, seen, code.is_none());
+        }
+    }
+
+    /// Notes something of a client for good, unless there are too many of them.
+    fn note_client<'l, T>(
+        list: &'l mut BTreeMap<IpAddr, T>,
+        beyond: &mut Beyond,
+        client: IpAddr,
+        first: impl FnOnce() -> T,
+    ) -> Option<&'l mut T> {
+        if list.len() >= Self::MAX_CLIENTS && !list.contains_key(&client) {
+            beyond.clients += 1;
+            return None;
+        }
+        Some(list.entry(client).or_insert_with(first))
+    }
+
+    /// A client that asked with a key, or exchanged a ticket of Microsoft Entra.
+    pub(crate) fn note_model(&mut self, client: IpAddr, seen: Seen, is_key: bool) {
+        if let Some(known) = Self::note_client(&mut self.models, &mut self.beyond, client, Default::default) {
+            let first = if is_key { &mut known.0 } else { &mut known.1 };
+            first.get_or_insert(seen);
+        }
+    }
+
+    /// Notes that a ticket was granted in this name, in lower case.
+    pub(crate) fn note_granted(&mut self, name: String, at: CaptureTime, client: IpAddr) {
+        if name.ends_with('$') || name.starts_with("host/") {
+            if self.computers.len() < Self::MAX_CLIENTS {
+                self.computers.insert(client);
+            } else {
+                self.beyond.clients += u64::from(!self.computers.contains(&client));
+            }
+        }
+        self.granted.note(name, (at, client));
+        self.grants_to.note_second(client, at);
+    }
+
+    /// Whether a ticket was granted to this client within `seconds` before or after `at`.
+    pub fn granted_to_client(&self, client: IpAddr, at: CaptureTime, seconds: i64) -> bool {
+        let times = self.grants_to.get(&client).map(Vec::as_slice).unwrap_or_default();
+        within(times, |time| *time, at, seconds, seconds).next().is_some()
+    }
+
+    /// Whether a ticket was ever granted to this client in the name of a computer.
+    pub fn is_computer(&self, client: IpAddr) -> bool {
+        self.computers.contains(&client)
+    }
+
+    /// A client that uses a ticket which the capture did not see issued.
+    pub(crate) fn note_midway(&mut self, client: IpAddr, seen: Seen) {
+        Self::note_client(&mut self.clients_seen_midway, &mut self.beyond, client, || seen);
+    }
+
+    /// A client that sent an armored AS-REQ.
+    pub(crate) fn note_armored(&mut self, client: IpAddr, seen: Seen) {
+        if let Some(known) = Self::note_client(&mut self.armored, &mut self.beyond, client, || (seen, 0)) {
+            known.1 += 1;
+        }
+    }
+
+    /// The name that a client gives for itself.
+    pub(crate) fn note_name(&mut self, client: IpAddr, name: &WireText) {
+        Self::note_client(&mut self.client_names, &mut self.beyond, client, || name.to_unicode());
+    }
+
+    /// A key that was accepted in this realm, in lower case, by a SID of this domain.
+    pub(crate) fn note_domain(&mut self, realm: &str, domain: &str, key_id: &str) {
+        if self.noted.3 >= Self::MAX_KEYS {
+            self.beyond.keys += 1;
+            return;
+        }
+        let sids = self.domain_sids.entry(realm.to_owned()).or_default();
+        let is_new = sids.entry(domain.to_owned()).or_default().insert(key_id.to_owned());
+        self.noted.3 += usize::from(is_new);
+    }
 
     /// Notes that an account signs in by NTLM.
     pub(crate) fn note_ntlm(&mut self, account: &str, path: Path, seen: Seen) {
-        if self.noted.0 < Self::MAX_NTLM {
-            self.noted.0 += 1;
-            let known = self.ntlm.entry((path.source.address, account_in(account))).or_default();
-            known.push(NtlmUse { seen, server: path.destination.address });
-        }
+        let used = NtlmUse { seen, server: path.destination.address };
+        self.ntlm.note((path.source.address, account_in(account)), used);
     }
 
     /// Notes that a client shows a ticket to a server.
     pub(crate) fn note_ticket(&mut self, path: Path, at: CaptureTime) {
-        if self.noted.1 < Self::MAX_SHOWN {
-            let times = self.tickets_shown.entry((path.source.address, path.destination.address)).or_default();
-            if times.last().is_none_or(|last| last.seconds() != at.seconds()) {
-                times.push(at);
-                self.noted.1 += 1;
-            }
-        }
+        self.tickets_shown.note_second((path.source.address, path.destination.address), at);
     }
 
     /// When this client signed in with this account by NTLM in the `seconds` after `at`, in order.

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use capture::CaptureTime;
+use capture::{CaptureTime, Losses};
 use decode::{
     Connection, Endpoint, Event, FlowKey, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unreachable,
     kerberos::{
@@ -22,19 +22,18 @@ use decode::{
     key_credential::is_key_credential_link,
     ldap::{self, Operation, ResultCode},
     ntlm, smb,
-    x509::Certificate,
 };
 
 use crate::{
-    Attempt, DomainController, Exchange, Facts, Located, Logon, LogonId, Method, Principal, SessionAnswer,
-    SessionProof,
+    Attempt, Exchange, Facts, Located, Logon, Logons, Method, Principal, SessionAnswer, SessionProof,
     credential::KEY_ATTRIBUTE,
     exchange::Silence,
-    facts::{CertificateSeen, Issuance},
+    facts::Issuance,
     logon::method_of,
-    pair::{Pairing, Place, is_same_reply, is_same_request, says_the_same},
+    pair::{Nonces, Pairing, Place, is_same_reply, is_same_request, says_the_same},
     ping::Noted,
     session::{Opened, Sessions},
+    tickets::Tickets,
 };
 
 /// NetBIOS, as address type of a HostAddress (RFC 4120 §7.5.3).
@@ -54,7 +53,7 @@ const SECOND_ANSWER: i64 = 2 * CaptureTime::SECOND;
 /// Joins events into logons.
 #[derive(Debug, Default)]
 pub struct Grouper {
-    logons: Vec<Logon>,
+    logons: Logons,
     facts: Facts,
     pairing: Pairing,
     /// The latest logon of each subject.
@@ -62,7 +61,7 @@ pub struct Grouper {
     /// The latest logons of each client, newest last.
     recent: HashMap<IpAddr, VecDeque<usize>>,
     /// Tickets whose issue was seen.
-    tickets: HashMap<TicketId, usize>,
+    tickets: Tickets,
     /// Tickets whose issue was not seen, by the client that used them.
     foreign: HashMap<(IpAddr, Option<TicketId>), usize>,
     /// Tickets of PKINIT replies whose use was not seen yet: domain controller, index into what it issued.
@@ -73,6 +72,8 @@ pub struct Grouper {
     unsettled: Vec<(usize, usize, CaptureTime)>,
     /// The latest tick.
     now: Option<CaptureTime>,
+    /// The latest tick at which what nothing joins any more was forgotten.
+    swept: Option<CaptureTime>,
     /// A reply over UDP that came before its request, maybe.
     early: Option<Arc<Event>>,
 }
@@ -97,6 +98,14 @@ impl Grouper {
     const RECENT_LOGONS: usize = 32;
     /// A session for whose sake a client got a ticket is opened within this many seconds.
     const SESSION_SECONDS: i64 = 10;
+    /// What nothing joins any more is forgotten every so many seconds.
+    const SWEEP_SECONDS: i64 = 60;
+    /// A connection that failed is told of this many seconds later at the most.
+    const TOLD_SECONDS: i64 = 600;
+    /// Tickets of PKINIT replies followed at once until they are used. Further ones are not counted as used or not.
+    const MAX_UNUSED: usize = 100_000;
+    /// Such a ticket is followed for this many seconds: then it has expired, by the default of Active Directory.
+    const FOLLOWED_SECONDS: i64 = 36_000;
 
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
@@ -219,22 +228,60 @@ impl Grouper {
             !passed
         });
         self.pairing.tick(now, Exchange::REPLY_WAIT_SECONDS, |place| {
-            if let Some(exchange) = exchange_at(logons, place)
+            if let Some(exchange) = logons.exchange(place)
                 && exchange.silence == Silence::Waiting
             {
                 exchange.silence = Silence::TimedOut;
             }
         });
+        self.logons.tick(now);
+        if self.swept.is_none_or(|swept| now.since(swept).abs() >= Self::SWEEP_SECONDS * CaptureTime::SECOND) {
+            self.swept = Some(now);
+            self.sweep(now);
+        }
+    }
+
+    /// Forgets whose latest logons are too old for anything to join them.
+    fn sweep(&mut self, now: CaptureTime) {
+        let logons = &self.logons;
+        let is_within = |index: usize, seconds: i64| {
+            logons.ended(index).is_some_and(|ended| now.since(ended).abs() <= seconds * CaptureTime::SECOND)
+        };
+        self.current.retain(|_, index| is_within(*index, 2 * Logons::JOINED_SECONDS));
+        self.recent.retain(|_, list| list.back().is_some_and(|index| is_within(*index, Self::TOLD_SECONDS)));
+        self.foreign.retain(|_, index| !logons.is_gone(*index));
+        let dcs = &self.facts.domain_controllers;
+        self.unused.retain(|_, (kdc, place)| {
+            let issuance = dcs.get(kdc).and_then(|dc| dc.issuance(*place));
+            issuance.is_some_and(|issuance| now.since(issuance.seen.at) <= Self::FOLLOWED_SECONDS * CaptureTime::SECOND)
+        });
     }
 
     /// The logons, in the order in which they began.
-    pub fn logons(&self) -> &[Logon] {
+    pub fn logons(&self) -> &Logons {
         &self.logons
     }
 
     /// What holds beyond them.
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// Capture time is `now`, and this is what was lost by then: for whoever looks at logons before the capture ends.
+    pub fn account(&mut self, now: CaptureTime, losses: Losses) {
+        let visibility = &mut self.facts.visibility;
+        (visibility.now, visibility.last, visibility.losses) = (Some(now), Some(now), losses);
+    }
+
+    /// Takes out up to `count` of the oldest logons, without those to which something happened in the `seconds` before `now`.
+    /// What comes for them later goes nowhere.
+    pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Logon> {
+        self.logons.release(count, now, seconds)
+    }
+
+    /// Forgets what was before this time, as far as only rules about logons of that time need it.
+    pub fn forget(&mut self, before: CaptureTime) {
+        self.facts.forget(before);
     }
 
     pub(crate) fn facts_mut(&mut self) -> &mut Facts {
@@ -296,9 +343,10 @@ impl Grouper {
     fn used(&mut self, ticket: Option<TicketId>, seen: Seen) {
         let Some((kdc, index)) = ticket.and_then(|ticket| self.unused.remove(&ticket)) else { return };
         let Some(dc) = self.facts.domain_controllers.get_mut(&kdc) else { return };
-        let Some(issuance) = dc.issued.get_mut(index) else { return };
+        let Some(issuance) = dc.issuance_mut(index) else { return };
         issuance.used = Some(seen);
-        if let Some(certificate) = issuance.certificate.and_then(|index| dc.certificates.get_mut(index)) {
+        let certificate = issuance.certificate;
+        if let Some(certificate) = certificate.and_then(|index| dc.certificates.get_mut(index)) {
             certificate.used += 1;
         }
     }
@@ -317,7 +365,7 @@ impl Grouper {
                 let answer = match outcome.code {
                     Some(ResultCode::SASL_BIND_IN_PROGRESS) | None => return,
                     Some(ResultCode::SUCCESS) => SessionAnswer::Accepted,
-                    Some(code) => SessionAnswer::Refused(code),
+                    Some(code) => SessionAnswer::Refused(code, outcome.ad_error()),
                 };
                 self.hear(path.source.address);
                 self.session_answered(answer, path, seen);
@@ -330,11 +378,12 @@ impl Grouper {
         match self.facts.pings.push(message, path, seen) {
             Noted::Nothing => {}
             Noted::Asked => {
-                let dc = self.facts.domain_controllers.entry(path.destination.address).or_default();
-                dc.sought_by(path.source.address, seen);
+                if let Some(dc) = self.facts.domain_controller(path.destination.address) {
+                    dc.sought_by(path.source.address, seen);
+                }
             }
             Noted::Answered(netlogon) => {
-                let dc = self.facts.domain_controllers.entry(path.source.address).or_default();
+                let Some(dc) = self.facts.domain_controller(path.source.address) else { return };
                 dc.heard = true;
                 if let Some(netlogon) = netlogon {
                     let text = |text: &Option<decode::WireText>| {
@@ -361,7 +410,7 @@ impl Grouper {
 
     /// Adds a session to the logon that it belongs to. One of nobody that is known is not kept.
     fn join_session(&mut self, mut opened: Opened) {
-        let by_ticket = opened.ticket.map(|ticket| self.tickets.get(&ticket).copied());
+        let by_ticket = opened.ticket.map(|ticket| self.tickets.logon_of(ticket));
         let index = match by_ticket {
             Some(index) => index,
             None => self.logon_before(&opened),
@@ -375,11 +424,12 @@ impl Grouper {
 
     /// The logon of this client that a session without a readable ticket follows: the latest that was just granted a ticket
     /// for this service, else one that got its first ticket just before. An account that is named must be the logon's.
-    fn logon_before(&self, opened: &Opened) -> Option<usize> {
+    fn logon_before(&mut self, opened: &Opened) -> Option<usize> {
         let session = &opened.session;
         if session.proof == SessionProof::Anonymous {
             return None;
         }
+        self.open_recent(opened.client.address, session.opened.at);
         let recent = self.recent.get(&opened.client.address)?;
         let just_before = |reply: Option<&Arc<Event>>| {
             reply.is_some_and(|reply| {
@@ -425,7 +475,7 @@ impl Grouper {
         let (client, kdc) = (path.source, path.destination);
         let (flow, _) = path.flow();
         self.note_client(client.address, request, event.seen);
-        self.facts.domain_controllers.entry(kdc.address).or_default();
+        self.facts.domain_controller(kdc.address);
         let armor = request.fast.as_ref().and_then(|fast| fast.armor.as_deref());
         for shown in [armor, request.ap_request.as_ref()].into_iter().flatten() {
             self.used(shown.ticket.as_ref().and_then(|ticket| ticket.id), event.seen);
@@ -448,8 +498,13 @@ impl Grouper {
             Stage::As => self.logon_of_as(request, path, event.seen),
             Stage::Tgs => self.logon_of_tgs(request, client.address, event.seen),
         };
-        if let Some(place) = self.add_exchange(logon, exchange) {
-            self.pairing.ask(flow, place, event.seen.at);
+        // What a ticket of a logon that is gone is used for goes with it, and so does the answer.
+        let gone = || self.logons.is_gone(logon).then_some(Place { logon, exchange: usize::MAX });
+        let place = gone().or_else(|| self.add_exchange(logon, exchange));
+        if let Some(place) = place
+            && !self.pairing.ask(flow, place, event.seen.at)
+        {
+            self.facts.request_lost();
         }
     }
 
@@ -460,8 +515,11 @@ impl Grouper {
         }
         let logons = &mut self.logons;
         let found = self.pairing.take(&flow, |place| {
-            let exchange = exchange_at(logons, place).filter(|exchange| exchange.stage == reply.stage)?;
-            Some(fit(exchange, reply.cname.as_ref(), None))
+            if logons.is_gone(place.logon) {
+                return Some((Nonces::Unseen, (true, true)));
+            }
+            let exchange = logons.exchange(place).filter(|exchange| exchange.stage == reply.stage)?;
+            Some((Nonces::of(exchange.kdc_request(), reply), fit(exchange, reply.cname.as_ref(), None)))
         });
         let logon = if let Some(place) = found {
             self.answer(place, flow, event);
@@ -469,7 +527,7 @@ impl Grouper {
         } else if let Some(place) = self.asked_again(event, &flow) {
             // A second answer to one request. The client uses its ticket; all else the first one told.
             if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
-                self.tickets.insert(ticket, place.logon);
+                self.tickets.note(ticket, place.logon);
             }
             return;
         } else {
@@ -479,9 +537,11 @@ impl Grouper {
             logon
         };
         if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
-            self.tickets.insert(ticket, logon);
+            self.tickets.note(ticket, logon);
         }
-        self.facts.domain_controllers.entry(path.source.address).or_default().note_served(reply, event.seen);
+        if let Some(dc) = self.facts.domain_controller(path.source.address) {
+            dc.note_served(reply, event.seen);
+        }
         let exchange_index = found.map(|place| place.exchange);
         match reply.stage {
             Stage::As => self.granted(logon, exchange_index, reply, event.seen, path.source.address),
@@ -495,9 +555,12 @@ impl Grouper {
             return;
         }
         let logons = &mut self.logons;
-        let found = self
-            .pairing
-            .take(&flow, |place| Some(fit(exchange_at(logons, place)?, error.cname.as_ref(), error.sname.as_ref())));
+        let found = self.pairing.take(&flow, |place| {
+            if logons.is_gone(place.logon) {
+                return Some((true, true));
+            }
+            Some(fit(logons.exchange(place)?, error.cname.as_ref(), error.sname.as_ref()))
+        });
         let (logon, exchange) = if let Some(place) = found {
             self.answer(place, flow, event);
             (place.logon, Some(place.exchange))
@@ -537,7 +600,7 @@ impl Grouper {
         let reused = !self.pairing.on(flow).is_empty();
         let logons = &mut self.logons;
         self.pairing.answered_on(flow).iter().any(|answered| {
-            let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
+            let reply = logons.exchange(answered.place).and_then(|exchange| exchange.reply.as_deref());
             reply.is_some_and(|reply| {
                 is_same_reply(&reply.message, &event.message, reused)
                     || (reused
@@ -553,7 +616,7 @@ impl Grouper {
         let logons = &mut self.logons;
         let mut answered = self.pairing.answered_on(flow).iter().rev().filter(|answered| answered.asked_again);
         let again = answered.find(|answered| {
-            let reply = exchange_at(logons, answered.place).and_then(|exchange| exchange.reply.as_deref());
+            let reply = logons.exchange(answered.place).and_then(|exchange| exchange.reply.as_deref());
             reply.is_some_and(|reply| says_the_same(&reply.message, &event.message))
         });
         again.map(|answered| answered.place)
@@ -568,10 +631,10 @@ impl Grouper {
         let key = (client, name);
         let method = method_of(request);
         if method == Method::KeyTrust {
-            self.facts.models.entry(client).or_default().0.get_or_insert(seen);
+            self.facts.note_model(client, seen, true);
         }
         if let Some(&index) = self.current.get(&key)
-            && let Some(logon) = self.logons.get_mut(index)
+            && let Some(logon) = self.logons.lately(index, seen.at)
             && Self::joins(logon, request, path, seen.at)
         {
             if logon.method == Method::Unknown {
@@ -665,17 +728,25 @@ impl Grouper {
     fn logon_of_tgs(&mut self, request: &KdcRequest, client: IpAddr, seen: Seen) -> usize {
         let ticket = request.ap_request.as_ref().and_then(|ap_request| ap_request.ticket.as_ref());
         let id = ticket.and_then(|ticket| ticket.id);
-        if let Some(&logon) = id.and_then(|id| self.tickets.get(&id)) {
-            self.facts.clients_seen_from_the_start.insert(client);
+        if let Some(logon) = id.and_then(|id| self.tickets.logon_of(id)) {
+            if self.facts.clients_seen_from_the_start.len() < Facts::MAX_CLIENTS {
+                self.facts.clients_seen_from_the_start.insert(client);
+            }
             return logon;
         }
         // A partial ticket of Microsoft Entra: its key version names the read-only DC in the upper half (MS-KILE 3.1.5.8).
         let is_partial = request.has(PaType::KERB_KEY_LIST_REQ)
             && ticket.and_then(|ticket| ticket.kvno).is_some_and(|kvno| (kvno >> 16) & 0xffff != 0);
-        if !is_partial {
-            self.facts.clients_seen_midway.entry(client).or_insert(seen);
+        let known = self.foreign.get(&(client, id)).copied();
+        if known.is_none() && !is_partial && self.tickets.is_lossy() {
+            // It may well be of a logon that is gone.
+            self.facts.ticket_lost();
+            return Logons::GONE;
         }
-        if let Some(&logon) = self.foreign.get(&(client, id)) {
+        if !is_partial {
+            self.facts.note_midway(client, seen);
+        }
+        if let Some(logon) = known {
             return logon;
         }
         if !is_partial {
@@ -683,7 +754,7 @@ impl Grouper {
         }
         let logon = self.new_logon(client, seen);
         if is_partial && let Some(logon) = self.logons.get_mut(logon) {
-            self.facts.models.entry(client).or_default().1.get_or_insert(seen);
+            self.facts.note_model(client, seen, false);
             logon.method = Method::CloudKerberos;
         }
         self.foreign.insert((client, id), logon);
@@ -697,13 +768,13 @@ impl Grouper {
             (0..=Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND).contains(&gap)
         };
         for &index in self.recent.get(&client).into_iter().flatten() {
-            let Some(logon) = self.logons.get_mut(index).filter(|logon| asked_lately(logon)) else { continue };
+            let Some(logon) = self.logons.lately(index, seen.at).filter(|logon| asked_lately(logon)) else { continue };
             let last = logon.exchanges.last_mut().filter(|last| last.stage == Stage::As && last.reply.is_none());
             if let Some(last) = last.filter(|last| !matches!(last.silence, Silence::Unreachable(_))) {
                 last.silence = Silence::Hidden;
                 if let Some(principal) = &logon.requested {
                     let name = principal.name.to_lowercase();
-                    self.facts.perhaps_granted.entry(name).or_default().push((seen.at, client));
+                    self.facts.perhaps_granted.note(name, (seen.at, client));
                 }
             }
         }
@@ -724,7 +795,7 @@ impl Grouper {
         let principal = cname.zip(realm).map(|(name, realm)| Principal::new(name, realm));
         let name = principal.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         if let Some(&index) = self.current.get(&(client, name.clone()))
-            && let Some(logon) = self.logons.get(index)
+            && let Some(logon) = self.logons.lately(index, seen.at)
             && Self::orphan_joins(logon, stage, path.source.address, seen.at)
         {
             return index;
@@ -767,21 +838,7 @@ impl Grouper {
     }
 
     fn new_logon(&mut self, client: IpAddr, seen: Seen) -> usize {
-        let index = self.logons.len();
-        self.logons.push(Logon {
-            id: LogonId(index as u64 + 1),
-            client,
-            requested: None,
-            canonical: None,
-            method: Method::Unknown,
-            exchanges: Vec::new(),
-            exchanges_beyond: 0,
-            attempts: Vec::new(),
-            sessions: Vec::new(),
-            began: seen,
-            ended: seen,
-            closed: false,
-        });
+        let index = self.logons.begin(client, seen);
         let recent = self.recent.entry(client).or_default();
         if recent.len() >= Self::RECENT_LOGONS {
             recent.pop_front();
@@ -791,7 +848,8 @@ impl Grouper {
     }
 
     /// A logon of this client that so far consists of failed connections only, and not long ago.
-    fn adoptable(&self, client: IpAddr, at: CaptureTime) -> Option<usize> {
+    fn adoptable(&mut self, client: IpAddr, at: CaptureTime) -> Option<usize> {
+        self.open_recent(client, at);
         self.recent.get(&client)?.iter().rev().copied().find(|&index| {
             self.logons.get(index).is_some_and(|logon| {
                 logon.exchanges.is_empty()
@@ -800,6 +858,13 @@ impl Grouper {
                     && at.since(logon.ended.at).abs() <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND
             })
         })
+    }
+
+    /// Opens those logons of a client that what happens at `at` may join.
+    fn open_recent(&mut self, client: IpAddr, at: CaptureTime) {
+        for &index in self.recent.get(&client).into_iter().flatten() {
+            self.logons.lately(index, at);
+        }
     }
 
     fn add_exchange(&mut self, logon: usize, exchange: Exchange) -> Option<Place> {
@@ -822,7 +887,9 @@ impl Grouper {
             self.facts.visibility.conversations += 1;
             self.facts.visibility.one_sided += 1;
         }
-        self.facts.domain_controllers.entry(path.source.address).or_default().heard = true;
+        if let Some(dc) = self.facts.domain_controller(path.source.address) {
+            dc.heard = true;
+        }
         let place = self.add_exchange(
             logon,
             Exchange {
@@ -853,7 +920,7 @@ impl Grouper {
             self.facts.visibility.conversations += 1;
             self.pairing.answered(flow, place, event.seen.at, asked_again);
         }
-        let dc = self.facts.domain_controllers.entry(kdc).or_default();
+        let Some(dc) = self.facts.domain_controller(kdc) else { return };
         dc.heard = true;
         if let Some(asked) = asked
             && let Ok(nanoseconds) = u64::try_from(event.seen.at.since(asked.at))
@@ -881,65 +948,68 @@ impl Grouper {
         names.dedup();
         let client = logon.client;
         for name in names {
-            self.facts.granted.entry(name).or_default().push((seen.at, client));
+            self.facts.note_granted(name, seen.at, client);
         }
-        let dc = self.facts.domain_controllers.entry(kdc).or_default();
-        if let Some(realm) = reply.ticket.as_ref().and_then(|ticket| ticket.realm.as_ref()) {
-            dc.realms.insert(realm.to_unicode());
+        if let Some(dc) = self.facts.domain_controller(kdc)
+            && let Some(realm) = reply.ticket.as_ref().and_then(|ticket| ticket.realm.as_ref())
+        {
+            dc.note_realm(realm);
         }
         let Some(pkinit) = reply.pkinit.as_deref() else { return };
         let shown = pkinit.signed.signer_certificate().or_else(|| pkinit.signed.certificates.first());
-        let known = dc.certificates.len();
-        let noted = shown.map(|certificate| note_certificate(dc, certificate, seen));
-        if dc.certificates.len() > known
-            && let Some(certificate) = shown
-        {
-            self.facts.cloud.learn(certificate);
-        }
+        let noted = shown.and_then(|certificate| {
+            let (place, is_new) = self.facts.note_certificate(kdc, certificate, seen)?;
+            if is_new {
+                self.facts.cloud.learn(certificate);
+            }
+            Some(place)
+        });
         let request = exchange.and_then(|exchange| logon.exchanges.get(exchange)).and_then(Exchange::kdc_request);
         let asked = request.and_then(|request| request.pkinit.as_deref());
         let certificate = asked.and_then(|asked| asked.signed.signer_certificate());
-        if let Some(asked) = asked {
-            let noted = noted.filter(|_| certificate.is_some());
+        if let Some(asked) = asked
+            && let Some(dc) = self.facts.domain_controller(kdc)
+        {
+            let ticket = reply.ticket.as_ref().and_then(|ticket| ticket.id);
+            let has_room = self.unused.len() < Self::MAX_UNUSED;
+            // What is not followed is not counted, or it would count as never used.
+            let noted = noted.filter(|_| certificate.is_some() && (has_room || ticket.is_none()));
             if let Some(noted) = noted.and_then(|noted| dc.certificates.get_mut(noted)) {
                 noted.tickets += 1;
             }
-            dc.issued.push(Issuance {
+            let place = dc.note_issued(Issuance {
                 seen,
                 self_signed: certificate.map(|certificate| certificate.self_signed),
                 agreement: asked.key_agreement.clone(),
                 certificate: noted,
                 used: None,
             });
-            if let Some(ticket) = reply.ticket.as_ref().and_then(|ticket| ticket.id) {
-                self.unused.insert(ticket, (kdc, dc.issued.len() - 1));
+            match ticket {
+                Some(ticket) if has_room => drop(self.unused.insert(ticket, (kdc, place))),
+                Some(_) => self.facts.ticket_lost(),
+                None => {}
             }
         }
         if let Some(certificate) = certificate
             && !certificate.key_id.is_empty()
         {
-            let key = self.facts.keys.entry(certificate.key_id.clone()).or_default();
-            key.granted.push((seen, kdc));
-            key.note(certificate);
-            if let Some(principal) = &logon.requested {
-                key.answered(client, principal.name.to_lowercase(), seen, true);
-            }
+            let holder = logon.requested.as_ref().map(|principal| (client, principal.name.to_lowercase()));
+            self.facts.note_key(certificate, (seen, kdc, None), holder);
             if let (Some(hello), Some(realm)) = (certificate.hello_name(), &reply.crealm)
                 && let Some(domain) = hello.domain_sid()
             {
-                let sids = self.facts.domain_sids.entry(realm.to_unicode().to_lowercase()).or_default();
-                sids.entry(domain.to_owned()).or_default().insert(certificate.key_id.clone());
+                self.facts.note_domain(&realm.to_unicode().to_lowercase(), domain, &certificate.key_id);
             }
         }
     }
 
     /// Notes what a KRB-ERROR says about the account, the key and the domain controller.
     fn note_refusal(&mut self, index: usize, exchange: Option<usize>, error: &KrbError, seen: Seen, kdc: IpAddr) {
-        let dc = self.facts.domain_controllers.entry(kdc).or_default();
-        if let Some(realm) = &error.realm {
-            dc.realms.insert(realm.to_unicode());
+        let mut dc = self.facts.domain_controller(kdc);
+        if let (Some(dc), Some(realm)) = (&mut dc, &error.realm) {
+            dc.note_realm(realm);
         }
-        if let Some(stime) = error.stime {
+        if let (Some(dc), Some(stime)) = (&mut dc, error.stime) {
             dc.clock = Some((stime, seen));
             let microseconds = stime.seconds().saturating_mul(1_000_000).saturating_add(error.susec.unwrap_or(0));
             let offset = microseconds.saturating_sub(seen.at.0 / 1000);
@@ -949,7 +1019,7 @@ impl Grouper {
             )]
             dc.note_clock(offset as f64 / 1e6);
         }
-        let Some(logon) = self.logons.get(index) else { return };
+        let Some(logon) = self.logons.get_mut(index) else { return };
         let Some(exchange) = exchange.and_then(|exchange| logon.exchanges.get(exchange)) else { return };
         let Some(request) = exchange.kdc_request() else { return };
         if exchange.stage != Stage::As {
@@ -958,7 +1028,7 @@ impl Grouper {
         if error.code == ErrorCode::PREAUTH_REQUIRED {
             if let Some(ErrorData::MethodData(list)) = &error.e_data {
                 // An armored answer hides its list.
-                if list.iter().any(|data| data.kind != PaType::FX_FAST) {
+                if let Some(dc) = dc.filter(|_| list.iter().any(|data| data.kind != PaType::FX_FAST)) {
                     dc.offered_pkinit = Some((list.iter().any(|data| data.kind == PaType::PK_AS_REQ), seen));
                 }
             }
@@ -966,19 +1036,16 @@ impl Grouper {
         }
         let name = logon.requested.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         if request.has(PaType::ENC_TIMESTAMP) && error.code == ErrorCode::PREAUTH_FAILED {
-            self.facts.wrong_passwords.entry((name.clone(), logon.client)).or_default().push(seen);
+            self.facts.wrong_passwords.note((name.clone(), logon.client), seen);
         }
         if !request.has(PaType::PK_AS_REQ) || exchange.is_intermediate() {
             return;
         }
         let asked = exchange.request.as_deref().map(|event| event.seen);
-        self.facts.refused_pkinit.entry((logon.client, name.clone())).or_default().push((asked, seen, logon.id));
+        self.facts.refused_pkinit.note((logon.client, name.clone()), (asked, seen, logon.id));
         let certificate = request.pkinit.as_deref().and_then(|pkinit| pkinit.signed.signer_certificate());
         if let Some(certificate) = certificate.filter(|certificate| !certificate.key_id.is_empty()) {
-            let key = self.facts.keys.entry(certificate.key_id.clone()).or_default();
-            key.refused.push((seen, kdc, error.code));
-            key.note(certificate);
-            key.answered(logon.client, name, seen, false);
+            self.facts.note_key(certificate, (seen, kdc, Some(error.code)), Some((logon.client, name)));
         }
     }
 
@@ -997,23 +1064,19 @@ impl Grouper {
         self.note_traffic(client, seen.at);
         if request.stage == Stage::As {
             if request.has(PaType::FX_FAST) {
-                let entry = self.facts.armored.entry(client).or_insert((seen, 0));
-                entry.1 += 1;
+                self.facts.note_armored(client, seen);
             } else {
                 self.facts.unarmored += 1;
             }
         }
         let netbios = |address: &&HostAddress| address.kind == NETBIOS && !address.text.is_empty();
         if let Some(address) = request.addresses.iter().find(netbios) {
-            self.facts.client_names.entry(client).or_insert_with(|| address.text.to_unicode());
+            self.facts.note_name(client, &address.text);
         }
     }
 
     fn note_traffic(&mut self, client: IpAddr, at: CaptureTime) {
-        let times = self.facts.kerberos_of.entry(client).or_default();
-        if times.last().is_none_or(|last| last.seconds() != at.seconds()) {
-            times.push(at);
-        }
+        self.facts.kerberos_of.note_second(client, at);
     }
 
     /// A connection to a KDC joins a logon when it came to nothing.
@@ -1035,7 +1098,7 @@ impl Grouper {
         if connection.opened != Some(false) {
             return;
         }
-        self.facts.domain_controllers.entry(path.destination.address).or_default();
+        self.facts.domain_controller(path.destination.address);
         self.attempt(path.source.address, path.destination, event, connection.began);
     }
 
@@ -1052,7 +1115,7 @@ impl Grouper {
         let (flow, _) = about.flow();
         let mut concerned = None;
         for waiting in self.pairing.on(&flow) {
-            if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {
+            if let Some(exchange) = self.logons.exchange(waiting.place) {
                 exchange.silence = Silence::Unreachable(event.seen);
                 concerned = Some(waiting.place.logon);
             }
@@ -1085,6 +1148,7 @@ impl Grouper {
             let window = Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND;
             open && began.at.since(logon.ended.at) <= window && logon.began.at.since(began.at) <= window
         };
+        self.open_recent(client, began.at);
         let found = self
             .recent
             .get(&client)
@@ -1142,7 +1206,7 @@ impl Grouper {
         self.facts.cloud.hole(path);
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
-            if let Some(exchange) = exchange_at(&mut self.logons, waiting.place) {
+            if let Some(exchange) = self.logons.exchange(waiting.place) {
                 exchange.silence = Silence::Hidden;
             }
         }
@@ -1186,23 +1250,6 @@ pub(crate) fn use_of(event: &Event) -> Use {
     }
 }
 
-fn exchange_at(logons: &mut [Logon], place: Place) -> Option<&mut Exchange> {
-    logons.get_mut(place.logon)?.exchanges.get_mut(place.exchange)
-}
-
-/// Notes that a domain controller signed with this certificate, and says which of its certificates it is.
-fn note_certificate(dc: &mut DomainController, certificate: &Arc<Certificate>, seen: Seen) -> usize {
-    let mut known = dc.certificates.iter_mut().enumerate();
-    if let Some((index, known)) = known.find(|(_, known)| known.certificate.sha256 == certificate.sha256) {
-        known.last = known.last.max(seen);
-        known.count += 1;
-        return index;
-    }
-    let certificate = Arc::clone(certificate);
-    dc.certificates.push(CertificateSeen { certificate, first: seen, last: seen, count: 1, tickets: 0, used: 0 });
-    dc.certificates.len() - 1
-}
-
 /// Whether this is the request, stamped earlier, to a reply that stands before it.
 fn asks_before(event: &Event, reply: &Event) -> bool {
     let Message::Kerberos(message) = &event.message else { return false };
@@ -1234,7 +1281,7 @@ fn fit(
 }
 
 /// Whether the request is the one at this place, sent again; if so, counts it there.
-fn repeats(logons: &mut [Logon], place: Place, request: &KdcRequest, seen: Seen) -> bool {
+fn repeats(logons: &mut Logons, place: Place, request: &KdcRequest, seen: Seen) -> bool {
     let Some(logon) = logons.get_mut(place.logon) else { return false };
     let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return false };
     if !exchange.kdc_request().is_some_and(|earlier| is_same_request(earlier, request)) {

@@ -9,26 +9,34 @@ mod credential;
 mod exchange;
 mod facts;
 mod group;
+mod kept;
 mod locate;
 mod logon;
+mod pack;
 mod pair;
 mod ping;
 #[cfg(feature = "script")]
 pub mod script;
 mod session;
+mod shedding;
 mod subject;
+mod tickets;
 mod tracer;
 mod visibility;
 
 pub use cloud::Cloud;
 pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, Statement, Tie};
 pub use exchange::{Exchange, Fate, Silence};
-pub use facts::{CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit};
+pub use facts::{
+    CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, RefusedPkinit, Timed, When,
+};
 pub use group::Grouper;
+pub use kept::Logons;
 pub use locate::{Locator, Lookup, LookupAnswer};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};
 pub use session::{Service, Session, SessionAnswer, SessionProof};
+pub use shedding::{Class, Governor, Level, Limits, Meter, Shed, Usage};
 pub use subject::Principal;
 pub use tracer::{Decoding, Settings, Tracer};
 pub use visibility::{ClockOffset, Visibility};

@@ -60,6 +60,8 @@ impl Lookup {
 #[derive(Debug, Default)]
 pub struct Locator {
     lookups: Vec<Lookup>,
+    /// How many were before those: what follows counts from the very first.
+    forgotten: usize,
     beyond: u64,
     /// Questions without an answer, by ports and identifier.
     open: BTreeMap<(Endpoint, Endpoint, u16), usize>,
@@ -73,7 +75,7 @@ pub struct Locator {
 }
 
 impl Locator {
-    /// Lookups kept. Beyond it they are counted.
+    /// Lookups kept. Beyond it the older half goes, and is counted.
     pub const MAX_LOOKUPS: usize = 100_000;
     /// Questions that wait for an answer at once; each repetition under another identifier is one of its own.
     pub const MAX_OPEN: usize = 200_000;
@@ -96,10 +98,32 @@ impl Locator {
     pub(crate) fn hole(&mut self, path: Path) {
         let key = |id| (path.destination, path.source, id);
         for (_, &index) in self.open.range(key(0)..=key(u16::MAX)) {
-            if let Some(lookup) = self.lookups.get_mut(index) {
+            if let Some(lookup) = index.checked_sub(self.forgotten).and_then(|index| self.lookups.get_mut(index)) {
                 lookup.hidden = true;
             }
         }
+    }
+
+    /// Forgets what was asked before this time.
+    pub(crate) fn forget(&mut self, before: CaptureTime) {
+        let old = self.lookups.partition_point(|lookup| lookup.asked.first().is_some_and(|asked| asked.at < before));
+        self.drop_first(old);
+    }
+
+    fn drop_first(&mut self, count: usize) {
+        self.lookups.drain(..count);
+        self.forgotten += count;
+        let first = self.forgotten;
+        self.open.retain(|_, index| *index >= first);
+        self.latest.retain(|_, index| *index >= first);
+        self.of_client.retain(|_, list| {
+            list.drain(..list.partition_point(|index| *index < first));
+            !list.is_empty()
+        });
+    }
+
+    fn lookup_mut(&mut self, index: usize) -> Option<&mut Lookup> {
+        self.lookups.get_mut(index.checked_sub(self.forgotten)?)
     }
 
     /// The locator questions, in the order in which they were first asked.
@@ -110,7 +134,7 @@ impl Locator {
     /// The locator questions of one client, in the order in which they were first asked.
     pub fn lookups_of(&self, client: IpAddr) -> impl Iterator<Item = &Lookup> {
         let indices = self.of_client.get(&client).map(Vec::as_slice).unwrap_or_default();
-        indices.iter().filter_map(|index| self.lookups.get(*index))
+        indices.iter().filter_map(|index| self.lookups.get(index.checked_sub(self.forgotten)?))
     }
 
     /// Clients that asked a locator question, in order of address.
@@ -143,7 +167,7 @@ impl Locator {
         // The same question again, from the same or another port, is a repetition while there is no answer.
         let subject = (client.address, server.address, question.name.clone());
         if let Some(&index) = self.latest.get(&subject)
-            && let Some(lookup) = self.lookups.get_mut(index)
+            && let Some(lookup) = self.lookup_mut(index)
             && lookup.answer.is_none()
             && lookup.last_asked().is_some_and(|last| seen.at.since(last.at) < REPEAT_WITHIN)
         {
@@ -154,12 +178,13 @@ impl Locator {
             return;
         }
         if self.lookups.len() >= Self::MAX_LOOKUPS {
-            self.beyond += 1;
-            return;
+            self.beyond += Self::MAX_LOOKUPS as u64 / 2;
+            self.drop_first(Self::MAX_LOOKUPS / 2);
         }
-        self.wait_for(key, self.lookups.len());
-        self.latest.insert(subject, self.lookups.len());
-        self.of_client.entry(client.address).or_default().push(self.lookups.len());
+        let index = self.forgotten + self.lookups.len();
+        self.wait_for(key, index);
+        self.latest.insert(subject, index);
+        self.of_client.entry(client.address).or_default().push(index);
         self.lookups.push(Lookup {
             client: client.address,
             server: server.address,
@@ -183,7 +208,7 @@ impl Locator {
 
     fn answer(&mut self, message: &dns::Message, seen: Seen, key: (Endpoint, Endpoint, u16)) {
         let Some(index) = self.open.remove(&key) else { return };
-        if let Some(lookup) = self.lookups.get_mut(index)
+        if let Some(lookup) = self.lookup_mut(index)
             && lookup.answer.is_none()
         {
             lookup.answer = Some(LookupAnswer {

@@ -7,7 +7,7 @@ use std::{cmp::Reverse, collections::HashMap};
 use capture::CaptureTime;
 use decode::{
     FlowKey, Message,
-    kerberos::{self, KdcRequest},
+    kerberos::{self, KdcReply, KdcRequest},
 };
 
 /// An exchange by its place: index of the logon, index within it.
@@ -22,6 +22,8 @@ pub(crate) struct Place {
 pub(crate) struct Waiting {
     pub(crate) place: Place,
     pub(crate) last_sent: CaptureTime,
+    /// Whether it was told to be late.
+    late: bool,
 }
 
 /// An exchange that has its reply.
@@ -42,23 +44,33 @@ pub(crate) struct Answered {
 pub(crate) struct Pairing {
     waiting: HashMap<FlowKey, Vec<Waiting>>,
     answered: HashMap<FlowKey, Vec<Answered>>,
+    /// When the oldest answered ones were forgotten last.
+    swept: Option<CaptureTime>,
 }
 
 impl Pairing {
     /// How long a reply is still matched with its request, in seconds: well beyond any client's patience.
     const FORGET_AFTER_SECONDS: i64 = 120;
+    /// Answered requests are forgotten every so many seconds.
+    const SWEEP_SECONDS: i64 = 15;
+    /// Flows followed at once, of requests that wait and of those that were answered: some hundred new ones a second.
+    const MAX_FLOWS: usize = 100_000;
     /// Requests waiting on one flow; more than that is not a Kerberos client.
     const MAX_PER_FLOW: usize = 64;
     /// Answered requests kept of one flow: a client that stays on one port is a few requests ahead of a late copy.
     const MAX_ANSWERED: usize = 8;
 
-    /// Notes a request.
-    pub(crate) fn ask(&mut self, flow: FlowKey, place: Place, at: CaptureTime) {
+    /// Notes a request. `false`: there are too many flows.
+    pub(crate) fn ask(&mut self, flow: FlowKey, place: Place, at: CaptureTime) -> bool {
+        if self.waiting.len() >= Self::MAX_FLOWS && !self.waiting.contains_key(&flow) {
+            return false;
+        }
         let list = self.waiting.entry(flow).or_default();
         if list.len() >= Self::MAX_PER_FLOW {
             list.remove(0);
         }
-        list.push(Waiting { place, last_sent: at });
+        list.push(Waiting { place, last_sent: at, late: false });
+        true
     }
 
     /// Requests waiting on this flow, oldest first.
@@ -80,6 +92,10 @@ impl Pairing {
 
     /// Notes that an exchange over UDP has its reply. `asked_again`: its request came more than once.
     pub(crate) fn answered(&mut self, flow: FlowKey, place: Place, at: CaptureTime, asked_again: bool) {
+        if self.answered.len() >= Self::MAX_FLOWS && !self.answered.contains_key(&flow) {
+            // A late copy is taken for another message then, as it is after `FORGET_AFTER_SECONDS`.
+            return;
+        }
         let list = self.answered.entry(flow).or_default();
         if list.len() >= Self::MAX_ANSWERED {
             list.remove(0);
@@ -92,22 +108,55 @@ impl Pairing {
         self.answered.get_mut(flow).map_or(&mut [], Vec::as_mut_slice)
     }
 
-    /// Calls `late` for every request that has waited `seconds`, in no certain order, and forgets the oldest.
+    /// Calls `late` once for every request that has waited `seconds`, in no certain order, and forgets the oldest.
     pub(crate) fn tick(&mut self, now: CaptureTime, seconds: i64, mut late: impl FnMut(Place)) {
         self.waiting.retain(|_, list| {
-            list.retain(|waiting| {
+            list.retain_mut(|waiting| {
                 let waited = now.since(waiting.last_sent);
-                if waited >= seconds * CaptureTime::SECOND {
+                let is_late = waited >= seconds * CaptureTime::SECOND;
+                if is_late && !std::mem::replace(&mut waiting.late, is_late) {
                     late(waiting.place);
                 }
                 waited < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND
             });
             !list.is_empty()
         });
+        // There are many: to go through them every second costs more than to keep some for longer.
+        let is_due = |swept: CaptureTime| now.since(swept).abs() >= Self::SWEEP_SECONDS * CaptureTime::SECOND;
+        if !self.swept.is_none_or(is_due) {
+            return;
+        }
+        self.swept = Some(now);
         self.answered.retain(|_, list| {
             list.retain(|answered| now.since(answered.last_seen) < Self::FORGET_AFTER_SECONDS * CaptureTime::SECOND);
             !list.is_empty()
         });
+    }
+}
+
+/// What the nonces of PKINIT say about a reply and a request, the better the greater.
+///
+/// The KDC repeats the client's (RFC 4556 §3.2.3.1), signed, and the client refuses a reply that has another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Nonces {
+    /// They differ: it is the answer to another request.
+    Differ,
+    /// One of them is not seen: not PKINIT, RSA mode, or damage.
+    Unseen,
+    /// They are the same.
+    Same,
+}
+
+impl Nonces {
+    /// Compares 32 bits: what one side writes as a negative number, the other may write as a large one.
+    pub(crate) fn of(request: Option<&KdcRequest>, reply: &KdcReply) -> Self {
+        let asked = request.and_then(|request| request.pkinit.as_deref()?.nonce);
+        let answered = reply.pkinit.as_deref().and_then(|pkinit| pkinit.nonce);
+        match asked.zip(answered) {
+            None => Self::Unseen,
+            Some((asked, answered)) if (asked ^ answered).trailing_zeros() >= u32::BITS => Self::Same,
+            Some(_) => Self::Differ,
+        }
     }
 }
 

@@ -78,6 +78,8 @@ impl PingAnswer {
 #[derive(Debug, Default)]
 pub struct Pings {
     all: Vec<Ping>,
+    /// How many were before those: what follows counts from the very first.
+    forgotten: usize,
     beyond: u64,
     /// Pings that may be answered yet, by ports and message number.
     open: BTreeMap<(Endpoint, Endpoint, i64), (usize, CaptureTime)>,
@@ -100,7 +102,7 @@ pub(crate) enum Noted<'m> {
 }
 
 impl Pings {
-    /// Pings kept. Beyond it they are counted.
+    /// Pings kept. Beyond it the older half goes, and is counted.
     pub const MAX_PINGS: usize = 100_000;
     /// Pings that wait for an answer at once; each repetition under another number is one of its own.
     pub const MAX_OPEN: usize = 100_000;
@@ -150,6 +152,28 @@ impl Pings {
         self.open.retain(|_, (_, asked)| now.since(*asked) < FORGET_AFTER);
     }
 
+    /// Forgets what was asked before this time.
+    pub(crate) fn forget(&mut self, before: CaptureTime) {
+        let old = self.all.partition_point(|ping| ping.first.at < before);
+        self.drop_first(old);
+    }
+
+    fn drop_first(&mut self, count: usize) {
+        self.all.drain(..count);
+        self.forgotten += count;
+        let first = self.forgotten;
+        self.open.retain(|_, (index, _)| *index >= first);
+        self.latest.retain(|_, index| *index >= first);
+        self.of_client.retain(|_, list| {
+            list.drain(..list.partition_point(|index| *index < first));
+            !list.is_empty()
+        });
+    }
+
+    fn ping_mut(&mut self, index: usize) -> Option<&mut Ping> {
+        self.all.get_mut(index.checked_sub(self.forgotten)?)
+    }
+
     /// The pings, in the order in which they were first asked.
     pub fn pings(&self) -> &[Ping] {
         &self.all
@@ -158,7 +182,7 @@ impl Pings {
     /// The pings of one client, in the order in which they were first asked.
     pub fn pings_of(&self, client: IpAddr) -> impl DoubleEndedIterator<Item = &Ping> {
         let indices = self.of_client.get(&client).map(Vec::as_slice).unwrap_or_default();
-        indices.iter().filter_map(|index| self.all.get(*index))
+        indices.iter().filter_map(|index| self.all.get(index.checked_sub(self.forgotten)?))
     }
 
     /// Clients that pinged, in order of address.
@@ -174,7 +198,7 @@ impl Pings {
     fn between(&mut self, client: Endpoint, server: Endpoint, mut change: impl FnMut(&mut Ping)) {
         let key = |id| (client, server, id);
         for (_, &(index, _)) in self.open.range(key(i64::MIN)..=key(i64::MAX)) {
-            if let Some(ping) = self.all.get_mut(index) {
+            if let Some(ping) = index.checked_sub(self.forgotten).and_then(|index| self.all.get_mut(index)) {
                 change(ping);
             }
         }
@@ -185,7 +209,7 @@ impl Pings {
         let filter = search.filter.as_deref().unwrap_or_default();
         let domain = self.domain(filter);
         if let Some(&index) = self.latest.get(&(client, server))
-            && let Some(ping) = self.all.get_mut(index)
+            && let Some(ping) = self.ping_mut(index)
             && ping.answer.is_none()
             && ping.domain == domain
             && seen.at.since(ping.last.at) < REPEAT_WITHIN
@@ -196,10 +220,10 @@ impl Pings {
             return;
         }
         if self.all.len() >= Self::MAX_PINGS {
-            self.beyond += 1;
-            return;
+            self.beyond += Self::MAX_PINGS as u64 / 2;
+            self.drop_first(Self::MAX_PINGS / 2);
         }
-        let index = self.all.len();
+        let index = self.forgotten + self.all.len();
         self.wait_for(key, index, seen.at);
         self.latest.insert((client, server), index);
         self.of_client.entry(client).or_default().push(index);
@@ -244,7 +268,7 @@ impl Pings {
 
     fn answer(&mut self, key: (Endpoint, Endpoint, i64), seen: Seen, netlogon: Option<&Netlogon>) {
         let Some(&(index, _)) = self.open.get(&key) else { return };
-        let Some(ping) = self.all.get_mut(index).filter(|ping| ping.answer.is_none()) else { return };
+        let Some(ping) = self.ping_mut(index).filter(|ping| ping.answer.is_none()) else { return };
         let user = netlogon.and_then(|netlogon| netlogon.user.as_ref()).filter(|user| !user.is_empty());
         ping.answer = Some(PingAnswer {
             seen,

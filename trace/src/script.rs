@@ -19,7 +19,7 @@
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
 //!   `trusts ISSUER`, `freshness`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
 //!   and `bits N` (of the key), `signature NAME`, `modulus HEX`.
-//! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `dc LABEL` (which certificate), `expired`, `early` (not
+//! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `nonce N` (of PKINIT, else not readable), `dc LABEL` (which certificate), `expired`, `early` (not
 //!   yet valid), `signature NAME`, `bits N`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
@@ -54,7 +54,8 @@
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut` and
 //!   `pong-cut`: it cut an answer of DNS, to a ping.
 //! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
-//!   and has not ended. `T dropped`: the recorder counts a packet that it dropped.
+//!   and has not ended. `T dropped`: the recorder counts a packet that it dropped. `T shed CLASS`: one of this class was not
+//!   decoded, to keep a limit.
 
 use std::{
     collections::HashMap,
@@ -68,7 +69,7 @@ use decode::{
     WireText, dns, http,
     kerberos::{
         self, ApRequest, EncryptedPart, EncryptionType, ErrorCode, ErrorData, HostAddress, KdcReply, KdcRequest,
-        KerberosTime, KrbError, NtStatus, PaData, PaType, PrincipalName, Stage, Ticket, TicketId,
+        KerberosTime, KrbError, NtStatus, PaData, PaType, PaValues, PrincipalName, Stage, Ticket, TicketId,
         message::FastArmor,
         pkinit::{self, KeyAgreement, SignedData, Signer},
     },
@@ -78,7 +79,7 @@ use decode::{
 };
 use jiff::Timestamp;
 
-use crate::{Facts, Grouper, Logon};
+use crate::{Class, Facts, Grouper, Logon, Shed};
 
 /// The start of a script: 2026-01-05 12:00:00 UTC, in seconds since 1970.
 const START: i64 = 1_767_614_400;
@@ -101,12 +102,13 @@ const CLIENTS: [IpAddr; 3] = [
 #[derive(Debug)]
 pub struct Played {
     grouper: Grouper,
+    logons: Vec<Logon>,
 }
 
 impl Played {
     /// The logons, in order of their beginning.
     pub fn logons(&self) -> &[Logon] {
-        self.grouper.logons()
+        &self.logons
     }
 
     /// What holds beyond them.
@@ -144,6 +146,12 @@ pub fn play(text: &str) -> Played {
             ["end"] => finished = true,
             ["open"] => finished = false,
             ["dropped"] => grouper.facts_mut().visibility.losses.by_system += 1,
+            ["shed", class] => {
+                let class = Class::ORDER.into_iter().find(|known| known.name() == *class);
+                let class = class.unwrap_or_else(|| panic!("no class of packets in: {line}"));
+                let shed = Shed { packets: 1, seconds: 1, first: at, last: at };
+                grouper.facts_mut().visibility.shed.insert(class, shed);
+            }
             [from, ">", to, rest @ ..] => {
                 packets += 1;
                 let id = PacketId { arrival: packets, input: InputId(0), number: packets };
@@ -170,7 +178,8 @@ pub fn play(text: &str) -> Played {
     visibility.last = Some(last);
     visibility.now = Some(last);
     visibility.finished = finished;
-    Played { grouper }
+    let logons = grouper.logons().iter().map(std::borrow::Cow::into_owned).collect();
+    Played { grouper, logons }
 }
 
 struct Line<'t> {
@@ -270,7 +279,7 @@ impl Line<'_> {
         }
         if self.has("fast") {
             padata.push(pa(PaType::FX_FAST));
-            fast = Some(FastArmor { armor_type: Some(1), armor: None, enc_part: None });
+            fast = Some(FastArmor { armor_type: Some(1), armor: None, checksum_type: None, enc_part: None });
         }
         let addresses = self
             .value("netbios")
@@ -284,6 +293,7 @@ impl Line<'_> {
             cname: Some(principal(name)),
             realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
             sname: Some(principal(&format!("krbtgt/{}", self.value("realm").unwrap_or(REALM)))),
+            from: None,
             till: self.number("till").map(|seconds| kerberos_time(self.seen.at.seconds() + seconds)),
             rtime: None,
             nonce: Some(self.number("nonce").unwrap_or_else(|| i64::try_from(self.seen.last.number).unwrap_or(0))),
@@ -292,6 +302,7 @@ impl Line<'_> {
             additional_tickets: Vec::new(),
             ap_request: None,
             pkinit,
+            values: PaValues::default(),
             fast,
             stopped: None,
         }
@@ -314,7 +325,7 @@ impl Line<'_> {
         let ctime = self.seen.at.seconds() + self.number("clock").unwrap_or(0);
         pkinit::Request {
             signed,
-            nonce: Some(1),
+            nonce: Some(self.number("nonce").unwrap_or(1)),
             ctime: Some(kerberos_time(ctime)),
             cusec: Some(0),
             checksum: true,
@@ -457,7 +468,7 @@ impl Line<'_> {
             if self.has("chain") {
                 signed.certificates.push(Arc::new(certificate(ISSUER, ISSUER, "ca", self.seen.at.seconds())));
             }
-            Box::new(pkinit::Reply { signed, ..pkinit::Reply::default() })
+            Box::new(pkinit::Reply { signed, nonce: self.number("nonce"), ..pkinit::Reply::default() })
         });
         let padata = if pkinit.is_some() { vec![pa(PaType::PK_AS_REP)] } else { Vec::new() };
         KdcReply {
@@ -471,6 +482,8 @@ impl Line<'_> {
             }),
             enc_part: Some(EncryptedPart { etype: EncryptionType(18), kvno: None, length: 256 }),
             pkinit,
+            values: PaValues::default(),
+            fast: None,
             stopped: None,
         }
     }
@@ -507,6 +520,9 @@ impl Line<'_> {
                 .map(|text| WireText::from(blanks(text).as_str()))
                 .or_else(|| self.value("verbatim").map(WireText::from)),
             e_data,
+            values: PaValues::default(),
+            typed: None,
+            fast: None,
             stopped: None,
         }
     }
@@ -884,6 +900,7 @@ fn certificate(subject: &str, issuer: &str, label: &str, now: i64) -> Certificat
         modulus: String::new(),
         crl_urls: Vec::new(),
         ocsp_urls: Vec::new(),
+        ca_urls: Vec::new(),
         common_name: None,
     }
 }

@@ -9,7 +9,7 @@ use capture::CaptureTime;
 use decode::{
     Endpoint, FlowKey, Path, Seen,
     kerberos::{ErrorCode, NtStatus, TicketId},
-    ldap::{Authentication, BindRequest, ResultCode},
+    ldap::{AdError, Authentication, BindRequest, ResultCode},
 };
 
 /// A session of a client with a service.
@@ -60,8 +60,8 @@ pub enum SessionProof {
 pub enum SessionAnswer {
     /// It takes the client in.
     Accepted,
-    /// It refuses a bind.
-    Refused(ResultCode),
+    /// It refuses a bind, and Active Directory says why.
+    Refused(ResultCode, Option<AdError>),
     /// It refuses an SMB session set-up.
     Failed(NtStatus),
     /// It refuses the ticket.

@@ -8,7 +8,7 @@
 //! capture time, where the source cuts the batch; both directions and all fragments of a flow meet in one shard.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -16,13 +16,14 @@ use capture::{Batch, CaptureTime, Damage, Losses, PacketId};
 use decode::{
     Event, FlowKey, Gap, GapKind, Message, Protocol, Seen,
     content::Gate,
+    decoder::Detail,
     shard::{Config, Shard, shard_of},
     wire::{Unit, Wire},
 };
 use rayon::prelude::*;
 
 use crate::{
-    ClockOffset, Facts, Grouper, Logon, Visibility,
+    Class, ClockOffset, Facts, Grouper, Level, Logons, Shed, Visibility,
     group::{Use, use_of},
 };
 
@@ -61,6 +62,8 @@ pub struct Decoding {
     last_time: Option<CaptureTime>,
     ticked: Option<CaptureTime>,
     cut_at: Option<u32>,
+    level: Level,
+    shed: BTreeMap<Class, Shed>,
 }
 
 /// A shard and the events it has produced since the last merge.
@@ -87,7 +90,10 @@ impl Decoding {
     }
 
     fn start(settings: Settings, is_counting: bool) -> Self {
-        let config = Config::for_shards(settings.shards.max(1));
+        let mut config = Config::for_shards(settings.shards.max(1));
+        if is_counting {
+            config.decoders.detail = Detail::SignIns;
+        }
         let lanes = || Lane {
             shard: Shard::new(config),
             config,
@@ -106,7 +112,24 @@ impl Decoding {
             last_time: None,
             ticked: None,
             cut_at: None,
+            level: Level::NONE,
+            shed: BTreeMap::new(),
         }
+    }
+
+    /// Follows and keeps no more than so many bytes of memory allow, as [`Config::within`] says. To be called before the
+    /// first batch.
+    pub fn keep_within(&mut self, memory: u64) {
+        let count = self.shards.len();
+        for lane in &mut self.shards {
+            lane.config = lane.config.within(memory, count);
+            lane.shard = Shard::new(lane.config);
+        }
+    }
+
+    /// Leaves out so much from here on. For whole ticks of capture time: before the batch that begins with one.
+    pub fn shed(&mut self, level: Level) {
+        self.level = level;
     }
 
     /// Takes in a batch and appends its events to `out`, those of a tick first.
@@ -116,6 +139,8 @@ impl Decoding {
     pub fn push(&mut self, batch: &Batch, out: &mut Vec<Event>) -> Pushed {
         let tick = batch.tick();
         if let Some(now) = tick {
+            let passed = self.ticked.map_or(0, |before| now.seconds().saturating_sub(before.seconds()));
+            self.count_shed_time(u64::try_from(passed).unwrap_or(0));
             self.ticked = Some(now);
             self.tick(now, out);
         }
@@ -136,6 +161,9 @@ impl Decoding {
                 self.cut_at = Some(self.cut_at.map_or(kept, |least| least.max(kept)));
             }
             if let Some(unit) = self.wire.packet(&packet, &mut own).filter(|unit| self.gate.wants(unit)) {
+                if self.level != Level::NONE && self.is_shed(&unit, packet.at) {
+                    continue;
+                }
                 let lane = unit.flow().map_or(0, |flow| shard_of(&flow, count));
                 if let Some(lane) = lanes.get_mut(lane) {
                     lane.push(unit);
@@ -170,6 +198,7 @@ impl Decoding {
     fn take_counts(&mut self, visibility: &mut Visibility) {
         for lane in &mut self.shards {
             if let Some(counted) = &mut lane.counted {
+                counted.count(lane.shard.take_counted());
                 visibility.take_counts(counted);
             }
         }
@@ -188,6 +217,29 @@ impl Decoding {
         visibility.last = self.last_time;
         visibility.now = self.last_time.max(self.ticked);
         visibility.cut_at = self.cut_at;
+        visibility.shed.clone_from(&self.shed);
+    }
+
+    /// Whether this unit is left out; if so, it is counted.
+    #[cold]
+    fn is_shed(&mut self, unit: &Unit<'_>, at: CaptureTime) -> bool {
+        let class = Class::of(unit);
+        if !self.level.sheds(class) {
+            return false;
+        }
+        let shed = self.shed.entry(class).or_insert(Shed { packets: 0, seconds: 0, first: at, last: at });
+        shed.packets = shed.packets.saturating_add(1);
+        shed.last = shed.last.max(at);
+        true
+    }
+
+    /// Notes that this level lasted for so many seconds more. A class of which nothing came is not missed.
+    fn count_shed_time(&mut self, seconds: u64) {
+        for (class, shed) in &mut self.shed {
+            if self.level.sheds(*class) {
+                shed.seconds = shed.seconds.saturating_add(seconds);
+            }
+        }
     }
 
     fn tick(&mut self, now: CaptureTime, out: &mut Vec<Event>) {
@@ -241,7 +293,9 @@ impl Lane {
             };
             self.events.push(Event::direct(seen, None, Message::Gap(Box::new(gap))));
         }
-        if let Some(counted) = &mut self.counted {
+        if let Some(counted) = &mut self.counted
+            && self.events.len() > before
+        {
             let asking = &mut self.asking;
             let is_only_counted = |event: &mut Event| match use_of(event) {
                 Use::None => true,
@@ -286,8 +340,18 @@ impl Tracer {
         self.grouper.facts_mut().cloud.watch(names);
     }
 
-    /// Takes in a batch.
-    pub fn push(&mut self, batch: &Batch) {
+    /// As [`Decoding::keep_within`].
+    pub fn keep_within(&mut self, memory: u64) {
+        self.decoding.keep_within(memory);
+    }
+
+    /// As [`Decoding::shed`].
+    pub fn shed(&mut self, level: Level) {
+        self.decoding.shed(level);
+    }
+
+    /// Takes in a batch. If it begins with a tick, `at_tick` is called with the time of it, before what follows is joined.
+    pub fn push(&mut self, batch: &Batch, at_tick: impl FnOnce(&mut Grouper, CaptureTime)) {
         let pushed = self.decoding.push(batch, &mut self.events);
         self.decoding.take_counts(&mut self.grouper.facts_mut().visibility);
         let mut events = self.events.drain(..);
@@ -296,6 +360,7 @@ impl Tracer {
         }
         if let Some(now) = pushed.tick {
             self.grouper.tick(now);
+            at_tick(&mut self.grouper, now);
         }
         for event in events {
             self.grouper.push(event);
@@ -327,12 +392,68 @@ impl Tracer {
     }
 
     /// The logons so far, in the order in which they began.
-    pub fn logons(&self) -> &[Logon] {
+    pub fn logons(&self) -> &Logons {
         self.grouper.logons()
     }
 
     /// What holds beyond them.
     pub fn facts(&self) -> &Facts {
         self.grouper.facts()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use capture::{Batch, Progress, Source as _};
+    use decode::{decoder::Detail, shard::Shard};
+
+    use super::{Decoding, Settings};
+    use crate::Visibility;
+
+    /// What comes out for joining, and what was counted, if the shards hand out so much.
+    fn read(sample: &Path, detail: Detail) -> (Vec<String>, Visibility) {
+        let mut decoding = Decoding::counting(Settings { shards: 2 });
+        for lane in &mut decoding.shards {
+            lane.config.decoders.detail = detail;
+            lane.shard = Shard::new(lane.config);
+        }
+        let mut source = capture::open(&[sample]).expect("the sample can be opened");
+        let (mut batch, mut events, mut counted) = (Batch::default(), Vec::new(), Visibility::default());
+        let mut progress = Progress::More;
+        while progress != Progress::End {
+            progress = source.fill(&mut batch).expect("the sample can be read");
+            decoding.push(&batch, &mut events);
+        }
+        decoding.finish(&mut events);
+        decoding.take_counts(&mut counted);
+        let told = events.iter().map(|event| {
+            let protocol = event.message.protocol();
+            // Of TLS, fingerprints are left out.
+            let message =
+                if protocol == decode::Protocol::Tls { String::new() } else { format!("{:?}", event.message) };
+            format!("{:?} {:?} {:?} {protocol:?} {message}", event.seen, event.path, event.carriage)
+        });
+        (told.collect(), counted)
+    }
+
+    #[test]
+    fn what_shards_only_count_is_what_has_no_use() {
+        let samples: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "samples"].iter().collect();
+        let mut left_out = 0;
+        for folder in std::fs::read_dir(samples).expect("there are samples") {
+            let sample = folder.expect("the folder can be read").path().join("capture.pcap");
+            if !sample.exists() {
+                continue;
+            }
+            let (every, every_counted) = read(&sample, Detail::Every);
+            let (some, counted) = read(&sample, Detail::SignIns);
+            assert_eq!(every, some, "{}", sample.display());
+            assert_eq!(every_counted.messages, counted.messages, "{}", sample.display());
+            assert_eq!(every_counted.gaps, counted.gaps, "{}", sample.display());
+            left_out += counted.messages.values().sum::<u64>();
+        }
+        assert!(left_out > 100, "only {left_out} messages of the samples are of no use");
     }
 }

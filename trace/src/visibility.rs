@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use capture::{Aftermath, CaptureTime, Damage, Losses};
-use decode::{Event, GapKind, KDC_PORT, Message, Protocol, wire::Unread};
+use decode::{Event, GapKind, KDC_PORT, Message, Protocol, decoder::Counted, wire::Unread};
+
+use crate::{Class, Shed};
 
 /// What the capture covers.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub struct Visibility {
     pub now: Option<CaptureTime>,
     /// Packets dropped, by the recorder's own counters.
     pub losses: Losses,
+    /// Packets that were there and were not decoded, so that this program keeps its limits. No entry has none.
+    pub shed: BTreeMap<Class, Shed>,
     /// Number of places where an input is damaged.
     pub damage: u64,
     /// Those of them behind which reading went on, so that packets in between are missing.
@@ -104,6 +108,19 @@ impl Visibility {
         }
     }
 
+    /// Adds messages and gaps that were counted where they were read.
+    pub(crate) fn count(&mut self, counted: Counted) {
+        let Counted { dns, ldap, sealed } = counted;
+        for (protocol, count) in [(Protocol::Dns, dns), (Protocol::Ldap, ldap)] {
+            if count > 0 {
+                *self.messages.entry(protocol).or_default() += count;
+            }
+        }
+        if sealed > 0 {
+            *self.gaps.entry((Protocol::Ldap, GapKind::Encrypted)).or_default() += sealed;
+        }
+    }
+
     /// Whether only one direction was captured.
     pub fn is_one_sided(&self) -> bool {
         self.conversations > 0 && self.one_sided * 100 >= self.conversations * Self::ONE_SIDED_PERCENT
@@ -114,7 +131,8 @@ impl Visibility {
     pub fn is_lossy(&self) -> bool {
         let elsewhere = |protocol: Protocol| matches!(protocol, Protocol::Ldap | Protocol::Cldap) || is_bulk(protocol);
         let missing = |(protocol, kind): &(Protocol, GapKind)| *kind == GapKind::Missing && !elsewhere(*protocol);
-        self.has_drops() || self.gaps.keys().any(missing)
+        // A ticket is used in SMB and LDAP, so a sign-in shows there too.
+        self.misses(&[Class::Kerberos, Class::Ldap, Class::Smb]) || self.gaps.keys().any(missing)
     }
 
     /// How many parts of conversations are missing from the capture. Those of protocols that move files do not count: a
@@ -132,6 +150,12 @@ impl Visibility {
         self.losses.dropped() > 0 || self.losses.interruptions > 0 || self.skipped > 0
     }
 
+    /// Whether packets of these classes may be missing that nothing else tells of: as [`Visibility::has_drops`] says, or
+    /// because this program left them out.
+    pub fn misses(&self, classes: &[Class]) -> bool {
+        self.has_drops() || classes.iter().any(|class| self.shed.contains_key(class))
+    }
+
     /// Whether Kerberos was cut short by the snap length.
     pub fn kerberos_cut(&self) -> u64 {
         self.gaps.get(&(Protocol::Kerberos, GapKind::CutShort)).copied().unwrap_or(0)
@@ -145,14 +169,17 @@ impl Visibility {
 
 /// Whether sessions of this protocol mostly move data that is passed over.
 fn is_bulk(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::Smb | Protocol::Smb2 | Protocol::Dcerpc | Protocol::Tls | Protocol::Http)
+    use Protocol::{Dcerpc, Http, Smb, Smb2, Tds, Tls};
+    matches!(protocol, Smb | Smb2 | Dcerpc | Tds | Tls | Http)
 }
 
 #[cfg(test)]
 mod tests {
     use decode::{GapKind, Protocol};
 
-    use super::Visibility;
+    use capture::CaptureTime;
+
+    use super::{Class, Shed, Visibility};
 
     #[test]
     fn what_is_missing_of_a_file_transfer_is_no_loss() {
@@ -162,5 +189,16 @@ mod tests {
         visibility.gaps.insert((Protocol::Kerberos, GapKind::Missing), 2);
         visibility.gaps.insert((Protocol::Kerberos, GapKind::Undecodable), 5);
         assert_eq!((visibility.missing_parts(), visibility.is_lossy()), (2, true));
+    }
+
+    #[test]
+    fn what_was_left_out_makes_its_own_class_doubtful() {
+        let shed = Shed { packets: 1, seconds: 1, first: CaptureTime(0), last: CaptureTime(0) };
+        let mut visibility = Visibility::default();
+        visibility.shed.insert(Class::Web, shed);
+        assert!(visibility.misses(&[Class::Web]));
+        assert!(!visibility.misses(&[Class::Kerberos, Class::Locating]) && !visibility.is_lossy());
+        visibility.shed.insert(Class::Smb, shed);
+        assert!(visibility.is_lossy() && !visibility.has_drops());
     }
 }

@@ -20,6 +20,31 @@ fn kinds(logon: &Logon) -> Vec<&'static str> {
 }
 
 #[test]
+fn a_pkinit_reply_answers_the_request_whose_nonce_it_repeats() {
+    let issued = |script: &str| {
+        let logons = logons(script);
+        let ticket = |logon: &Logon| {
+            let granted = logon.as_exchanges().find_map(|exchange| exchange.granted().cloned());
+            granted.and_then(|reply| reply.ticket).and_then(|ticket| ticket.id)
+        };
+        logons.iter().map(ticket).collect::<Vec<_>>()
+    };
+    let asked = "
+        0.000 pc > dc  as-req alice pkinit nonce 7
+        0.001 pc > dc  as-req alice pkinit nonce 8 till 600
+    ";
+    let in_order = issued(&format!("{asked}\n0.010 dc > pc as-rep alice ticket T1 pkinit nonce 7"));
+    let out_of_order = issued(&format!("{asked}\n0.010 dc > pc as-rep alice ticket T1 pkinit nonce 8"));
+    assert_ne!(in_order, out_of_order);
+    // A nonce may be written as a negative number: its 32 bits count.
+    let asked = "0.000 pc > dc as-req alice pkinit nonce 7\n0.001 pc > dc as-req alice pkinit nonce -2";
+    assert_eq!(
+        issued(&format!("{asked}\n0.010 dc > pc as-rep alice ticket T1 pkinit nonce 4294967294")),
+        issued(&format!("{asked}\n0.010 dc > pc as-rep alice ticket T1 pkinit nonce -2")),
+    );
+}
+
+#[test]
 fn a_request_without_proof_belongs_to_the_attempt_that_follows() {
     let logon = only(
         "

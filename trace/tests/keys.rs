@@ -73,7 +73,7 @@ fn a_capture_shows_the_read_without_a_key_the_write_and_the_read_of_it() {
         let mut batch = Batch::new(16);
         loop {
             let progress = source.fill(&mut batch).expect("the sample can be read");
-            tracer.push(&batch);
+            tracer.push(&batch, |_, _| ());
             if progress == Progress::End {
                 break;
             }

@@ -40,6 +40,18 @@ pub(crate) fn limits(report: &Report) -> Vec<Limit> {
         capture.cut_packets,
         "large messages cannot be decoded",
     );
+    for (class, shed) in &capture.shed {
+        let what = format!("packets of {class} not decoded to keep the limits, in {} s", shed.seconds);
+        add("program", what, shed.packets, "silence of these protocols says nothing then");
+    }
+    for (outcome, count) in &capture.retired_logons {
+        let what = format!("earlier sign-ins that {}, only counted", past_of(outcome));
+        add("program", what, *count, "they are in no list");
+    }
+    for (limit, beyond) in &capture.limits {
+        let what = format!("{} not kept, or no longer: a limit was reached", limit.replace('_', " "));
+        add("program", what, *beyond, "what they would tell may be missing");
+    }
     add("capture", "packets left out on purpose (bulk)".to_owned(), capture.thinned, "no sign-in is touched by it");
     for (link, count) in &capture.unread_links {
         add("gap", format!("packets of link type {link}, which is not read"), *count, "nothing in them is seen");
@@ -54,12 +66,23 @@ pub(crate) fn limits(report: &Report) -> Vec<Limit> {
         let what = format!("sign-in {}: exchanges not kept, there are too many", logon.id);
         add("program", what, u64::from(logon.exchanges_beyond), "its steps are not all shown");
     }
+    for clock in &capture.clock_offsets {
+        let way = if clock.ahead_microseconds < 0 { "behind" } else { "ahead" };
+        let apart = clock.ahead_microseconds.unsigned_abs();
+        let (seconds, rest) = (apart / 1_000_000, apart % 1_000_000);
+        let what = format!("packets say that the clock of {} is {seconds}.{rest:06} s {way}", clock.input);
+        add("capture", what, clock.packets, "its times are put right");
+    }
     add("capture", "packets recorded twice".to_owned(), capture.copies, "they count once");
     limits
 }
 
 /// Sign-ins that are named for having too many exchanges.
 const MAX_LOGONS: usize = 50;
+
+fn past_of(outcome: &str) -> &str {
+    if outcome == "undecided" { "are undecided" } else { outcome }
+}
 
 fn gap_means(what: &str) -> &'static str {
     match what.rsplit('.').next().unwrap_or_default() {
@@ -68,5 +91,40 @@ fn gap_means(what: &str) -> &'static str {
         "cut_short" => "the recorder kept too little of the packet",
         "limit_reached" => "this program gave up to stay within its memory",
         _ => "a message was not understood",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use diagnose::{ClockReport, Session, ShedReport};
+
+    use super::limits;
+
+    #[test]
+    fn what_was_left_out_to_keep_limits_is_told() {
+        let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/account-disabled/capture.pcap"));
+        let mut source = capture::open(&[path]).unwrap();
+        let mut session = Session::new(trace::Settings { shards: 1 });
+        session.run_watched(&mut source, 4096, |_| {}, |_| {}).unwrap();
+        let mut report = session.report().collected();
+        let before = limits(&report).len();
+        let time = String::new;
+        report.capture.shed.insert("ldap", ShedReport { packets: 7, seconds: 2, first: time(), last: time() });
+        report.capture.retired_logons.insert("succeeded", 5);
+        report.capture.limits.insert("ntlm_uses", 3);
+        let clock = ClockReport { input: "dc.pcap".to_owned(), ahead_microseconds: -1_002_000, packets: 9 };
+        report.capture.clock_offsets.push(clock);
+        let limits = limits(&report);
+        assert_eq!(limits.len(), before + 4);
+        for (what, count) in [
+            ("packets of ldap not decoded to keep the limits, in 2 s", 7),
+            ("earlier sign-ins that succeeded, only counted", 5),
+            ("ntlm uses not kept, or no longer: a limit was reached", 3),
+            ("packets say that the clock of dc.pcap is 1.002000 s behind", 9),
+        ] {
+            assert!(limits.iter().any(|limit| limit.what == what && limit.count == count), "{what}: {limits:?}");
+        }
     }
 }

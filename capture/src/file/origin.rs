@@ -5,8 +5,8 @@
 //! ends the input.
 
 use std::fmt;
-use std::fs::Metadata;
-use std::io::{self, BufReader, ErrorKind, Read};
+use std::fs::{File, Metadata};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,11 +111,29 @@ pub(super) struct Follow {
     pub(super) stop: Arc<AtomicBool>,
     /// Which file bore the name when it was opened, where the system tells files apart.
     file: (u64, u64),
+    /// Set when its name stands for something else or nothing, if that is no damage: a ring takes its oldest files away, or
+    /// writes over them.
+    gone: Option<Arc<AtomicBool>>,
 }
 
 impl Follow {
     pub(super) fn new(path: &Path, metadata: &Metadata, stop: Arc<AtomicBool>) -> Self {
-        Self { path: path.to_owned(), stop, file: identity(metadata) }
+        Self { path: path.to_owned(), stop, file: identity(metadata), gone: None }
+    }
+
+    /// The same for one of a folder's files, which come and go.
+    pub(super) fn in_folder(path: &Path, metadata: &Metadata, stop: Arc<AtomicBool>) -> Self {
+        Self { gone: Some(Arc::default()), ..Self::new(path, metadata, stop) }
+    }
+
+    /// Whether it is one of a folder's files.
+    pub(super) fn is_in_folder(&self) -> bool {
+        self.gone.is_some()
+    }
+
+    /// Whether it is one of a folder's files, and it is not there any more, or not the same.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.as_ref().is_some_and(|gone| gone.load(Ordering::Relaxed))
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -130,6 +148,50 @@ impl Follow {
             Err(error) if error.kind() == ErrorKind::NotFound => Some("the file was removed while it was followed"),
             Ok(_) | Err(_) => None,
         }
+    }
+}
+
+/// A file that is held open only while there is something to read: a folder may get more files than a process may open.
+struct Dozing {
+    follow: Follow,
+    offset: u64,
+    file: Option<File>,
+}
+
+impl Read for Dozing {
+    fn read(&mut self, free: &mut [u8]) -> io::Result<usize> {
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => match self.open()? {
+                Some(file) => file,
+                None => return Ok(0),
+            },
+        };
+        let read = file.read(free)?;
+        if read > 0 {
+            self.offset = self.offset.saturating_add(read as u64);
+            self.file = Some(file);
+        }
+        Ok(read)
+    }
+}
+
+impl Dozing {
+    /// `None` where there is nothing new, or the file is not the same any more; which of them is found out by who asks
+    /// what the end means.
+    fn open(&self) -> io::Result<Option<File>> {
+        if std::fs::metadata(&self.follow.path).map_or(0, |metadata| metadata.len()) <= self.offset {
+            return Ok(None);
+        }
+        let mut file = match File::open(&self.follow.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        if identity(&file.metadata()?) != self.follow.file {
+            return Ok(None);
+        }
+        file.seek(SeekFrom::Start(self.offset))?;
+        Ok(Some(file))
     }
 }
 
@@ -167,11 +229,21 @@ impl Disk {
         Self { follow: Some(follow), ..Self::new(inner) }
     }
 
+    /// The same for one of a folder's files.
+    pub(super) fn dozing(follow: Follow) -> Self {
+        Self::followed(Box::new(Dozing { follow: follow.clone(), offset: 0, file: None }), follow)
+    }
+
     /// What the end of the file means.
     fn end(&mut self) -> io::Result<usize> {
         match &self.follow {
             Some(follow) if !follow.is_stopped() => {
-                self.fate = follow.fate(self.taken);
+                let fate = follow.fate(self.taken);
+                if let (Some(_), Some(gone)) = (fate, &follow.gone) {
+                    gone.store(true, Ordering::Relaxed);
+                    return Ok(0);
+                }
+                self.fate = fate;
                 Err(if self.fate.is_some() { ErrorKind::Other } else { ErrorKind::WouldBlock }.into())
             }
             _ => Ok(0),

@@ -9,7 +9,7 @@ use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
 use decode::{Event, Message};
 use trace::{Decoding, Visibility};
 
-use super::{open, settings};
+use super::{open, settings, tell_passed_over};
 use crate::{
     args::Events,
     exit::{Status, complain},
@@ -22,7 +22,8 @@ pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
     let stop = AtomicBool::new(false);
     let (source, clocks) = open(&arguments.input.files, arguments.input.follow)?;
     let mut source = Stoppable { source, stop: &stop };
-    let inputs = source.inputs().to_vec();
+    let mut inputs = source.inputs().to_vec();
+    let told = source.source.passed_over().len();
     for clock in clocks {
         if let Some(input) = inputs.get(usize::from(clock.input)) {
             complain(&clock_line(input, clock.ahead / 1000, clock.packets));
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
         if written.is_err() {
             return;
         }
+        inputs.extend(so_far.inputs);
         decoding.push(batch, &mut events);
         written = write(&mut events, &inputs, &mut visibility, &mut output);
         if batch.is_idle() && written.is_ok() {
@@ -47,6 +49,7 @@ pub(crate) fn run(arguments: &Events) -> anyhow::Result<Status> {
         bar.at(so_far.position);
     });
     bar.done();
+    tell_passed_over(&source.source, told);
     written?;
     decoding.finish(&mut events);
     write(&mut events, &inputs, &mut visibility, &mut output)?;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use anyhow::bail;
 use decode::kerberos::{ErrorCode, NtStatus};
-use diagnose::{Rule, by_code, by_error, by_event, by_status};
+use diagnose::{Rule, by_code, by_error, by_event, by_status, normal_error, normal_status};
 
 use crate::{args::Explain, exit::Status, output::Output};
 
@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Explain) -> anyhow::Result<Status> {
             }
         }
         [event, number] if event.eq_ignore_ascii_case("event") => match number.parse() {
-            Ok(number) => list(&format!("Windows event {number}"), &by_event(number), &mut output)?,
+            Ok(number) => list(&format!("Windows event {number}"), None, &by_event(number), &mut output)?,
             Err(_) => bail!("explain event {number}: not a number"),
         },
         [one] => number_or_name(one, &mut output)?,
@@ -46,11 +46,11 @@ fn number_or_name(text: &str, output: &mut Output) -> anyhow::Result<()> {
     let error = named_error.or(number.and_then(|number| i32::try_from(number).ok()).map(ErrorCode));
     if let Some(status) = status {
         let title = heading("status", &status.to_string(), status.meaning());
-        return list(&title, &by_status(status.0), output);
+        return list(&title, normal_status(status.0), &by_status(status.0), output);
     }
     if let Some(error) = error {
         let title = heading("Kerberos error", &error.to_string(), error.meaning());
-        return list(&title, &by_error(error.0), output);
+        return list(&title, normal_error(error.0), &by_error(error.0), output);
     }
     bail!("explain {text}: no finding, error or status of that name; `hellotrace rules` lists the findings")
 }
@@ -62,10 +62,15 @@ fn heading(kind: &str, name: &str, meaning: Option<&str>) -> String {
     }
 }
 
-/// A heading, then the one page, or where to read on.
-fn list(heading: &str, rules: &[&'static Rule], output: &mut Output) -> anyhow::Result<()> {
+/// A heading, what is normal about it, then the one page, or where to read on.
+fn list(heading: &str, normal: Option<&str>, rules: &[&'static Rule], output: &mut Output) -> anyhow::Result<()> {
     writeln!(output, "{heading}\n")?;
+    if let Some(normal) = normal {
+        let end = if rules.is_empty() { "" } else { "\n" };
+        writeln!(output, "{normal}{end}")?;
+    }
     match rules {
+        [] if normal.is_some() => {}
         [] => writeln!(output, "No finding rests on it. `hellotrace rules` lists the findings.")?,
         [rule] => write!(output, "{}", rule.markdown())?,
         rules => {

@@ -1,9 +1,10 @@
 //! `hellotrace generate`: the documents that are made from the code, `docs/findings/`.
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::PathBuf};
 
 use anyhow::{Context as _, bail};
-use diagnose::CATALOGUE;
+use decode::kerberos::{ErrorCode, NtStatus};
+use diagnose::{CATALOGUE, Rule, by_error, by_status, normal_error, normal_status};
 
 use crate::{args::Generate, exit::Status};
 
@@ -50,8 +51,40 @@ fn documents() -> BTreeMap<PathBuf, String> {
         let line = format!("| [{0}]({0}.md) | {1} | {2} |\n", rule.code, rule.severity.name(), rule.title);
         index.push_str(&line);
     }
+    index.push_str("\nWhich Kerberos errors and NTSTATUS values lead to them: [codes](codes.md).\n");
     documents.insert(PathBuf::from(FOLDER).join("README.md"), index);
+    documents.insert(PathBuf::from(FOLDER).join("codes.md"), codes());
     documents
+}
+
+/// The page that leads from Kerberos errors and NTSTATUS values to findings, or says why there is none.
+fn codes() -> String {
+    let mut page = String::from(
+        "# Kerberos errors and NTSTATUS values\n\nGenerated; edit the rules and `diagnose/src/codes.rs`, not this page. A code may lead to \
+         several findings; what else was seen decides. Statuses of clients are in their event logs and not on the wire.\n",
+    );
+    let errors = ErrorCode::ALL
+        .iter()
+        .map(|error| (error.to_string(), error.meaning(), by_error(error.0), normal_error(error.0)));
+    let statuses = NtStatus::ALL
+        .iter()
+        .map(|status| (status.to_string(), status.meaning(), by_status(status.0), normal_status(status.0)));
+    table(&mut page, "Kerberos errors", errors);
+    table(&mut page, "NTSTATUS values", statuses);
+    page
+}
+
+/// A code, what it means, the findings it leads to, and what is normal about it.
+type Code = (String, Option<&'static str>, Vec<&'static Rule>, Option<&'static str>);
+
+fn table(page: &mut String, title: &str, codes: impl Iterator<Item = Code>) {
+    let _ = write!(page, "\n## {title}\n\n| code | meaning | findings |\n| --- | --- | --- |\n");
+    for (code, meaning, rules, normal) in codes {
+        let rules: Vec<String> = rules.iter().map(|rule| format!("[{0}]({0}.md)", rule.code)).collect();
+        let rules = Some(rules.join(", ")).filter(|rules| !rules.is_empty());
+        let leads: Vec<String> = rules.into_iter().chain(normal.map(str::to_owned)).collect();
+        let _ = writeln!(page, "| {code} | {} | {} |", meaning.unwrap_or_default(), leads.join(". "));
+    }
 }
 
 fn present() -> anyhow::Result<BTreeMap<PathBuf, String>> {

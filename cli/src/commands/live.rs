@@ -14,13 +14,15 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use capture::CaptureTime;
-use diagnose::{FindingReport, LogonReport, Report, Session};
+use diagnose::{FindingReport, LogonReports, Report, Session};
+use trace::{Governor, Limits};
 
 use super::{read::warn, settings_for};
 use crate::{
     args::{Device, Format, Live},
     exit::{Status, complain},
     interrupt,
+    meter::Processes,
     output::{Output, json, text},
     signals::{self, Signal},
 };
@@ -30,11 +32,12 @@ const QUIET_SECONDS: i64 = 10;
 
 /// Records until told to end.
 pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
-    let Some(device) = arguments.device.as_ref().filter(|_| !arguments.print_filter) else {
+    let Some(device) = arguments.device.as_ref() else {
         return pass_on(&["--print-filter"]);
     };
     let (mut source, notes) = start(device)?;
     let settings = settings_for(&[], &arguments.work)?;
+    let governor = governor(device, &source, |sentence| complain(&sentence))?;
     let orders = source.orders();
     // The first ctrl-C ends the recording and not the program, whoever else listens.
     interrupt::stop();
@@ -53,6 +56,10 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
     let mut lines: Box<dyn Write> = if is_apart { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let mut teller = Teller::default();
     let mut session = Session::new(settings);
+    if let Some(governor) = governor {
+        session.govern(governor);
+    }
+    session.keep_logons(arguments.limits.max_logons as usize);
     let orders = source.orders();
     let mut dropped = 0;
     let ended = session.run_live(&mut source, arguments.work.batch as usize, |report, now| {
@@ -97,6 +104,20 @@ pub(super) fn start(device: &Device) -> anyhow::Result<(capture::Live, Receiver<
         bail!("{why}");
     }
     Ok((source, notes))
+}
+
+/// Keeps the limits that were asked for, if any, and tells of what that costs.
+pub(super) fn governor(
+    device: &Device,
+    source: &capture::Live,
+    tell: impl FnMut(String) + Send + 'static,
+) -> anyhow::Result<Option<Governor>> {
+    let limits = Limits { memory: device.max_memory.map(|megabytes| megabytes << 20), cpu: device.max_cpu };
+    if limits == Limits::default() {
+        return Ok(None);
+    }
+    let meter = Processes::new(source.process()).context("--max-memory and --max-cpu cannot be kept here")?;
+    Ok(Some(Governor::new(limits, Box::new(meter), Box::new(tell))))
 }
 
 /// The program beside this one that may open devices.
@@ -168,18 +189,31 @@ struct Teller {
 
 impl Teller {
     /// Writes a line for each sign-in that has come to rest since the last time.
-    fn tell(&mut self, report: &Report, now: CaptureTime, out: &mut impl Write) -> std::io::Result<()> {
-        for logon in &report.logons {
+    fn tell(
+        &mut self,
+        report: &Report<LogonReports<'_>>,
+        now: CaptureTime,
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
+        for logon in report.logons.rows() {
             let quiet = now.since(logon.began).saturating_sub(logon.lasted);
             if quiet < QUIET_SECONDS.saturating_mul(CaptureTime::SECOND) {
                 continue;
             }
             let told = self.told.get(&logon.id);
-            if told.is_some_and(|(outcome, findings)| *outcome == logon.outcome && *findings == logon.findings) {
+            let findings: Vec<&'static str> = report.logons.codes_of(logon.id).collect();
+            if told.is_some_and(|(outcome, known)| *outcome == logon.outcome && *known == findings) {
                 continue;
             }
-            text::line(logon, &findings_of(logon, report), told.is_some(), out)?;
-            self.told.insert(logon.id, (logon.outcome, logon.findings.clone()));
+            if let Some(logon) = report.logons.get(logon) {
+                text::line(&logon, &findings_of(logon.id, report), told.is_some(), out)?;
+            }
+            self.told.insert(logon.id, (logon.outcome, findings));
+        }
+        // Nothing more is said of those that are only counted.
+        let rows = report.logons.rows();
+        if self.told.len() > 2 * rows.len() {
+            self.told.retain(|id, _| rows.binary_search_by_key(id, |row| row.id).is_ok());
         }
         out.flush()
     }
@@ -190,8 +224,8 @@ impl Teller {
 }
 
 /// Those of a sign-in, worst first as in the report.
-fn findings_of<'r>(logon: &LogonReport, report: &'r Report) -> Vec<&'r FindingReport> {
-    report.findings.iter().filter(|finding| finding.logons.contains(&logon.id)).collect()
+fn findings_of<L>(id: u64, report: &Report<L>) -> Vec<&FindingReport> {
+    report.findings.iter().filter(|finding| finding.logons.binary_search(&id).is_ok()).collect()
 }
 
 #[cfg(test)]
@@ -213,6 +247,8 @@ mod tests {
             rotate_age: None,
             keep: None,
             min_free: None,
+            max_memory: None,
+            max_cpu: None,
             user: None,
         };
         let expected =

@@ -3,10 +3,10 @@
 use anyhow::Context as _;
 use capture::{CaptureTime, Source as _};
 use decode::{WireText, wire::Unread};
-use diagnose::{Report, Session, Severity};
+use diagnose::{LogonReports, Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
-use super::{open, settings};
+use super::{open, settings, tell_passed_over};
 use crate::{
     args::{Format, Read},
     exit::{Status, complain},
@@ -18,15 +18,16 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let since = arguments.since.as_deref().map(Since::parse).transpose()?;
     let (mut source, clocks) = open(&arguments.input.files, arguments.input.follow)?;
+    let told = source.passed_over().len();
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
+    session.keep_logons(arguments.limits.max_logons as usize);
     let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
+    tell_passed_over(&source, told);
     warn(&session);
     let mut report = session.report();
-    // The program ends soon: to take millions of small pieces apart first would be a tenth of its work.
-    std::mem::forget(session);
     if report.capture.packets == 0 {
         // Nothing could be read: then there is nothing to report on.
         ended?;
@@ -35,14 +36,16 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let all = report.logons.len();
     filter(&mut report, arguments, since)?;
     let status = write(&report, all - report.logons.len(), arguments)?;
+    // The program ends soon: to take many small pieces apart first would be a part of its work.
     std::mem::forget(report);
+    std::mem::forget(session);
     // The report of what could be read is out; now the failure to read on decides the exit status.
     ended?;
     Ok(status)
 }
 
 /// Writes the report, from which `hidden` sign-ins were left out.
-fn write(report: &Report, hidden: usize, arguments: &Read) -> anyhow::Result<Status> {
+fn write(report: &Report<LogonReports<'_>>, hidden: usize, arguments: &Read) -> anyhow::Result<Status> {
     let mut output = Output::new(arguments.target.output.as_deref(), &arguments.input.files)?;
     match arguments.format {
         Format::Text => text::write(report, hidden, &mut output)?,
@@ -80,7 +83,7 @@ pub(super) fn warn(session: &Session) {
 }
 
 /// Leaves in the report what was asked for. Findings stay with the logons they concern; those about no logon stay.
-fn filter(report: &mut Report, arguments: &Read, since: Option<Since>) -> anyhow::Result<()> {
+fn filter(report: &mut Report<LogonReports<'_>>, arguments: &Read, since: Option<Since>) -> anyhow::Result<()> {
     let from = since.map(|since| since.at(&report.capture.last)).transpose()?;
     let grave: Vec<&'static str> = report
         .findings
@@ -99,7 +102,7 @@ fn filter(report: &mut Report, arguments: &Read, since: Option<Since>) -> anyhow
             && user.as_ref().is_none_or(is_user)
             && from.as_ref().is_none_or(|from| logon.started >= *from)
     });
-    let kept: Vec<u64> = report.logons.iter().map(|logon| logon.id).collect();
+    let kept: Vec<u64> = report.logons.rows().iter().map(|logon| logon.id).collect();
     report.findings.retain_mut(|finding| {
         let about_logons = !finding.logons.is_empty();
         finding.logons.retain(|id| kept.binary_search(id).is_ok());

@@ -45,22 +45,34 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
     // Not waited for: whoever quits while it reads has seen enough.
     let reading = if let Some(device) = &arguments.device {
         let (source, notes) = live::start(device)?;
-        let mut source = Stoppable { source, stop: Arc::clone(&stop) };
         let settings = settings_for(&[], &arguments.work)?;
         let screen = sender.clone();
+        let governor = live::governor(device, &source, {
+            let screen = sender.clone();
+            move |sentence| {
+                let _ = screen.send(Message::Note(sentence));
+            }
+        })?;
+        let mut source = Stoppable { source, stop: Arc::clone(&stop) };
+        let mut session = Session::new(settings);
+        session.keep_logons(arguments.limits.max_logons as usize);
+        if let Some(governor) = governor {
+            session.govern(governor);
+        }
         thread::Builder::new().name("notes".to_owned()).spawn(move || {
             for note in notes {
                 let _ = screen.send(Message::Note(note));
             }
         })?;
         let sender = sender.clone();
-        reader.spawn(move || watch(&mut source, Session::new(settings), packets_per_batch, &sender))
+        reader.spawn(move || watch(&mut source, session, packets_per_batch, &sender))
     } else {
         let settings = settings_for(&arguments.files, &arguments.work)?;
         let (source, clocks) = open(&arguments.files, arguments.follow)?;
         let mut source = Stoppable { source, stop: Arc::clone(&stop) };
         let mut session = Session::new(settings);
         session.note_clocks(clocks);
+        session.keep_logons(arguments.limits.max_logons as usize);
         let sender = sender.clone();
         reader.spawn(move || read(&mut source, session, packets_per_batch, &sender))
     };
@@ -106,7 +118,7 @@ fn read(source: &mut dyn Source, mut session: Session, packets_per_batch: usize,
         },
         |report| send(Message::Report(Arc::new(Snapshot::new(report)))),
     );
-    send(Message::Report(Arc::new(Snapshot::new(session.report()))));
+    send(Message::Report(Arc::new(Snapshot::new(session.report().collected()))));
     send(Message::Ended(ended.err().map(|error| error.to_string())));
 }
 
@@ -119,8 +131,8 @@ fn watch(source: &mut dyn Source, mut session: Session, packets_per_batch: usize
         send(Message::Live(report.capture.packets, report.capture.losses));
         send(Message::Report(Arc::new(Snapshot::new(report))));
     };
-    let ended = session.run_live(source, packets_per_batch, |report, _| live(report));
-    live(session.report());
+    let ended = session.run_live(source, packets_per_batch, |report, _| live(report.collected()));
+    live(session.report().collected());
     send(Message::Ended(ended.err().map(|error| error.to_string())));
 }
 

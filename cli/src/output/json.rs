@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use decode::{
     Carrier, Closing, Connection, Event, GapKind, Message, Path, Refusal, Unreachable, WireText, text::is_harmful,
 };
-use diagnose::Report;
+use diagnose::{LogonReports, Report};
 use serde::{Serialize, ser::SerializeMap as _};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use trace::Visibility;
 
 /// Writes the report, indented, with a newline at its end.
-pub(crate) fn write_report(report: &Report, output: &mut impl Write) -> anyhow::Result<()> {
+pub(crate) fn write_report(report: &Report<LogonReports<'_>>, output: &mut impl Write) -> anyhow::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(&mut *output, Harmless(PrettyFormatter::new()));
     report.serialize(&mut serializer)?;
     writeln!(output)?;

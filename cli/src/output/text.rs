@@ -11,8 +11,9 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use diagnose::{FindingReport, LogonReport, Report, Severity};
+use diagnose::{CaptureReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport};
 use jiff::Timestamp;
+use trace::Class;
 use tui::{mark, outcome_word, wrap};
 
 /// Characters in a line.
@@ -23,12 +24,12 @@ const MOST_EVIDENCE: usize = 6;
 const INDENT: usize = 11;
 
 /// Writes the whole report, from which `hidden` sign-ins were left out because nobody asked for them.
-pub(crate) fn write(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
+pub(crate) fn write(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
     header(report, hidden, output)?;
     let by_code = findings_of(report);
     let mut told = BTreeMap::new();
-    for logon in worst_first(report, &by_code) {
-        self::logon(logon, &by_code, &mut told, output)?;
+    for logon in worst_first(report, &by_code).into_iter().filter_map(|row| report.logons.get(row)) {
+        self::logon(&logon, &by_code, &mut told, output)?;
     }
     let rest: Vec<&FindingReport> = report.findings.iter().filter(|finding| finding.logons.is_empty()).collect();
     if !rest.is_empty() {
@@ -72,7 +73,7 @@ pub(crate) fn line(
     )
 }
 
-fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
+fn header(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
     let capture = &report.capture;
     let inputs = match capture.inputs.as_slice() {
         [one] => one.clone(),
@@ -95,11 +96,14 @@ fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Re
         thinned => format!(", {thinned} of bulk left out"),
     };
     writeln!(output, "{inputs}: {}{copies}{dropped}{thinned}{span}", counted(capture.packets, "packet"))?;
+    if !capture.shed.is_empty() {
+        writeln!(output, "not decoded, to keep the limits: {}", shed_line(capture))?;
+    }
     for clock in &capture.clock_offsets {
         writeln!(output, "{}", clock_line(&clock.input, clock.ahead_microseconds, clock.packets))?;
     }
     let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
-    for logon in &report.logons {
+    for logon in report.logons.rows() {
         *outcomes.entry(logon.outcome).or_default() += 1;
     }
     let parts: Vec<String> = ["failed", "undecided", "succeeded"]
@@ -109,7 +113,26 @@ fn header(report: &Report, hidden: usize, output: &mut impl Write) -> anyhow::Re
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
     let hidden = if hidden == 0 { String::new() } else { format!("; {hidden} not asked for") };
     writeln!(output, "{}{parts}{hidden}", counted(report.logons.len() as u64, "sign-in"))?;
+    let retired: Vec<String> =
+        capture.retired_logons.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    if !retired.is_empty() {
+        let count = counted(capture.retired_logons.values().sum(), "earlier sign-in");
+        writeln!(output, "{count} only counted, for there are too many: {}", retired.join(", "))?;
+    }
+    if !capture.limits.is_empty() {
+        let limits: Vec<String> = capture.limits.iter().map(|(limit, beyond)| format!("{beyond} {limit}")).collect();
+        writeln!(output, "not kept, or no longer, because a limit was reached: {}", limits.join(", "))?;
+    }
     Ok(())
+}
+
+/// `1200 packets of TLS and HTTP in 5 s, 1 packet of LDAP in 1 s`, in the order in which the classes are left out.
+pub(crate) fn shed_line(capture: &CaptureReport) -> String {
+    let classes = Class::ORDER.into_iter().filter_map(|class| Some((class, capture.shed.get(class.name())?)));
+    let line = |(class, shed): (Class, &ShedReport)| {
+        format!("{} of {} in {} s", counted(shed.packets, "packet"), class.words(), shed.seconds)
+    };
+    classes.map(line).collect::<Vec<_>>().join(", ")
 }
 
 /// `dc.pcap: its clock is 5.002000 s ahead, by 812 packets that it shares; its times are put right`.
@@ -122,7 +145,7 @@ pub(crate) fn clock_line(input: &str, microseconds: i64, packets: u64) -> String
 }
 
 /// Findings by the number of the logon they concern, worst first as in the report.
-fn findings_of(report: &Report) -> BTreeMap<u64, Vec<&FindingReport>> {
+fn findings_of<L>(report: &Report<L>) -> BTreeMap<u64, Vec<&FindingReport>> {
     let mut by_logon: BTreeMap<u64, Vec<&FindingReport>> = BTreeMap::new();
     for finding in &report.findings {
         for id in &finding.logons {
@@ -133,9 +156,12 @@ fn findings_of(report: &Report) -> BTreeMap<u64, Vec<&FindingReport>> {
 }
 
 /// Logons in order of their worst finding, then failures first, then by time.
-fn worst_first<'r>(report: &'r Report, findings: &BTreeMap<u64, Vec<&FindingReport>>) -> Vec<&'r LogonReport> {
-    let mut logons: Vec<&LogonReport> = report.logons.iter().collect();
-    let rank = |logon: &LogonReport| {
+fn worst_first<'r>(
+    report: &'r Report<LogonReports<'_>>,
+    findings: &BTreeMap<u64, Vec<&FindingReport>>,
+) -> Vec<&'r Row> {
+    let mut logons: Vec<&Row> = report.logons.rows().iter().collect();
+    let rank = |logon: &Row| {
         let worst = findings.get(&logon.id).and_then(|list| list.iter().map(|finding| finding.severity).max());
         let outcome = match logon.outcome {
             "failed" => 0,
@@ -143,12 +169,7 @@ fn worst_first<'r>(report: &'r Report, findings: &BTreeMap<u64, Vec<&FindingRepo
             _ => 2,
         };
         // A finding of severity info does not make a logon worse than one without.
-        (
-            std::cmp::Reverse(worst.filter(|severity| *severity > Severity::Info)),
-            outcome,
-            logon.started.clone(),
-            logon.id,
-        )
+        (std::cmp::Reverse(worst.filter(|severity| *severity > Severity::Info)), outcome, logon.began, logon.id)
     };
     logons.sort_by_cached_key(|logon| rank(logon));
     logons
@@ -204,8 +225,9 @@ fn finding(finding: &FindingReport, output: &mut impl Write) -> anyhow::Result<(
         finding.summary
     );
     paragraph("  ", "    ", &heading, output)?;
-    if finding.logons.len() > 1 {
-        writeln!(output, "    hits    {} sign-ins; about {}", finding.logons.len(), finding.subject)?;
+    let hits = finding.logons.len() as u64 + finding.logons_beyond;
+    if hits > 1 {
+        writeln!(output, "    hits    {hits} sign-ins; about {}", finding.subject)?;
     } else {
         writeln!(output, "    about   {}", finding.subject)?;
     }

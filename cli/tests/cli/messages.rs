@@ -151,6 +151,7 @@ fn arguments_that_are_none() {
         &["explain"],
         &["read", "--threads", "0", "a.pcap"],
         &["read", "--threads", "many", "a.pcap"],
+        &["read", "--max-logons", "0", "a.pcap"],
         &["read", "--batch", "0", "a.pcap"],
         &["read", "--format", "xml", "a.pcap"],
         &["read", "--user"],

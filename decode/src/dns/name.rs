@@ -5,8 +5,9 @@ use crate::WireText;
 
 /// Reads the name at `offset`; answers with it and with the offset of what follows it there.
 ///
-/// Labels are joined with `.`, without a final one; the root is empty. A `.` or `\` inside a label gets a `\` in
-/// front, as in master files (RFC 1035 §5.1); all other bytes stay as they are.
+/// Labels are joined with `.`, without a final one; the root is empty. As in master files (RFC 1035 §5.1), a `.` or `\`
+/// inside a label gets a `\` in front, and a control character becomes `\` and three decimal digits. All other bytes stay
+/// as they are.
 pub(super) fn read(message: &[u8], offset: usize) -> Result<(WireText, usize), DnsErrorKind> {
     let mut text = Vec::new();
     let mut on_wire = 1_usize;
@@ -30,10 +31,13 @@ pub(super) fn read(message: &[u8], offset: usize) -> Result<(WireText, usize), D
                     text.push(b'.');
                 }
                 for &byte in label {
-                    if matches!(byte, b'.' | b'\\') {
-                        text.push(b'\\');
+                    match byte {
+                        b'.' | b'\\' => text.extend([b'\\', byte]),
+                        0..=0x1f | 0x7f => {
+                            text.extend([b'\\', b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10]);
+                        }
+                        _ => text.push(byte),
                     }
-                    text.push(byte);
                 }
             }
             0xc0.. => {
@@ -68,7 +72,7 @@ pub(super) fn skip(message: &[u8], offset: usize) -> Result<usize, DnsErrorKind>
 }
 
 /// Longest name, length octets and the root's included. RFC 1035 §2.3.4.
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +98,7 @@ mod tests {
     #[test]
     fn labels_with_dots_stay_apart() {
         let (name, _) = read(b"\x03a.b\x02c\\\x01\x1b\0", 0).unwrap();
-        assert_eq!(name.as_bytes(), b"a\\.b.c\\\\.\x1b");
+        assert_eq!(name.as_bytes(), b"a\\.b.c\\\\.\\027");
     }
 
     #[test]

@@ -5,9 +5,30 @@
 //! no list at all.
 
 use super::fields::{self, Faults, Fields};
-use super::padata::{MAX_PADATA, one, padata};
-use super::{ErrorData, NtStatus, PaData, PaType};
+use super::padata::{MAX_PADATA, fast_reply, one, padata};
+use super::{ErrorData, FastArmor, NtStatus, PaData, PaType, PaValues, TypedValues, pa_values, typed_data};
 use crate::der::{Element, Reader, Tag};
+
+/// What the values in e-data say.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    pub(super) pa: PaValues,
+    pub(super) typed: Option<Box<TypedValues>>,
+    pub(super) fast: Option<FastArmor>,
+}
+
+impl Values {
+    /// Adds what one value says. Typed data has numbers of its own, and some KDCs list it among pre-authentication data.
+    fn add(&mut self, kind: PaType, value: &Element<'_>, faults: &mut Faults) {
+        match kind {
+            PaType::FX_FAST if self.fast.is_none() => self.fast = fast_reply(value, faults),
+            _ => pa_values::read(&mut self.pa, kind, value, faults),
+        }
+        if !value.contents.is_empty() && typed_data::is_read(kind) {
+            typed_data::read(self.typed.get_or_insert_default(), kind, value, faults);
+        }
+    }
+}
 
 /// KERB_AP_ERR_TYPE_NTSTATUS, KERB_AP_ERR_TYPE_SKEW_RECOVERY and KERB_ERR_TYPE_EXTENDED: MS-KILE 2.2.1.
 const EXTENDED_TYPES: std::ops::RangeInclusive<i32> = 1..=3;
@@ -19,7 +40,7 @@ const EXTENDED: i32 = 3;
 const EXT_ERROR_LENGTH: usize = 12;
 
 /// Reads the contents of e-data, the first byte of which is at `offset` of the message.
-pub(super) fn error_data(bytes: &[u8], offset: usize, faults: &mut Faults) -> ErrorData {
+pub(super) fn error_data(bytes: &[u8], offset: usize, values: &mut Values, faults: &mut Faults) -> ErrorData {
     let unknown = ErrorData::Unknown(bytes.len());
     let Ok(outer) = Reader::at(bytes, offset).lax_element() else {
         return bare(bytes).unwrap_or(unknown);
@@ -30,10 +51,14 @@ pub(super) fn error_data(bytes: &[u8], offset: usize, faults: &mut Faults) -> Er
     let mut inside = outer.reader();
     match inside.peek() {
         None => ErrorData::MethodData(Vec::new()),
-        Some(tag) if tag == Tag::context(1) => single(&outer, faults).unwrap_or(unknown),
+        Some(tag) if tag == Tag::context(1) => single(&outer, values, faults).unwrap_or(unknown),
         Some(Tag::SEQUENCE) => {
             let first = inside.lax_element().ok().and_then(|entry| entry.reader().peek());
-            if first == Some(Tag::context(0)) { typed_data(&outer, faults) } else { method_data(&outer, faults) }
+            if first == Some(Tag::context(0)) {
+                typed_data(&outer, values, faults)
+            } else {
+                method_data(&outer, values, faults)
+            }
         }
         Some(_) => unknown,
     }
@@ -45,12 +70,13 @@ pub(super) fn error_data(bytes: &[u8], offset: usize, faults: &mut Faults) -> Er
 ///
 /// RFC 4120 §5.9.1. Older Samba KDCs put KERB_EXT_ERROR into such a list, as the value of the type that KERB-ERROR-DATA
 /// would have given it.
-fn method_data(list: &Element<'_>, faults: &mut Faults) -> ErrorData {
+fn method_data(list: &Element<'_>, values: &mut Values, faults: &mut Faults) -> ErrorData {
     let mut status = None;
-    let entries = padata(list, "e-data", faults, |kind, value, _| {
+    let entries = padata(list, "e-data", faults, |kind, value, faults| {
         if kind.0 == EXTENDED && status.is_none() {
             status = ext_error(value.contents);
         }
+        values.add(kind, value, faults);
     });
     match (entries.as_slice(), status) {
         ([_only], Some((status, flags))) => {
@@ -62,7 +88,7 @@ fn method_data(list: &Element<'_>, faults: &mut Faults) -> ErrorData {
     }
 }
 
-/// The types of a typed-data list.
+/// A typed-data list.
 ///
 /// ```text
 /// TYPED-DATA ::= SEQUENCE SIZE (1..MAX) OF SEQUENCE {
@@ -72,15 +98,21 @@ fn method_data(list: &Element<'_>, faults: &mut Faults) -> ErrorData {
 /// ```
 ///
 /// RFC 4120 §5.9.1; the types of PKINIT in RFC 4556 §3.1.3 and RFC 8636 §4.
-fn typed_data(list: &Element<'_>, faults: &mut Faults) -> ErrorData {
+fn typed_data(list: &Element<'_>, values: &mut Values, faults: &mut Faults) -> ErrorData {
     const NAME: &str = "e-data";
     ErrorData::TypedData(fields::list(list, NAME, MAX_PADATA, faults, |entry, faults| {
         let mut kind = None;
+        let mut value = None;
         let mut walk = Fields::of(entry, NAME);
         while let Some(field) = walk.next(faults) {
-            if field.number == 0 {
-                kind = faults.keep(NAME, fields::integer32(&field.value));
+            match field.number {
+                0 => kind = faults.keep(NAME, fields::integer32(&field.value)),
+                1 if field.value.tag == Tag::OCTET_STRING => value = Some(field.value),
+                _ => {}
             }
+        }
+        if let (Some(kind), Some(value)) = (kind, value) {
+            values.add(PaType(kind), &value, faults);
         }
         kind
     }))
@@ -96,13 +128,17 @@ fn typed_data(list: &Element<'_>, faults: &mut Faults) -> ErrorData {
 /// ```
 ///
 /// MS-KILE 2.2.1. A lone PA-DATA, which some KDCs send in place of a list of one, has the same tags; its type tells.
-fn single(sequence: &Element<'_>, faults: &mut Faults) -> Option<ErrorData> {
+fn single(sequence: &Element<'_>, values: &mut Values, faults: &mut Faults) -> Option<ErrorData> {
     let mut status = None;
-    let entry = one(sequence, "e-data", faults, |_, value, _| {
+    let entry = one(sequence, "e-data", faults, |kind, value, faults| {
         let bare_status = value.contents.first_chunk().filter(|_| value.contents.len() == 4);
         status = ext_error(value.contents)
             .map(|(status, flags)| (status, Some(flags)))
             .or(bare_status.map(|bytes| (NtStatus(u32::from_le_bytes(*bytes)), None)));
+        // 2 is the type of a time stamp as well.
+        if !EXTENDED_TYPES.contains(&kind.0) {
+            values.add(kind, value, faults);
+        }
     })?;
     let PaData { kind: PaType(data_type), length } = entry;
     if EXTENDED_TYPES.contains(&data_type) && (length == 0 || status.is_some()) {
@@ -142,14 +178,14 @@ fn ext_error(bytes: &[u8]) -> Option<(NtStatus, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::error_data;
+    use super::{Values, error_data};
     use crate::kerberos::fields::Faults;
     use crate::kerberos::{ErrorData, NtStatus, PaData, PaType};
 
     const DISABLED: [u8; 12] = [0x72, 0, 0, 0xc0, 0, 0, 0, 0, 1, 0, 0, 0];
 
     fn read(bytes: &[u8]) -> ErrorData {
-        error_data(bytes, 0, &mut Faults::default())
+        error_data(bytes, 0, &mut Values::default(), &mut Faults::default())
     }
 
     fn disabled() -> ErrorData {

@@ -1,10 +1,10 @@
 //! The exchanges with a KDC: AS-REQ, AS-REP, TGS-REQ, TGS-REP.
 
 use super::fields::{self, Faults, Fields};
-use super::padata::{fast, padata};
+use super::padata::{fast, fast_reply, padata};
 use super::principal::{address, principal};
 use super::ticket::{ap_request, encrypted_part, ticket};
-use super::{EncryptionType, KdcReply, KdcRequest, PaType, Stage, pkinit};
+use super::{EncryptionType, KdcReply, KdcRequest, PaType, PaValues, Stage, pa_values, pkinit};
 use crate::der::Element;
 
 /// Encryption types in one request. The registries together have fewer.
@@ -40,6 +40,7 @@ pub(super) fn request(stage: Stage, sequence: &Element<'_>, mut faults: Faults) 
         cname: None,
         realm: None,
         sname: None,
+        from: None,
         till: None,
         rtime: None,
         nonce: None,
@@ -48,39 +49,59 @@ pub(super) fn request(stage: Stage, sequence: &Element<'_>, mut faults: Faults) 
         additional_tickets: Vec::new(),
         ap_request: None,
         pkinit: None,
+        values: PaValues::default(),
         fast: None,
         stopped: None,
     };
+    let mut signed = None;
+    let mut body = None;
     let mut walk = Fields::of(sequence, "KDC-REQ");
     while let Some(field) = walk.next(&mut faults) {
         match field.number {
-            3 => read_request_padata(&field.value, &mut request, &mut faults),
-            4 => read_body(&field.value, &mut request, &mut faults),
+            3 => signed = read_request_padata(&field.value, &mut request, &mut faults),
+            4 => {
+                body = field.value.complete().ok().map(|body| body.whole);
+                read_body(&field.value, &mut request, &mut faults);
+            }
             _ => {}
         }
     }
+    // Only now, for what is signed has checksums of the body.
+    request.pkinit = signed.map(|(kind, value)| match kind {
+        PaType::PK_AS_REQ => Box::new(pkinit::request(value, body)),
+        _ => Box::new(pkinit::old_request(value)),
+    });
     request.stopped = faults.into_stopped();
     request
 }
 
-/// Reads a request's pre-authentication data. Of two elements of one type the first counts.
-fn read_request_padata(element: &Element<'_>, request: &mut KdcRequest, faults: &mut Faults) {
+/// Reads a request's pre-authentication data but for PKINIT's, which is returned with its type. Of two elements of one
+/// type the first counts, and of PKINIT that of the RFC, where the draft's is there as well.
+fn read_request_padata<'a>(
+    element: &Element<'a>,
+    request: &mut KdcRequest,
+    faults: &mut Faults,
+) -> Option<(PaType, &'a [u8])> {
     let mut presented = None;
-    let mut signed = None;
+    let (mut signed, mut drafted) = (None, None);
     let mut armored = None;
+    let values = &mut request.values;
     request.padata = padata(element, "padata", faults, |kind, value, faults| match kind {
         PaType::TGS_REQ if presented.is_none() => {
             const NAME: &str = "PA-TGS-REQ";
             let element = faults.keep(NAME, value.reader().lax_element());
             presented = element.and_then(|element| ap_request(&element, NAME, faults));
         }
-        PaType::PK_AS_REQ if signed.is_none() => signed = Some(Box::new(pkinit::request(value.contents))),
+        PaType::PK_AS_REQ if signed.is_none() => signed = Some((kind, value.contents)),
+        PaType::PK_AS_REQ_OLD | PaType::PK_AS_REP_OLD if drafted.is_none() && !value.contents.is_empty() => {
+            drafted = Some((kind, value.contents));
+        }
         PaType::FX_FAST if armored.is_none() => armored = fast(value, faults),
-        _ => {}
+        _ => pa_values::read(values, kind, value, faults),
     });
     request.ap_request = presented;
-    request.pkinit = signed;
     request.fast = armored;
+    signed.or(drafted)
 }
 
 /// Reads the body of a request.
@@ -115,6 +136,7 @@ fn read_body(sequence: &Element<'_>, request: &mut KdcRequest, faults: &mut Faul
             1 => request.cname = principal(value, "cname", faults),
             2 => request.realm = faults.keep("realm", fields::text(value)),
             3 => request.sname = principal(value, "sname", faults),
+            4 => request.from = faults.keep("from", fields::time(value)),
             5 => request.till = faults.keep("till", fields::time(value)),
             6 => request.rtime = faults.keep("rtime", fields::time(value)),
             7 => request.nonce = faults.keep("nonce", fields::integer(value)),
@@ -162,6 +184,8 @@ pub(super) fn reply(stage: Stage, sequence: &Element<'_>, mut faults: Faults) ->
         ticket: None,
         enc_part: None,
         pkinit: None,
+        values: PaValues::default(),
+        fast: None,
         stopped: None,
     };
     let mut walk = Fields::of(sequence, "KDC-REP");
@@ -169,13 +193,15 @@ pub(super) fn reply(stage: Stage, sequence: &Element<'_>, mut faults: Faults) ->
         let value = &field.value;
         match field.number {
             2 => {
-                let mut signed = None;
-                reply.padata = padata(value, "padata", &mut faults, |kind, value, _| {
-                    if kind == PaType::PK_AS_REP && signed.is_none() {
-                        signed = Some(Box::new(pkinit::reply(value.contents)));
-                    }
+                let (mut signed, mut drafted) = (None, None);
+                let (values, armored) = (&mut reply.values, &mut reply.fast);
+                reply.padata = padata(value, "padata", &mut faults, |kind, value, faults| match kind {
+                    PaType::PK_AS_REP if signed.is_none() => signed = Some(value.contents),
+                    PaType::PK_AS_REP_OLD if drafted.is_none() => drafted = Some(value.contents),
+                    PaType::FX_FAST if armored.is_none() => *armored = fast_reply(value, faults),
+                    _ => pa_values::read(values, kind, value, faults),
                 });
-                reply.pkinit = signed;
+                reply.pkinit = signed.or(drafted).map(|value| Box::new(pkinit::reply(value)));
             }
             3 => reply.crealm = faults.keep("crealm", fields::text(value)),
             4 => reply.cname = principal(value, "cname", &mut faults),

@@ -1,9 +1,9 @@
 //! KRB-ERROR.
 
-use super::error_data::error_data;
+use super::error_data::{Values, error_data};
 use super::fields::{self, Faults, Fields};
 use super::principal::principal;
-use super::{ErrorCode, ErrorData, KrbError};
+use super::{ErrorCode, ErrorData, KrbError, PaValues};
 use crate::der::{DerError, DerErrorKind, Element, Tag};
 
 /// Reads KRB-ERROR. `None` when it has no readable error code: what is left of it would say nothing.
@@ -41,6 +41,9 @@ pub(super) fn krb_error(sequence: &Element<'_>, mut faults: Faults) -> Option<Kr
         sname: None,
         e_text: None,
         e_data: None,
+        values: PaValues::default(),
+        typed: None,
+        fast: None,
         stopped: None,
     };
     let mut walk = Fields::of(sequence, "KRB-ERROR");
@@ -58,7 +61,9 @@ pub(super) fn krb_error(sequence: &Element<'_>, mut faults: Faults) -> Option<Kr
             10 => error.sname = principal(value, "sname", &mut faults),
             11 => error.e_text = faults.keep("e-text", fields::text(value)),
             12 if value.tag == Tag::OCTET_STRING => {
-                let data = error_data(value.contents, value.reader().offset(), &mut faults);
+                let mut values = Values::default();
+                let data = error_data(value.contents, value.reader().offset(), &mut values, &mut faults);
+                Values { pa: error.values, typed: error.typed, fast: error.fast } = values;
                 let whole = faults.keep("e-data", value.complete()).is_some();
                 // Of cut data a list tells something; its length, or that it is empty, would be untrue.
                 let says_nothing = match &data {

@@ -13,7 +13,6 @@ use crate::WireText;
 
 /// One Kerberos message.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "events keep a message boxed: boxing its variants would do so twice")]
 pub enum Message {
     /// AS-REQ or TGS-REQ, RFC 4120 §5.4.1.
     KdcRequest(KdcRequest),
@@ -110,6 +109,8 @@ pub struct KdcRequest {
     pub realm: Option<WireText>,
     /// The service asked for.
     pub sname: Option<PrincipalName>,
+    /// Wanted begin of the ticket; absent but for postdated ones.
+    pub from: Option<KerberosTime>,
     /// Wanted end of the ticket.
     pub till: Option<KerberosTime>,
     /// Wanted end of renewal.
@@ -124,8 +125,10 @@ pub struct KdcRequest {
     pub additional_tickets: Vec<Ticket>,
     /// The AP-REQ of PA-TGS-REQ, with the ticket that a TGS-REQ uses.
     pub ap_request: Option<ApRequest>,
-    /// PA-PK-AS-REQ, where present and readable.
+    /// PA-PK-AS-REQ, where present and readable; else that of the draft (padata 14, 15).
     pub pkinit: Option<Box<pkinit::Request>>,
+    /// What the values of other pre-authentication data say.
+    pub values: PaValues,
     /// PA-FX-FAST, where present.
     pub fast: Option<FastArmor>,
     /// What could not be read first, as a clause, in the ticket and the armor as well; every other field holds.
@@ -154,8 +157,12 @@ pub struct KdcReply {
     pub ticket: Option<Ticket>,
     /// The part encrypted to the client.
     pub enc_part: Option<EncryptedPart>,
-    /// PA-PK-AS-REP, where present and readable.
+    /// PA-PK-AS-REP, where present and readable; else that of the draft (padata 15).
     pub pkinit: Option<Box<pkinit::Reply>>,
+    /// What the values of other pre-authentication data say.
+    pub values: PaValues,
+    /// PA-FX-FAST, where present: the reply proper is sealed in it.
+    pub fast: Option<FastArmor>,
     /// What could not be read first, as a clause; every other field holds.
     pub stopped: Option<String>,
 }
@@ -205,6 +212,12 @@ pub struct KrbError {
     pub e_text: Option<WireText>,
     /// Further data, by its form.
     pub e_data: Option<ErrorData>,
+    /// What the values of the pre-authentication data in it say.
+    pub values: PaValues,
+    /// What the values of typed data in it say; `None` where they say nothing.
+    pub typed: Option<Box<TypedValues>>,
+    /// PA-FX-FAST in it, where present: the error proper is sealed in it.
+    pub fast: Option<FastArmor>,
     /// What could not be read first, as a clause; every other field holds.
     pub stopped: Option<String>,
 }
@@ -238,14 +251,67 @@ pub struct PaData {
     pub length: usize,
 }
 
-/// PA-FX-FAST of a request, RFC 6113 §5.4.2, as far as it is readable.
+/// What the values of pre-authentication data say that are neither PKINIT nor FAST. All is absent or empty where the
+/// message does not have it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaValues {
+    /// PA-PAC-REQUEST, MS-KILE 2.2.3: whether a PAC is asked for.
+    pub include_pac: Option<bool>,
+    /// PA-PAC-OPTIONS, MS-KILE 2.2.10, the most significant bit is option 0.
+    pub pac_options: Option<u32>,
+    /// PA-SUPPORTED-ENCTYPES, MS-KILE 2.2.8: the bits of msDS-SupportedEncryptionTypes.
+    pub supported_etypes: Option<u32>,
+    /// KERB-KEY-LIST-REQ, MS-KILE 2.2.11: the encryption types that keys are asked for of; of a KERB-KEY-LIST-REP those
+    /// of the keys in it, which are not kept.
+    pub key_list: Vec<EncryptionType>,
+    /// PA-ETYPE-INFO2, else PA-ETYPE-INFO: what the KDC can encrypt to the account with. Salts are not kept.
+    pub etype_info: Vec<EncryptionType>,
+    /// Encryption type of PA-ENC-TIMESTAMP.
+    pub timestamp_etype: Option<EncryptionType>,
+    /// PA-AS-FRESHNESS, RFC 8070: whether there is a token in it. An empty one only asks for one.
+    pub freshness_token: Option<bool>,
+    /// PA-FOR-USER or PA-S4U-X509-USER, MS-SFU 2.2.1 and 2.2.2: whom a service asks a ticket for.
+    pub for_user: Option<Box<ForUser>>,
+    /// PA-FX-ERROR, RFC 6113 §5.4.4, stands there in clear.
+    pub fx_error: bool,
+}
+
+/// Whom a service asks a ticket for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForUser {
+    /// The user; `None` where only a certificate tells.
+    pub name: Option<PrincipalName>,
+    /// The user's realm.
+    pub realm: Option<WireText>,
+    /// A certificate of the user is there.
+    pub certificate: bool,
+}
+
+/// What the values of typed data of PKINIT say: RFC 4556 §3.2.2, RFC 8636 §4. Empty where the error does not have them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TypedValues {
+    /// TD-TRUSTED-CERTIFIERS: the issuers that the KDC takes, RFC 4514; `ski:` and hex where only a key is named.
+    pub trusted_certifiers: Vec<String>,
+    /// TD-INVALID-CERTIFICATES: the certificates that the KDC finds invalid, named in the same way.
+    pub invalid_certificates: Vec<String>,
+    /// TD-DH-PARAMETERS: the groups that the KDC takes, its favourite first.
+    pub dh_parameters: Vec<pkinit::KeyAgreement>,
+    /// TD-CMS-DIGEST-ALGORITHMS: the digests that the KDC takes in signatures.
+    pub digests: Vec<String>,
+    /// TD-CERT-DIGEST-ALGORITHMS: the digests that the KDC takes in certificates.
+    pub certificate_digests: Vec<String>,
+}
+
+/// PA-FX-FAST, RFC 6113 §5.4.2, as far as it is readable.
 #[derive(Clone, Debug)]
 pub struct FastArmor {
-    /// Armor type; 1 is an AP-REQ. `None` in a TGS-REQ, where the ticket itself is the armor.
+    /// Armor type; 1 is an AP-REQ. `None` in a TGS-REQ, where the ticket itself is the armor, and in what a KDC sends.
     pub armor_type: Option<i32>,
     /// The armor's AP-REQ.
     pub armor: Option<Box<ApRequest>>,
-    /// The request proper.
+    /// Type of the checksum over the request's body.
+    pub checksum_type: Option<i32>,
+    /// The request or reply proper.
     pub enc_part: Option<EncryptedPart>,
 }
 

@@ -49,12 +49,14 @@ mod encryption_type;
 mod error_code;
 mod name_type;
 mod nt_status;
+mod options;
 mod pa_type;
 
 pub use encryption_type::EncryptionType;
 pub use error_code::ErrorCode;
 pub use name_type::NameType;
 pub use nt_status::NtStatus;
+pub use options::{ap_option_names, kdc_option_names, pac_option_names, supported_etype_names};
 pub use pa_type::PaType;
 
 /// Implements `Display` as number and name: `62 KDC_ERR_CLIENT_NOT_TRUSTED`.
@@ -114,6 +116,21 @@ mod tests {
         assert_eq!(NtStatus(0xc000_0072).to_string(), "0xc0000072 STATUS_ACCOUNT_DISABLED");
         assert_eq!(PaType(16).to_string(), "16 PA-PK-AS-REQ");
         assert_eq!(NameType(10).to_string(), "10 NT-ENTERPRISE");
+    }
+
+    #[test]
+    fn what_peers_are_known_to_send_has_a_name() {
+        let mut errors = (0..=29).chain(31..=52).chain(60..=86).chain(90..=95).chain([100]);
+        assert_eq!(errors.find(|&code| ErrorCode(code).name().is_none()), None);
+        let mut unassigned = [30].into_iter().chain(53..=59).chain(87..=89).chain(96..=99);
+        assert_eq!(unassigned.find(|&code| ErrorCode(code).name().is_some()), None);
+        let padata = [1..=3, 5..=25, 30..=31, 41..=41, 71..=71, 101..=109, 111..=112, 128..=138, 141..=151, 161..=162];
+        let mut padata = padata.into_iter().flatten().chain([165, 167, 170, 171, 655]);
+        assert_eq!(padata.find(|&kind| PaType(kind).name().is_none()), None);
+        let mut etypes = [-135, -133, -128, 0].into_iter().chain(1..=3).chain([5, 7]).chain(9..=20).chain(23..=26);
+        assert_eq!(etypes.find(|&etype| EncryptionType(etype).name().is_none()), None);
+        let mut names = (-130..=-128).chain(0..=7).chain(10..=12);
+        assert_eq!(names.find(|&name| NameType(name).name().is_none()), None);
     }
 
     #[test]

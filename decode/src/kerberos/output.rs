@@ -5,9 +5,10 @@
 
 use serde::ser::{Serialize, Serializer};
 
+use super::numbers::{ap_option_names, kdc_option_names, pac_option_names, supported_etype_names};
 use super::{
     ApRequest, EncryptedPart, EncryptionType, ErrorData, FastArmor, HostAddress, KdcReply, KdcRequest, KerberosTime,
-    KrbError, Message, PaData, PrincipalName, Sealed, Ticket, TicketId, pkinit,
+    KrbError, Message, PaData, PaValues, PrincipalName, Sealed, Ticket, TicketId, TypedValues, pkinit,
 };
 use crate::WireText;
 
@@ -50,16 +51,27 @@ struct Fields<'a> {
     nonce: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kdc_options: Option<Hex>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kdc_option_names: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ap_options: Option<Hex>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ap_option_names: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<KerberosTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     till: Option<KerberosTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rtime: Option<KerberosTime>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     etypes: &'a [EncryptionType],
+    /// Those of `etypes` that are deprecated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    weak_etypes: Vec<EncryptionType>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     padata: &'a [PaData],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    padata_values: Option<PaValueFields<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     addresses: &'a [HostAddress],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,10 +115,14 @@ impl<'a> Fields<'a> {
             realm: request.realm.as_ref(),
             nonce: request.nonce,
             kdc_options: request.kdc_options.map(Hex),
+            kdc_option_names: request.kdc_options.map(kdc_option_names).unwrap_or_default(),
+            from: request.from,
             till: request.till,
             rtime: request.rtime,
             etypes: &request.etypes,
+            weak_etypes: request.etypes.iter().copied().filter(|etype| etype.is_weak()).collect(),
             padata: &request.padata,
+            padata_values: PaValueFields::of(&request.values),
             addresses: &request.addresses,
             ticket: request.ap_request.as_ref().and_then(|presented| presented.ticket.as_ref()),
             additional_tickets: &request.additional_tickets,
@@ -121,7 +137,9 @@ impl<'a> Fields<'a> {
         Self {
             crealm: reply.crealm.as_ref(),
             padata: &reply.padata,
+            padata_values: PaValueFields::of(&reply.values),
             ticket: reply.ticket.as_ref(),
+            fast: reply.fast.as_ref().map(FastFields::of),
             pkinit: reply.pkinit.as_deref().map(Pkinit::Reply),
             ..Self::default()
         }
@@ -130,8 +148,13 @@ impl<'a> Fields<'a> {
     }
 
     fn of_ap_request(request: &'a ApRequest) -> Self {
-        Self { ap_options: request.ap_options.map(Hex), ticket: request.ticket.as_ref(), ..Self::default() }
-            .with_enc_part(request.authenticator.as_ref())
+        Self {
+            ap_options: request.ap_options.map(Hex),
+            ap_option_names: request.ap_options.map(ap_option_names).unwrap_or_default(),
+            ticket: request.ticket.as_ref(),
+            ..Self::default()
+        }
+        .with_enc_part(request.authenticator.as_ref())
     }
 
     fn of_error(error: &'a KrbError) -> Self {
@@ -145,7 +168,8 @@ impl<'a> Fields<'a> {
             ctime: error.ctime,
             cusec: error.cusec,
             e_text: error.e_text.as_ref(),
-            e_data: error.e_data.as_ref().map(ErrorDataFields::of),
+            e_data: error.e_data.as_ref().map(|data| ErrorDataFields::of(data, error)),
+            fast: error.fast.as_ref().map(FastFields::of),
             ..Self::default()
         }
         .with_names(error.cname.as_ref(), error.sname.as_ref())
@@ -181,6 +205,10 @@ struct ErrorDataFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     typed_data: Option<&'a [i32]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    padata_values: Option<PaValueFields<'a>>,
+    #[serde(flatten)]
+    typed: TypedFields<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     nt_status: Option<NtStatusText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nt_status_name: Option<&'static str>,
@@ -193,10 +221,12 @@ struct ErrorDataFields<'a> {
 }
 
 impl<'a> ErrorDataFields<'a> {
-    fn of(data: &'a ErrorData) -> Self {
+    fn of(data: &'a ErrorData, error: &'a KrbError) -> Self {
+        let typed = error.typed.as_deref().map(TypedFields::of).unwrap_or_default();
+        let padata_values = PaValueFields::of(&error.values);
         match data {
-            ErrorData::MethodData(list) => Self { padata: Some(list), ..Self::default() },
-            ErrorData::TypedData(types) => Self { typed_data: Some(types), ..Self::default() },
+            ErrorData::MethodData(list) => Self { padata: Some(list), padata_values, typed, ..Self::default() },
+            ErrorData::TypedData(list) => Self { typed_data: Some(list), padata_values, typed, ..Self::default() },
             ErrorData::Extended { data_type, status, flags } => Self {
                 nt_status: status.map(|status| NtStatusText(status.0)),
                 nt_status_name: status.and_then(super::NtStatus::name),
@@ -209,6 +239,93 @@ impl<'a> ErrorDataFields<'a> {
     }
 }
 
+/// What the values of pre-authentication data say.
+#[derive(serde::Serialize)]
+struct PaValueFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    include_pac: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pac_options: Option<Hex>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pac_option_names: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supported_etypes: Option<Hex>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    supported_etype_names: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    key_list: &'a [EncryptionType],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    etype_info: &'a [EncryptionType],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp_etype: Option<EncryptionType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    freshness_token: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    for_user: Option<ForUserFields<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fx_error: bool,
+}
+
+#[derive(serde::Serialize)]
+struct ForUserFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a PrincipalName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    realm: Option<&'a WireText>,
+    certificate: bool,
+}
+
+impl<'a> PaValueFields<'a> {
+    /// `None` where they say nothing.
+    fn of(values: &'a PaValues) -> Option<Self> {
+        let says_something = *values != PaValues::default();
+        says_something.then(|| Self {
+            include_pac: values.include_pac,
+            pac_options: values.pac_options.map(Hex),
+            pac_option_names: values.pac_options.map(pac_option_names).unwrap_or_default(),
+            supported_etypes: values.supported_etypes.map(Hex),
+            supported_etype_names: values.supported_etypes.map(supported_etype_names).unwrap_or_default(),
+            key_list: &values.key_list,
+            etype_info: &values.etype_info,
+            timestamp_etype: values.timestamp_etype,
+            freshness_token: values.freshness_token,
+            for_user: values.for_user.as_deref().map(|user| ForUserFields {
+                name: user.name.as_ref(),
+                realm: user.realm.as_ref(),
+                certificate: user.certificate,
+            }),
+            fx_error: values.fx_error,
+        })
+    }
+}
+
+/// What the values of typed data say.
+#[derive(Default, serde::Serialize)]
+struct TypedFields<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    trusted_certifiers: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    invalid_certificates: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    dh_parameters: &'a [pkinit::KeyAgreement],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    digests: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    certificate_digests: &'a [String],
+}
+
+impl<'a> TypedFields<'a> {
+    fn of(values: &'a TypedValues) -> Self {
+        Self {
+            trusted_certifiers: &values.trusted_certifiers,
+            invalid_certificates: &values.invalid_certificates,
+            dh_parameters: &values.dh_parameters,
+            digests: &values.digests,
+            certificate_digests: &values.certificate_digests,
+        }
+    }
+}
+
 #[derive(serde::Serialize)]
 struct FastFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,6 +333,8 @@ struct FastFields<'a> {
     /// The ticket of the armor: the computer's.
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<&'a Ticket>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checksum_type: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     enc_etype: Option<EncryptionType>,
 }
@@ -225,6 +344,7 @@ impl<'a> FastFields<'a> {
         Self {
             armor_type: fast.armor_type,
             ticket: fast.armor.as_ref().and_then(|armor| armor.ticket.as_ref()),
+            checksum_type: fast.checksum_type,
             enc_etype: fast.enc_part.map(|part| part.etype),
         }
     }

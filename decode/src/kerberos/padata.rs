@@ -80,6 +80,7 @@ pub(super) fn one<'a>(
 ///     enc-fast-req [2] EncryptedData, -- KrbFastReq --
 ///     ...
 /// }
+/// Checksum ::= SEQUENCE { cksumtype [0] Int32, checksum [1] OCTET STRING }
 /// KrbFastArmor ::= SEQUENCE {
 ///     armor-type  [0] Int32,
 ///     armor-value [1] OCTET STRING,
@@ -93,7 +94,7 @@ pub(super) fn fast(value: &Element<'_>, faults: &mut Faults) -> Option<FastArmor
     if value.contents.is_empty() {
         return None;
     }
-    let mut fast = FastArmor { armor_type: None, armor: None, enc_part: None };
+    let mut fast = FastArmor { armor_type: None, armor: None, checksum_type: None, enc_part: None };
     let Some(choice) = faults.keep(NAME, value.reader().lax_element()) else { return Some(fast) };
     if choice.tag != Tag::context(0) {
         faults.note(NAME, DerError { offset: choice.offset, kind: DerErrorKind::Tag });
@@ -107,8 +108,48 @@ pub(super) fn fast(value: &Element<'_>, faults: &mut Faults) -> Option<FastArmor
     while let Some(field) = walk.next(faults) {
         match field.number {
             0 if fields::is_sequence(&field.value, NAME, faults) => read_armor(&field.value, &mut fast, faults),
+            1 if fields::is_sequence(&field.value, NAME, faults) => {
+                let mut checksum = Fields::of(&field.value, NAME);
+                while let Some(field) = checksum.next(faults) {
+                    if field.number == 0 {
+                        fast.checksum_type = faults.keep(NAME, fields::integer32(&field.value));
+                    }
+                }
+            }
             2 => fast.enc_part = encrypted_part(&field.value, NAME, faults),
             _ => {}
+        }
+    }
+    Some(fast)
+}
+
+/// Reads PA-FX-FAST of a reply or an error. `None` when its value is empty, which only announces the ability.
+///
+/// ```text
+/// PA-FX-FAST-REPLY  ::= CHOICE { armored-data [0] KrbFastArmoredRep, ... }
+/// KrbFastArmoredRep ::= SEQUENCE { enc-fast-rep [0] EncryptedData, -- KrbFastResponse -- ... }
+/// ```
+///
+/// RFC 6113 §5.4.3.
+pub(super) fn fast_reply(value: &Element<'_>, faults: &mut Faults) -> Option<FastArmor> {
+    const NAME: &str = "PA-FX-FAST";
+    if value.contents.is_empty() {
+        return None;
+    }
+    let mut fast = FastArmor { armor_type: None, armor: None, checksum_type: None, enc_part: None };
+    let Some(choice) = faults.keep(NAME, value.reader().lax_element()) else { return Some(fast) };
+    if choice.tag != Tag::context(0) {
+        faults.note(NAME, DerError { offset: choice.offset, kind: DerErrorKind::Tag });
+        return Some(fast);
+    }
+    let Some(armored) = faults.keep(NAME, choice.reader().lax_element()) else { return Some(fast) };
+    if !fields::is_sequence(&armored, NAME, faults) {
+        return Some(fast);
+    }
+    let mut walk = Fields::of(&armored, NAME);
+    while let Some(field) = walk.next(faults) {
+        if field.number == 0 {
+            fast.enc_part = encrypted_part(&field.value, NAME, faults);
         }
     }
     Some(fast)

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::WireText;
 
@@ -15,7 +15,7 @@ pub struct Netlogon {
     /// 19 or 23: an answer; 20 or 24: paused; 21 or 25: the user is unknown. The second of each has all fields.
     pub opcode: u16,
     /// What the controller is: 0x1 PDC, 0x4 global catalogue, 0x20 KDC, 0x80 closest site, 0x100 writable, …
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", flatten, serialize_with = "named")]
     pub flags: Option<u32>,
     /// Of the domain.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ impl fmt::Display for Guid {
 }
 
 impl Serialize for Guid {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
@@ -233,6 +233,43 @@ const WITH_ADDRESS: u32 = 0x8;
 /// NETLOGON_NT_VERSION_WITH_CLOSEST_SITE.
 const WITH_CLOSEST_SITE: u32 = 0x10;
 
+/// Names of a controller's flags, lowest first. MS-ADTS 6.3.1.2.
+const FLAGS: [(u32, &str); 21] = [
+    (0x1, "DS_PDC_FLAG"),
+    (0x4, "DS_GC_FLAG"),
+    (0x8, "DS_LDAP_FLAG"),
+    (0x10, "DS_DS_FLAG"),
+    (0x20, "DS_KDC_FLAG"),
+    (0x40, "DS_TIMESERV_FLAG"),
+    (0x80, "DS_CLOSEST_FLAG"),
+    (0x100, "DS_WRITABLE_FLAG"),
+    (0x200, "DS_GOOD_TIMESERV_FLAG"),
+    (0x400, "DS_NDNC_FLAG"),
+    (0x800, "DS_SELECT_SECRET_DOMAIN_6_FLAG"),
+    (0x1000, "DS_FULL_SECRET_DOMAIN_6_FLAG"),
+    (0x2000, "DS_WS_FLAG"),
+    (0x4000, "DS_DS_8_FLAG"),
+    (0x8000, "DS_DS_9_FLAG"),
+    (0x1_0000, "DS_DS_10_FLAG"),
+    (0x2_0000, "DS_KEY_LIST_FLAG"),
+    (0x4_0000, "DS_DS_13_FLAG"),
+    (0x2000_0000, "DS_DNS_CONTROLLER_FLAG"),
+    (0x4000_0000, "DS_DNS_DOMAIN_FLAG"),
+    (0x8000_0000, "DS_DNS_FOREST_FLAG"),
+];
+
+/// Machine output: the flags as a number and by their names. Those without a name are in the number only.
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn named<S: Serializer>(flags: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    if let Some(flags) = flags {
+        let names: Vec<&str> = FLAGS.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, name)| *name).collect();
+        map.serialize_entry("flags", flags)?;
+        map.serialize_entry("flag_names", &names)?;
+    }
+    map.end()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Netlogon;
@@ -255,6 +292,10 @@ mod tests {
         let names = b"\x04corp\x07example\0\xc0\x18\x02dc\xc0\x18\x04CORP\0\x02DC\0\x03a.b\0\x01S\0\xc0\x3c";
         let answer = Netlogon::read(&extended(names)).unwrap();
         assert_eq!((answer.opcode, answer.flags, answer.nt_version), (23, Some(0x3_f3fd), Some(5)));
+        let told = serde_json::to_value(&answer).unwrap();
+        let flags = told["flag_names"].as_array().unwrap();
+        assert_eq!((&told["flags"], flags.len()), (&0x3_f3fd.into(), 15));
+        assert!(flags.contains(&"DS_KDC_FLAG".into()) && !flags.contains(&"DS_NDNC_FLAG".into()));
         assert_eq!(answer.domain_guid.unwrap().to_string(), "03020100-0504-0706-0809-0a0b0c0d0e0f");
         assert_eq!(shown(answer.domain.as_ref()), "corp.example");
         assert_eq!(shown(answer.host.as_ref()), "dc.corp.example");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Keys, Netlogon};
+use super::{AdError, Keys, Netlogon};
 use crate::WireText;
 
 /// An operation. Responses without fields of their own share [`Outcome`].
@@ -147,6 +147,13 @@ pub struct Outcome {
     pub code: Option<ResultCode>,
     /// What the server says about it. May be empty.
     pub diagnostic: Option<WireText>,
+}
+
+impl Outcome {
+    /// What the server says about it, taken apart where it is a text of Active Directory.
+    pub fn ad_error(&self) -> Option<AdError> {
+        self.diagnostic.as_ref().and_then(|text| AdError::parse(text.as_bytes()))
+    }
 }
 
 /// A result code. RFC 4511 appendix A; others are kept, too.

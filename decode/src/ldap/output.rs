@@ -5,7 +5,7 @@
 
 use serde::ser::{Serialize, Serializer};
 
-use super::{Authentication, KeyValue, Keys, Message, Names, Netlogon, Operation, Outcome, Protection};
+use super::{AdError, Authentication, KeyValue, Keys, Message, Names, Netlogon, Operation, Outcome, Protection};
 use crate::WireText;
 
 impl Serialize for Message {
@@ -28,6 +28,8 @@ struct Fields<'a> {
     result_name: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     diagnostic: Option<&'a WireText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ad_error: Option<AdError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bind_dn: Option<&'a WireText>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +133,7 @@ impl<'a> Fields<'a> {
         self.result_code = code.map(|code| code.0);
         self.result_name = code.and_then(super::ResultCode::name);
         self.diagnostic = outcome.and_then(|outcome| outcome.diagnostic.as_ref());
+        self.ad_error = outcome.and_then(super::Outcome::ad_error);
         self
     }
 }

@@ -43,7 +43,8 @@ pub fn decode_all(bytes: &[u8]) -> (Vec<Message>, Option<DerError>) {
     (messages, None)
 }
 
-fn next(reader: &mut Reader<'_>) -> Result<Message, DerError> {
+/// Reads the message that comes next.
+pub(super) fn next(reader: &mut Reader<'_>) -> Result<Message, DerError> {
     let mut inside = reader.expect(Tag::SEQUENCE)?.reader();
     let message_id = inside.expect(Tag::INTEGER)?.integer().ok();
     let element = inside.lax_element()?;
@@ -264,6 +265,74 @@ impl<'a> Fields<'a> {
         self.cut |= kept.len() < element.contents.len();
         kept
     }
+}
+
+/// What a message is good for where only sign-ins matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It opens a session, has to do with keys, or only reading it in full can tell.
+    SignIns,
+    /// It asks for keys.
+    AsksForKeys,
+    /// It answers a search, and holds no keys.
+    Answer,
+    /// For nothing.
+    Other,
+}
+
+/// What the message that `bytes` begin with is good for, without taking it apart.
+pub(super) fn purpose(bytes: &[u8]) -> Purpose {
+    let operation = || {
+        let mut inside = Reader::new(bytes).expect(Tag::SEQUENCE)?.reader();
+        inside.expect(Tag::INTEGER)?;
+        inside.lax_element()
+    };
+    // What is no message is a gap, and what breaks off is told with where it does.
+    let Ok(operation) = operation() else { return Purpose::SignIns };
+    match operation.tag.0 {
+        0x60 | 0x61 | 0x66..=0x69 => Purpose::SignIns,
+        0x63 => match searches_for_keys(&operation) {
+            Ok(true) => Purpose::AsksForKeys,
+            Ok(false) => Purpose::Other,
+            Err(_) => Purpose::SignIns,
+        },
+        0x64 => match has_keys(&operation) {
+            Ok(false) => Purpose::Answer,
+            _ => Purpose::SignIns,
+        },
+        0x65 => Purpose::Answer,
+        _ => Purpose::Other,
+    }
+}
+
+/// Whether a search wants keys, as [`Fields::search`] reads it.
+fn searches_for_keys(search: &Element<'_>) -> Result<bool, DerError> {
+    let mut fields = search.complete()?.reader();
+    for tag in [Tag::OCTET_STRING, ENUMERATED, ENUMERATED, Tag::INTEGER, Tag::INTEGER, Tag::BOOLEAN] {
+        fields.expect(tag)?;
+    }
+    fields.element()?;
+    let mut names = fields.expect(Tag::SEQUENCE)?.reader();
+    while !names.is_empty() {
+        if is_key_credential_link(names.expect(Tag::OCTET_STRING)?.contents) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether an entry has an attribute for keys, as [`Fields::entry`] reads it.
+fn has_keys(entry: &Element<'_>) -> Result<bool, DerError> {
+    let mut fields = entry.complete()?.reader();
+    fields.expect(Tag::OCTET_STRING)?;
+    let mut attributes = fields.expect(Tag::SEQUENCE)?.reader();
+    while !attributes.is_empty() {
+        let mut attribute = attributes.expect(Tag::SEQUENCE)?.reader();
+        if is_key_credential_link(attribute.expect(Tag::OCTET_STRING)?.contents) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What a message carries of an authentication: the credentials of a SASL or Sicily bind, or the server's in answer.

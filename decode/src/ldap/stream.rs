@@ -7,12 +7,13 @@
 
 use super::{
     Authentication, MAX_LDAP_MESSAGE, Message, Operation, Protection, SaslBuffer,
-    read::{self, Header},
+    read::{self, Header, Purpose},
     sasl,
 };
 use crate::{
     Carriage, Carrier, Decoded, Gap, GapKind, Message as Event, Protocol,
-    decoder::{Begins, Decoder, Framing, Side, length},
+    decoder::{Begins, Counted, Decoder, Detail, Framing, Side, length},
+    der::Reader,
     spnego,
     tls::{self, Records},
 };
@@ -24,6 +25,11 @@ pub struct LdapStream {
     layered: bool,
     /// TLS behind StartTLS, which hides the rest.
     records: Records,
+    detail: Detail,
+    /// Keys were asked for, so that answers to searches may hold some, or say that there are none.
+    asks_for_keys: bool,
+    /// What was not handed out.
+    counted: Counted,
 }
 
 /// What begins at some place of a stream.
@@ -44,6 +50,23 @@ enum Kind {
 }
 
 impl LdapStream {
+    /// Of a connection of which so much is handed out.
+    pub fn new(detail: Detail) -> Self {
+        Self { records: Records::new(detail), detail, ..Self::default() }
+    }
+
+    /// Whether the message that `bytes` begin with tells nothing of sign-ins. If so, it is counted.
+    fn is_only_counted(&mut self, bytes: &[u8]) -> bool {
+        if self.detail == Detail::Every {
+            return false;
+        }
+        let purpose = read::purpose(bytes);
+        self.asks_for_keys |= purpose == Purpose::AsksForKeys;
+        let only = purpose == Purpose::Other || (purpose == Purpose::Answer && !self.asks_for_keys);
+        self.counted.ldap = self.counted.ldap.saturating_add(u64::from(only));
+        only
+    }
+
     fn start(&self, bytes: &[u8]) -> Start {
         match bytes.first() {
             None => Start::Unknown,
@@ -76,6 +99,9 @@ impl LdapStream {
     }
 
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) {
+        if self.is_only_counted(bytes) {
+            return;
+        }
         match read::decode(bytes) {
             Ok(message) => {
                 let mut carries = matches!(message.operation, Operation::BindResponse(_));
@@ -94,9 +120,16 @@ impl LdapStream {
     }
 
     /// A SASL buffer, and the messages in it where they can be read.
-    fn buffer(bytes: &[u8], out: &mut Vec<Decoded>) {
+    fn buffer(&mut self, bytes: &[u8], out: &mut Vec<Decoded>) {
         let token = bytes.get(4..).unwrap_or_default();
         let held = sasl::clear(token);
+        if self.detail == Detail::SignIns {
+            match held {
+                Some(held) => self.held(&held, out),
+                None => self.counted.sealed = self.counted.sealed.saturating_add(1),
+            }
+            return;
+        }
         let (messages, error) = held.as_deref().map(read::decode_all).unwrap_or_default();
         // Padding may follow the last message.
         let stopped = error.filter(|_| messages.is_empty()).map(|error| error.to_string());
@@ -105,6 +138,23 @@ impl LdapStream {
         let buffer = Message { message_id: None, operation, stopped };
         out.push(Event::Ldap(Box::new(buffer)).into());
         for message in messages {
+            out.push(Decoded { carriage: Carrier::Sasl.into(), message: Event::Ldap(Box::new(message)) });
+        }
+    }
+
+    /// The messages of a SASL buffer, of which those are appended that can tell something of sign-ins.
+    fn held(&mut self, held: &[u8], out: &mut Vec<Decoded>) {
+        // The buffer itself.
+        self.counted.ldap = self.counted.ldap.saturating_add(1);
+        let mut reader = Reader::new(held);
+        while !reader.is_empty() {
+            if self.is_only_counted(reader.rest()) {
+                if reader.element().is_err() {
+                    return;
+                }
+                continue;
+            }
+            let Ok(message) = read::next(&mut reader) else { return };
             out.push(Decoded { carriage: Carrier::Sasl.into(), message: Event::Ldap(Box::new(message)) });
         }
     }
@@ -166,7 +216,7 @@ impl Decoder for LdapStream {
     fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>) {
         match bytes.first() {
             Some(0x30) => self.decode(bytes, out),
-            Some(0x00) => Self::buffer(bytes, out),
+            Some(0x00) => self.buffer(bytes, out),
             _ => {
                 if !self.records.has_begun() {
                     out.push(gap(GapKind::Encrypted, length(bytes), "TLS from here on".to_owned()));
@@ -187,6 +237,10 @@ impl Decoder for LdapStream {
 
     fn shows_alerts(&self) -> Option<Carriage> {
         self.records.shows_alerts()
+    }
+
+    fn take_counted(&mut self) -> Counted {
+        std::mem::take(&mut self.counted)
     }
 }
 

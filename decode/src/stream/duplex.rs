@@ -3,13 +3,21 @@
 //! In: every segment of the connection that is not a reset, in arrival order. It gives each its place: the data to the
 //! stream of its direction, its acknowledgement to the other one, and to both the chance to stop waiting.
 
-use super::{Hole, Sink, Stream};
+use super::{Hole, Scratch, Sink, Stream};
 use crate::{
     Carriage, Event, Path,
     connection::{FIN, Mark, SYN},
     decoder::{Decoder, Side, length},
     wire::Segment,
 };
+
+/// Where results go.
+pub struct Out<'a> {
+    /// Events are appended here.
+    pub events: &'a mut Vec<Event>,
+    /// Memory to be used again.
+    pub scratch: &'a mut Scratch,
+}
 
 /// The two streams of a connection.
 pub struct Duplex {
@@ -33,46 +41,53 @@ impl Duplex {
         segment: &Segment<'_>,
         sender: Side,
         first: (Option<u32>, Option<u32>),
-        out: &mut Vec<Event>,
+        out: &mut Out<'_>,
     ) {
         let mark = Mark { packet: segment.packet, at: segment.at };
         for (opened, first) in [(Side::Client, first.0), (Side::Server, first.1)] {
-            if let Some(first) = first {
+            if let Some(first) = first
+                && self.stream_mut(opened).is_joining()
+            {
                 self.with(opened, mark, out, |stream, sink| stream.open(first, sink));
             }
         }
         let flag = |flag| segment.flags & flag != 0;
         let data = segment.sequence.wrapping_add(u32::from(flag(SYN)));
-        self.with(sender, mark, out, |stream, sink| {
-            stream.segment(data, &segment.payload, segment.cut, sink);
-            if flag(FIN) {
-                let size = length(&segment.payload).saturating_add(u64::from(segment.cut));
-                // Sequence numbers count modulo 2³².
-                #[expect(clippy::cast_possible_truncation)]
-                stream.fin(data.wrapping_add(size as u32), sink);
+        if !segment.payload.is_empty() || segment.cut > 0 || flag(FIN) {
+            self.with(sender, mark, out, |stream, sink| {
+                stream.segment(data, &segment.payload, segment.cut, sink);
+                if flag(FIN) {
+                    let size = length(&segment.payload).saturating_add(u64::from(segment.cut));
+                    // Sequence numbers count modulo 2³².
+                    #[expect(clippy::cast_possible_truncation)]
+                    stream.fin(data.wrapping_add(size as u32), sink);
+                }
+            });
+        }
+        if let Some(number) = segment.acknowledgement {
+            self.stream_mut(sender.other()).acknowledge(number);
+        }
+        for side in [sender.other(), sender] {
+            if self.stream_mut(side).waits_in_vain() {
+                self.with(side, mark, out, Stream::lose_patience);
+            } else {
+                self.stream_mut(side).be_patient();
             }
-        });
-        self.with(sender.other(), mark, out, |stream, sink| {
-            if let Some(number) = segment.acknowledgement {
-                stream.acknowledge(number);
-            }
-            stream.lose_patience(sink);
-        });
-        self.with(sender, mark, out, Stream::lose_patience);
+        }
     }
 
     /// Passes all holes: they were waited for long enough. `mark`: the packet that this is seen in.
-    pub fn pass_holes(&mut self, mark: Mark, out: &mut Vec<Event>) {
+    pub fn pass_holes(&mut self, mark: Mark, out: &mut Out<'_>) {
         self.both(mark, out, |stream, sink| stream.pass_holes(Hole::Missing, sink));
     }
 
     /// Gives up what it holds, because all streams together hold too much.
-    pub fn shed(&mut self, mark: Mark, out: &mut Vec<Event>) {
+    pub fn shed(&mut self, mark: Mark, out: &mut Out<'_>) {
         self.both(mark, out, Stream::shed);
     }
 
     /// Ends both streams.
-    pub fn finish(&mut self, mark: Mark, out: &mut Vec<Event>) {
+    pub fn finish(&mut self, mark: Mark, out: &mut Out<'_>) {
         self.both(mark, out, Stream::finish);
     }
 
@@ -108,19 +123,28 @@ impl Duplex {
         [self.client.footprint(), self.server.footprint()].into_iter().fold(kept, usize::saturating_add)
     }
 
-    fn both(&mut self, mark: Mark, out: &mut Vec<Event>, act: impl Fn(&mut Stream, &mut Sink<'_>)) {
+    fn both(&mut self, mark: Mark, out: &mut Out<'_>, act: impl Fn(&mut Stream, &mut Sink<'_>)) {
         self.with(Side::Client, mark, out, &act);
         self.with(Side::Server, mark, out, &act);
     }
 
-    fn with(&mut self, side: Side, mark: Mark, out: &mut Vec<Event>, act: impl FnOnce(&mut Stream, &mut Sink<'_>)) {
+    fn with(&mut self, side: Side, mark: Mark, out: &mut Out<'_>, act: impl FnOnce(&mut Stream, &mut Sink<'_>)) {
         let Mark { packet, at } = mark;
-        let reverse = Path { source: self.path.destination, destination: self.path.source, ..self.path };
         let (stream, path) = match side {
             Side::Client => (&mut self.client, self.path),
-            Side::Server => (&mut self.server, reverse),
+            Side::Server => {
+                (&mut self.server, Path { source: self.path.destination, destination: self.path.source, ..self.path })
+            }
         };
-        act(stream, &mut Sink { packet, at, path, side, decoder: self.decoder.as_mut(), out });
+        let Out { events, scratch } = out;
+        act(stream, &mut Sink { packet, at, path, side, decoder: self.decoder.as_mut(), out: events, scratch });
+    }
+
+    fn stream_mut(&mut self, side: Side) -> &mut Stream {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use capture::{CaptureTime, PacketId};
 
 use crate::{
     Decoded, Event, Gap, GapKind, Message, Path, Seen,
-    decoder::{Begins, Decoder, Framing, MAX_HEADER, MAX_OPEN, Side, length},
+    decoder::{Begins, Counted, Decoder, Framing, MAX_HEADER, MAX_OPEN, Side, length},
 };
 
 /// Where the results go, and what is the same for all of them: the packet being looked at.
@@ -27,6 +27,52 @@ pub struct Sink<'a> {
     pub decoder: &'a mut dyn Decoder,
     /// Results are appended here.
     pub out: &'a mut Vec<Event>,
+    /// Memory to be used again.
+    pub scratch: &'a mut Scratch,
+}
+
+/// Memory that goes from message to message, and what was counted and not handed out.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Empty between messages.
+    decoded: Vec<Decoded>,
+    /// Empty buffers for messages whose end has not come.
+    spare: Vec<Vec<u8>>,
+    /// What was not handed out.
+    pub counted: Counted,
+}
+
+/// Buffers kept for the next message that comes in pieces, and the largest that is kept: few messages are in pieces at a
+/// time, and fresh memory costs more than what is written to it.
+const MAX_SPARES: usize = 8;
+const MAX_SPARE_BYTES: usize = 256 << 10;
+
+/// Bytes for which there is room at once when so many are announced. More comes as the message does.
+const RESERVED: usize = 16 << 10;
+
+impl Scratch {
+    /// An empty buffer with room for the beginning of a message of `total` bytes.
+    fn buffer(&mut self, total: usize) -> Vec<u8> {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.reserve(total.min(RESERVED));
+        buffer
+    }
+
+    fn give_back(&mut self, mut buffer: Vec<u8>) {
+        if self.spare.len() < MAX_SPARES && (1..=MAX_SPARE_BYTES).contains(&buffer.capacity()) {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    /// An empty list for what a decoder appends, to be given back with [`Scratch::keep_list`].
+    pub(crate) fn list(&mut self) -> Vec<Decoded> {
+        std::mem::take(&mut self.decoded)
+    }
+
+    pub(crate) fn keep_list(&mut self, list: Vec<Decoded>) {
+        self.decoded = list;
+    }
 }
 
 impl Sink<'_> {
@@ -224,12 +270,14 @@ impl Messages {
     /// Decodes one whole message that began in packet `first`. What completes something that the decoder has kept began
     /// there.
     fn message(&mut self, first: PacketId, bytes: &[u8], sink: &mut Sink<'_>) {
-        let mut messages = Vec::with_capacity(1);
+        let mut messages = sink.scratch.list();
         sink.decoder.message(sink.side, bytes, &mut messages);
+        sink.scratch.counted.add(sink.decoder.take_counted());
         let completed = !messages.is_empty();
-        for message in messages {
+        for message in messages.drain(..) {
             sink.emit(self.kept.take().unwrap_or(first), message);
         }
+        sink.scratch.keep_list(messages);
         let keeps = sink.decoder.kept(sink.side) > 0;
         self.kept = keeps.then(|| self.kept.filter(|_| !completed).unwrap_or(first));
     }
@@ -251,6 +299,7 @@ impl Messages {
                 Framed::Message { header, total } => {
                     let Some((message, after)) = rest.split_at_checked(total) else {
                         self.state = State::Within { header, total, began: from };
+                        self.pending = sink.scratch.buffer(total);
                         self.pending.extend_from_slice(rest);
                         return &[];
                     };
@@ -333,6 +382,7 @@ impl Messages {
         let message = std::mem::take(&mut self.pending);
         self.state = State::Between;
         self.message(began, message.get(header..).unwrap_or_default(), sink);
+        sink.scratch.give_back(message);
         after
     }
 
@@ -350,6 +400,7 @@ impl Messages {
                 let message = std::mem::take(&mut self.pending);
                 self.state = State::Between;
                 self.message(began, message.get(header..total).unwrap_or_default(), sink);
+                sink.scratch.give_back(message);
                 return after;
             }
             Framed::Open if self.pending.len() <= MAX_OPEN => {}

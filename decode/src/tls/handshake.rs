@@ -9,19 +9,25 @@ use super::{
 };
 use crate::{
     WireText,
+    decoder::Detail,
     http::Ocsp,
     x509::{self, Certificate, name::name},
 };
 
 /// What a handshake message says, and where reading had to stop. `None`: a type that TLS does not have.
-pub(super) fn decode(kind: HandshakeType, bytes: &[u8], chosen: Option<Version>) -> Option<(Body, Option<String>)> {
+pub(super) fn decode(
+    kind: HandshakeType,
+    bytes: &[u8],
+    chosen: Option<Version>,
+    detail: Detail,
+) -> Option<(Body, Option<String>)> {
     Some(match kind {
         HandshakeType::CLIENT_HELLO => {
-            let (hello, stopped) = client_hello(bytes);
+            let (hello, stopped) = client_hello(bytes, detail);
             (Body::ClientHello(Box::new(hello)), stopped)
         }
         HandshakeType::SERVER_HELLO => {
-            let (hello, stopped) = server_hello(bytes);
+            let (hello, stopped) = server_hello(bytes, detail);
             (Body::ServerHello(Box::new(hello)), stopped)
         }
         HandshakeType::CERTIFICATE => {
@@ -77,11 +83,11 @@ impl<'a> Cursor<'a> {
     }
 }
 
-fn client_hello(bytes: &[u8]) -> (ClientHello, Option<String>) {
+fn client_hello(bytes: &[u8], detail: Detail) -> (ClientHello, Option<String>) {
     let mut hello = ClientHello::default();
     let mut lists = Lists::default();
     let stopped = read_client_hello(&mut Cursor(bytes), &mut hello, &mut lists);
-    if !lists.ciphers.is_empty() {
+    if !lists.ciphers.is_empty() && detail == Detail::Every {
         hello.ja3 = fingerprint::ja3(&lists);
         let first = hello.alpn.first().map(WireText::as_bytes);
         hello.ja4 = fingerprint::ja4(&lists, &hello.supported_versions, first);
@@ -159,11 +165,11 @@ fn protocols(value: &mut Cursor<'_>) -> Option<Vec<WireText>> {
     Some(protocols)
 }
 
-fn server_hello(bytes: &[u8]) -> (ServerHello, Option<String>) {
+fn server_hello(bytes: &[u8], detail: Detail) -> (ServerHello, Option<String>) {
     let mut hello = ServerHello::default();
     let mut kinds = Vec::new();
     let stopped = read_server_hello(&mut Cursor(bytes), &mut hello, &mut kinds);
-    if stopped != Err(EARLY_SERVER_HELLO) || !kinds.is_empty() {
+    if detail == Detail::Every && (stopped != Err(EARLY_SERVER_HELLO) || !kinds.is_empty()) {
         hello.ja3s = fingerprint::ja3s(hello.version, hello.cipher, &kinds);
     }
     (hello, stopped.err().map(str::to_owned))
@@ -178,8 +184,8 @@ fn read_server_hello(
 ) -> Result<(), &'static str> {
     const EARLY: &str = EARLY_SERVER_HELLO;
     hello.version = Version(bytes.u16().ok_or(EARLY)?);
-    // Drafts of TLS 1.3 before the 22nd have their own version here, and neither session nor compression.
-    let draft = hello.version.0 >> 8 == 0x7f;
+    // Drafts of TLS 1.3 before the 22nd have their own version or that of TLS 1.3 here, and neither session nor compression.
+    let draft = hello.version.0 >> 8 == 0x7f || hello.version == Version::TLS13;
     hello.hello_retry_request = bytes.take(RANDOM).ok_or(EARLY)? == HELLO_RETRY_REQUEST;
     if !draft {
         bytes.vector(1).ok_or(EARLY)?;

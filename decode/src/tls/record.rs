@@ -3,7 +3,7 @@
 use super::{Alert, AlertDescription, Body, HandshakeType, Message, Version, handshake};
 use crate::{
     Carriage, Decoded, Gap, GapKind, Message as Event, Protocol,
-    decoder::{Side, length},
+    decoder::{Detail, Side, length},
 };
 
 /// The longest handshake message that is decoded. Chains take some ten kilobytes; with post-quantum keys perhaps sixty.
@@ -93,6 +93,7 @@ pub struct Records {
     early_data: bool,
     carriage: Carriage,
     begun: bool,
+    detail: Detail,
 }
 
 /// One direction.
@@ -111,6 +112,11 @@ struct Half {
 }
 
 impl Records {
+    /// Of a connection of which so much is handed out.
+    pub fn new(detail: Detail) -> Self {
+        Self { detail, ..Self::default() }
+    }
+
     /// Sets what carries the records that follow.
     pub fn carry(&mut self, carriage: Carriage) {
         self.carriage = carriage;
@@ -251,7 +257,7 @@ impl Records {
             }
             let Some(message) = rest.get(HANDSHAKE_HEADER..total) else { return used };
             used = used.saturating_add(total);
-            let Some((body, stopped)) = handshake::decode(kind, message, self.chosen) else {
+            let Some((body, stopped)) = handshake::decode(kind, message, self.chosen, self.detail) else {
                 out.push(gap(GapKind::Undecodable, total as u64, format!("handshake message of type {}", kind.0)));
                 continue;
             };

@@ -83,8 +83,52 @@ pub(super) fn strip(link: LinkType, bytes: &[u8]) -> Payload<'_> {
             },
             _ => Payload::Short,
         },
+        // Version, flags, then the length of the header and the link type behind it, in the order of x86.
+        LinkType::PPI => match bytes {
+            [_, _, low, high, link @ ..] => inner(link, usize::from(u16::from_le_bytes([*low, *high])), bytes),
+            _ => Payload::Short,
+        },
+        // The length of the header, what kind it is, and the link type behind it, in the order of Apple's machines.
+        LinkType::PKTAP => match bytes.split_first_chunk::<8>() {
+            Some((&[a, b, c, d, ..], link)) => {
+                inner(link, usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX), bytes)
+            }
+            None => Payload::Short,
+        },
+        LinkType::NFLOG => logged(bytes),
         _ => Payload::Unknown,
     }
+}
+
+/// What lies behind a header of this length that names the link type of the rest: in its next four octets, `link`.
+fn inner<'b>(link: &[u8], length: usize, bytes: &'b [u8]) -> Payload<'b> {
+    let (Some(&link), Some(rest)) = (link.first_chunk(), bytes.get(length..)) else { return Payload::Short };
+    match u16::try_from(u32::from_le_bytes(link)).map(LinkType) {
+        // Nobody puts them into one another, and a depth would need a limit.
+        Ok(LinkType::PPI | LinkType::PKTAP) | Err(_) => Payload::Unknown,
+        Ok(link) => strip(link, rest),
+    }
+}
+
+/// NFLOG: family, version, group, then attributes of length, kind and value, each filled up to four octets. Lengths are in
+/// the order of the machine that recorded, of which there are few that are not little-endian: then the first one tells.
+fn logged(bytes: &[u8]) -> Payload<'_> {
+    let Some(([_, _, _, _], mut rest)) = bytes.split_first_chunk::<4>() else { return Payload::Short };
+    let little = rest.first_chunk().is_some_and(|&length| usize::from(u16::from_le_bytes(length)) <= rest.len());
+    let number = |octets: [u8; 2]| if little { u16::from_le_bytes(octets) } else { u16::from_be_bytes(octets) };
+    for _ in 0..MAX_ATTRIBUTES {
+        let Some((&[a, b, c, d], _)) = rest.split_first_chunk::<4>() else { return Payload::Short };
+        let (length, kind) = (usize::from(number([a, b])), number([c, d]));
+        if kind & 0x7fff == NFLOG_PAYLOAD {
+            // Its end may be cut.
+            return Payload::Ip(rest.get(4..length).or_else(|| rest.get(4..)).unwrap_or_default());
+        }
+        match rest.get(length.max(4).next_multiple_of(4)..) {
+            Some(behind) => rest = behind,
+            None => return Payload::Short,
+        }
+    }
+    Payload::TooDeep
 }
 
 /// Strips headers until there is IP, or something that is not read.
@@ -125,6 +169,10 @@ fn ether_type(number: u16, bytes: &[u8]) -> Stripped<'_> {
     match number {
         ETHER_VLAN | ETHER_PROVIDER | ETHER_PROVIDER_OLD => match bytes.split_first_chunk::<4>() {
             Some((&[_, _, high, low], rest)) => Ok((Next::EtherType(u16::from_be_bytes([high, low])), rest)),
+            None => Err(Payload::Short),
+        },
+        ETHER_VN_TAG => match bytes.split_first_chunk::<6>() {
+            Some((&[_, _, _, _, high, low], rest)) => Ok((Next::EtherType(u16::from_be_bytes([high, low])), rest)),
             None => Err(Payload::Short),
         },
         ETHER_MPLS | ETHER_MPLS_UPSTREAM => Ok((Next::Mpls, bytes)),
@@ -239,6 +287,12 @@ fn is_ip(family: u32) -> bool {
 /// a third tag; the rest is slack.
 const MAX_HEADERS: usize = 10;
 
+/// Attributes of NFLOG looked through. The kernel knows some twenty.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// Kind of the attribute that holds the packet (NFULA_PAYLOAD).
+const NFLOG_PAYLOAD: u16 = 9;
+
 /// Labels of MPLS looked through. Networks in use stack up to about six.
 const MAX_LABELS: usize = 16;
 
@@ -253,6 +307,8 @@ const ETHER_PPPOE: u16 = 0x8864;
 const ETHER_PPPOE_DISCOVERY: u16 = 0x8863;
 const ETHER_VLAN: u16 = 0x8100;
 const ETHER_PROVIDER: u16 = 0x88a8;
+/// Cisco's VN-Tag (802.1BR's forerunner), which names the port of a virtual machine.
+const ETHER_VN_TAG: u16 = 0x8926;
 /// Stacked tags before 802.1ad.
 const ETHER_PROVIDER_OLD: u16 = 0x9100;
 /// What a cooked header says where an 802.2 header follows (ETH_P_802_2).
@@ -342,6 +398,47 @@ mod tests {
     }
 
     const IP: Payload<'_> = Payload::Ip(&[0x45]);
+
+    #[test]
+    fn headers_that_name_the_link_type_behind_them() {
+        let frame = [[0; 12].as_slice(), &[8, 0, 0x45]].concat();
+        // Version, flags, 12 octets in all, Ethernet; one field of no content.
+        let ppi = [&[0, 0, 12, 0, 1, 0, 0, 0, 2, 0, 0, 0][..], &frame].concat();
+        assert_eq!(strip(LinkType::PPI, &ppi), IP);
+        // 16 octets in all, a packet, Ethernet, a flag.
+        let tapped = [&[16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9, 9, 9, 9][..], &frame].concat();
+        assert_eq!(strip(LinkType::PKTAP, &tapped), IP);
+        for (link, header) in [(LinkType::PPI, 12), (LinkType::PKTAP, 16)] {
+            let whole = if link == LinkType::PPI { &ppi } else { &tapped };
+            for length in 0..header {
+                assert_eq!(strip(link, &whole[..length]), Payload::Short, "{length}");
+            }
+        }
+        let nested = [0, 0, 8, 0, 192, 0, 0, 0].repeat(1000);
+        assert_eq!(strip(LinkType::PPI, &nested), Payload::Unknown);
+    }
+
+    #[test]
+    fn netfilter_logs_hold_a_packet_among_attributes() {
+        // IPv4, version 0, group 5; the prefix "ab" with its end and padding; the packet.
+        let header = [2, 0, 0, 5];
+        let little = [&header[..], &[7, 0, 10, 0, b'a', b'b', 0, 0], &[5, 0, 9, 0, 0x45, 0, 0, 0]].concat();
+        assert_eq!(strip(LinkType::NFLOG, &little), IP);
+        let big = [&header[..], &[0, 7, 0, 10, b'a', b'b', 0, 0], &[0, 5, 0, 9, 0x45, 0, 0, 0]].concat();
+        assert_eq!(strip(LinkType::NFLOG, &big), IP);
+        for length in 0..12 {
+            assert_eq!(strip(LinkType::NFLOG, &little[..length]), Payload::Short, "{length}");
+        }
+        let endless = [&header[..], &[4, 0, 1, 0].repeat(100)].concat();
+        assert_eq!(strip(LinkType::NFLOG, &endless), Payload::TooDeep);
+    }
+
+    #[test]
+    fn tags_of_virtual_ports_lead_to_ip() {
+        let frame = [[0; 12].as_slice(), &[0x89, 0x26, 0, 0, 0, 7, 0x81, 0, 0, 5, 8, 0, 0x45]].concat();
+        assert_eq!(strip(LinkType::ETHERNET, &frame), IP);
+        assert_eq!(strip(LinkType::ETHERNET, &frame[..17]), Payload::Short);
+    }
 
     #[test]
     fn snap_leads_to_ip() {

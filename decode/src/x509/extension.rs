@@ -21,7 +21,7 @@ pub(crate) fn apply(certificate: &mut Certificate, oid: &str, value: &[u8]) {
             let usages = certificate.eku.get_or_insert_default();
             extended_key_usage(value, usages)
         }
-        "1.3.6.1.5.5.7.1.1" => ocsp_urls(value, &mut certificate.ocsp_urls),
+        "1.3.6.1.5.5.7.1.1" => access_urls(value, &mut certificate.ocsp_urls, &mut certificate.ca_urls),
         "1.3.6.1.4.1.311.20.2" => template_name(value).map(|name| {
             certificate.template.get_or_insert_default().name = name;
         }),
@@ -182,19 +182,24 @@ fn crl_urls(value: &[u8], urls: &mut Vec<String>) -> Result<(), DerError> {
     Ok(())
 }
 
-/// AuthorityInfoAccessSyntax, RFC 5280 §4.2.2.1: the addresses under id-ad-ocsp.
+/// AuthorityInfoAccessSyntax, RFC 5280 §4.2.2.1: the addresses under id-ad-ocsp and id-ad-caIssuers.
 ///
 /// ```text
 /// AuthorityInfoAccessSyntax ::= SEQUENCE OF SEQUENCE { accessMethod OBJECT IDENTIFIER, accessLocation GeneralName }
 /// ```
-fn ocsp_urls(value: &[u8], urls: &mut Vec<String>) -> Result<(), DerError> {
+fn access_urls(value: &[u8], ocsp: &mut Vec<String>, issuers: &mut Vec<String>) -> Result<(), DerError> {
     let mut descriptions = Reader::new(value).expect(Tag::SEQUENCE)?.reader();
     while !descriptions.is_empty() {
         let mut description = descriptions.expect(Tag::SEQUENCE)?.reader();
         let method = algorithm::oid(description.expect(Tag::OBJECT_IDENTIFIER)?.contents);
         let location = description.element()?;
-        if method == "1.3.6.1.5.5.7.48.1" && location.tag == Tag::context_primitive(6) {
-            keep(urls, text(&location), location.offset)?;
+        if location.tag != Tag::context_primitive(6) {
+            continue;
+        }
+        match method.as_str() {
+            "1.3.6.1.5.5.7.48.1" => keep(ocsp, text(&location), location.offset)?,
+            "1.3.6.1.5.5.7.48.2" => keep(issuers, text(&location), location.offset)?,
+            _ => {}
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The subjects of key-trust certificates: what Windows writes into the only common name of the certificate that it
 //! makes for a Windows Hello key.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Certificate;
 
@@ -55,6 +55,18 @@ impl HelloName {
     pub fn domain_sid(&self) -> Option<&str> {
         self.sid.starts_with("S-1-5-21-").then(|| self.sid.rsplit_once('-')).flatten().map(|(domain, _)| domain)
     }
+}
+
+/// Whether a common name is not a user's of key trust.
+#[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
+pub(super) fn is_other(common_name: &Option<String>) -> bool {
+    common_name.as_deref().and_then(HelloName::parse).is_none()
+}
+
+/// A common name as its parts.
+#[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
+pub(super) fn parts<S: Serializer>(common_name: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    common_name.as_deref().and_then(HelloName::parse).serialize(serializer)
 }
 
 /// `S-1-5-21-` or `S-1-12-1-` and four numbers.

@@ -89,7 +89,7 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn config() -> Config {
-    Config { decoders: Decoders { kerberos: fake, dns: fake }, ..Config::for_shards(1) }
+    Config { decoders: Decoders { kerberos: fake, dns: fake, ..Decoders::default() }, ..Config::for_shards(1) }
 }
 
 /// A Kerberos message with its length in front, `size` bytes in all, filled from `seed`.

@@ -4,7 +4,7 @@
 
 use decode::tls::AlertDescription;
 use trace::{
-    Facts,
+    Class, Facts,
     cloud::{Failure, Instance, Service},
 };
 
@@ -95,7 +95,7 @@ fn stands(failure: Failure, instance: &Instance, facts: &Facts) -> Verdict {
         }
         _ => return Verdict::Clear,
     };
-    if facts.visibility.has_drops() {
+    if facts.visibility.misses(&[Class::Web]) {
         Verdict::Unseen(LOSSY)
     } else if instance.hidden {
         Verdict::Unseen(REPLY_MISSING)

@@ -7,6 +7,7 @@ pub(crate) mod domain_not_named;
 pub(crate) mod expired;
 pub(crate) mod issuer_untrusted;
 pub(crate) mod missing;
+pub(crate) mod not_the_one_wanted;
 pub(crate) mod not_yet_valid;
 pub(crate) mod rejected;
 pub(crate) mod retries;

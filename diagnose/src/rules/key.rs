@@ -18,6 +18,7 @@ pub(crate) mod refused_since;
 mod roca;
 pub(crate) mod shared;
 mod shown;
+pub(crate) mod signature_invalid;
 pub(crate) mod trust_unsupported;
 pub(crate) mod unknown_to_directory;
 pub(crate) mod weak_tpm;

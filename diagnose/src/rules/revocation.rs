@@ -25,6 +25,9 @@ fn shows_a_dc_certificate(facts: &Facts) -> bool {
 /// Whether a certificate that a domain controller showed names this address for its revocation. Of what was not reached only
 /// the host is known, and of what is asked of a responder only the beginning.
 fn named_by_a_dc(fetch: &Fetch, facts: &Facts) -> bool {
+    if !facts.has_kdc_revocation_host(&fetch.host) {
+        return false;
+    }
     let address = fetch.address();
     let mut certificates = facts.domain_controllers.values().flat_map(|dc| &dc.certificates);
     certificates.any(|seen| {

@@ -11,6 +11,7 @@ pub(crate) mod internal_error;
 pub(crate) mod key_version_unknown;
 pub(crate) mod no_common_encryption;
 pub(crate) mod ntlm_instead;
+pub(crate) mod refused_otherwise;
 pub(crate) mod revoked;
 pub(crate) mod service_unknown;
 

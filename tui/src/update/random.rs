@@ -25,7 +25,7 @@ fn snapshot(samples: &[&str]) -> Arc<Snapshot> {
     let mut source = capture::open(&paths).expect("the samples exist");
     let mut session = diagnose::Session::new(trace::Settings { shards: 1 });
     session.run_watched(&mut source, 4096, |_| {}, |_| {}).expect("the samples can be read");
-    Arc::new(Snapshot::new(session.report()))
+    Arc::new(Snapshot::new(session.report().collected()))
 }
 
 /// Numbers that look like chance and are the same in every run (xorshift64).

@@ -241,13 +241,17 @@ fn capture(model: &Model, snapshot: &Snapshot, page: &Page<'_>) -> Line<'static>
     if capture.damage > 0 {
         parts.push(count(capture.damage, "damaged place"));
     }
+    let shed: u64 = capture.shed.values().map(|shed| shed.packets).sum();
+    if shed > 0 {
+        parts.push(format!("{shed} not decoded"));
+    }
     if capture.one_sided {
         parts.push("one direction only".to_owned());
     }
     if let Reading::Live(packets, dropped) = model.reading {
         parts.push(format!("device: {packets} packets, {dropped} dropped"));
     }
-    let doubtful = capture.losses > 0 || capture.one_sided || capture.damage > 0;
+    let doubtful = capture.losses > 0 || shed > 0 || capture.one_sided || capture.damage > 0;
     let style = if doubtful { page.theme.doubtful() } else { page.theme.dim() };
     let text = format!(" capture: {}; 6 says what could not be seen", parts.join(", "));
     let text = if width(&text) > page.columns() { format!(" capture: {}", parts.join(", ")) } else { text };

@@ -96,7 +96,7 @@ fn event(key: &str) -> KeyEvent {
 
 /// What `hellotrace` says about these samples, read together. Their names stand for their paths.
 pub(crate) fn report_of(samples: &[&str]) -> Report {
-    let mut report = session(samples, 4096, |_| {}).report();
+    let mut report = session(samples, 4096, |_| {}).report().collected();
     report.capture.inputs = samples.iter().map(|name| format!("{name}.pcap")).collect();
     report
 }

@@ -41,6 +41,8 @@ wire_number! {
         TD_REQ_SEQ = 108, "TD-REQ-SEQ";
         TD_DH_PARAMETERS = 109, "TD-DH-PARAMETERS", "the Diffie-Hellman groups the KDC takes";
         TD_CMS_DIGEST_ALGORITHMS = 111, "TD-CMS-DIGEST-ALGORITHMS", "the hash algorithms the KDC takes";
+        TD_CERT_DIGEST_ALGORITHMS = 112, "TD-CERT-DIGEST-ALGORITHMS",
+            "the hash algorithms the KDC takes in certificates";
         PAC_REQUEST = 128, "PA-PAC-REQUEST";
         FOR_USER = 129, "PA-FOR-USER";
         S4U_X509_USER = 130, "PA-S4U-X509-USER";

@@ -44,6 +44,8 @@ impl Serialize for Request {
         #[derive(Serialize)]
         #[expect(clippy::struct_excessive_bools, reason = "machine output says of each field whether it was there")]
         struct View<'a> {
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            draft: bool,
             #[serde(flatten)]
             signed: Signed<'a>,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +55,13 @@ impl Serialize for Request {
             #[serde(skip_serializing_if = "Option::is_none")]
             cusec: Option<i64>,
             checksum: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            checksum_matches: Option<bool>,
             checksum2: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            checksum2_algorithm: &'a Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            checksum2_matches: Option<bool>,
             freshness_token: bool,
             key_agreement: &'a KeyAgreement,
             client_dh_nonce: bool,
@@ -67,12 +75,16 @@ impl Serialize for Request {
             stopped: &'a Option<String>,
         }
         let view = View {
+            draft: self.draft,
             signed: Signed::from(&self.signed),
             nonce: self.nonce,
             ctime: self.ctime.map(|time| time.to_string()),
             cusec: self.cusec,
             checksum: self.checksum,
+            checksum_matches: self.checksum_matches,
             checksum2: self.checksum2,
+            checksum2_algorithm: &self.checksum2_algorithm,
+            checksum2_matches: self.checksum2_matches,
             freshness_token: self.freshness_token,
             key_agreement: &self.key_agreement,
             client_dh_nonce: self.client_dh_nonce,

@@ -1,10 +1,14 @@
 //! ACC-04.
 
-use decode::kerberos::{ErrorCode, NtStatus};
+use decode::kerberos::{ErrorCode, NtStatus, Stage};
 use trace::{Facts, Logon};
 
 use super::with_status;
-use crate::{Scope, Severity, Verdict, rule::rule};
+use crate::{
+    Confidence, Found, Scope, Severity, Verdict,
+    rule::rule,
+    rules::{account_of, refusals},
+};
 
 rule! {
     /// ## What happened
@@ -16,7 +20,7 @@ rule! {
     ///
     /// The domain controller answered with error 18 (KDC_ERR_CLIENT_REVOKED) and the NTSTATUS 0xC0000193
     /// (STATUS_ACCOUNT_EXPIRED). Nothing else has this status. Where armoring hides the status, or a KDC sends none,
-    /// the finding is ACC-09.
+    /// the finding is ACC-09. MIT KDCs answer with error 1 (KDC_ERR_NAME_EXP) instead.
     ///
     /// ## What to do
     ///
@@ -34,7 +38,7 @@ rule! {
         severity: Severity::Medium,
         since: "0.1.0",
         supersedes: ["ACC-09"],
-        errors: [18],
+        errors: [1, 18],
         statuses: [0xc000_0193],
         events: ["Security 4768"],
         check: Scope::Logon(check),
@@ -43,6 +47,12 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let summary = "the domain controller refuses the sign-in because the account's end date has passed";
+    if let Some(refusal) = refusals(logon, ErrorCode::NAME_EXP).find(|refusal| refusal.exchange.stage == Stage::As) {
+        return Found::new(Confidence::Proven, account_of(logon), summary)
+            .with(refusal.code_evidence("the account has expired"))
+            .with_some(refusal.client_evidence())
+            .into();
+    }
     with_status(logon, facts, ErrorCode::CLIENT_REVOKED, NtStatus::ACCOUNT_EXPIRED, summary)
 }
 
@@ -61,6 +71,12 @@ mod tests {
         ",
         );
         assert_eq!(finding.packets(), [2, 2, 1]);
+    }
+
+    #[test]
+    fn found_when_the_kdc_has_an_error_of_its_own_for_it() {
+        let finding = found(&ACCOUNT_EXPIRED, "0.000 pc > dc as-req alice\n0.004 dc > pc krb-error 1");
+        assert_eq!(finding.packets(), [2, 1]);
     }
 
     #[test]

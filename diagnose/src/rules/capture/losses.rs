@@ -13,9 +13,10 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// The recorder's own counters say so; or it says that its interface was away meanwhile; or a peer acknowledged bytes that the capture does not hold; or the file
-    /// breaks off or holds what no capture file may; or Kerberos messages end where the recorder stopped keeping bytes
-    /// (snap length). PKINIT messages are long and are the first to suffer from that.
+    /// The recorder's own counters say so; or it says that its interface was away meanwhile; or `--max-memory` or
+    /// `--max-cpu` was reached, and this program counted what it left out; or a peer acknowledged bytes that the capture
+    /// does not hold; or the file breaks off or holds what no capture file may; or Kerberos messages end where the recorder
+    /// stopped keeping bytes (snap length). PKINIT messages are long and are the first to suffer from that.
     ///
     /// ## What to do
     ///
@@ -50,6 +51,9 @@ fn check(facts: &Facts) -> Verdict {
     }
     if visibility.losses.interruptions > 0 {
         said.push(format!("the interface was away {}", counted(visibility.losses.interruptions, "time")));
+    }
+    for (class, shed) in &visibility.shed {
+        said.push(format!("{} of {} not decoded, to keep the limits", counted(shed.packets, "packet"), class.words()));
     }
     let missing = visibility.missing_parts();
     if missing > 0 {
@@ -107,6 +111,21 @@ mod tests {
         ",
         );
         assert_eq!(finding.found.summary, "packets are cut, and with them 1 Kerberos message: PKINIT cannot be read");
+    }
+
+    #[test]
+    fn found_when_a_limit_was_kept() {
+        let finding = found(
+            &LOSSY_CAPTURE,
+            "
+            0.000 pc > dc  as-req alice
+            0.004 shed smb
+            0.004 shed web
+        ",
+        );
+        let expected = "1 packet of TLS and HTTP not decoded, to keep the limits; \
+                        1 packet of SMB and RPC not decoded, to keep the limits";
+        assert_eq!(finding.found.summary, expected);
     }
 
     #[test]

@@ -178,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn unseen_when_tls_was_not_decoded() {
+        let tried = "0.000 dns > pc  a-answer login.microsoftonline.com 10.99.0.50\n\
+                     0.010 pc > web  connect unanswered syns 4 port 443";
+        unseen(&LOGIN_UNREACHABLE, &format!("{tried}\n20 shed web\n70 end"));
+        found(&LOGIN_UNREACHABLE, &format!("{tried}\n20 shed smb\n70 end"));
+    }
+
+    #[test]
     fn clear_when_dns_has_an_address_of_the_other_kind() {
         clear(
             &LOGIN_UNREACHABLE,

@@ -134,7 +134,7 @@ pub(crate) type Answered = (Seen, IpAddr);
 
 /// The last time that the key was accepted, and the refusals after it.
 pub(crate) fn since_last_grant(key: &KeyUse) -> Option<(Answered, Vec<Answered>)> {
-    let last = key.granted.iter().max_by_key(|(seen, _)| *seen).copied()?;
+    let last = key.granted.last().copied()?;
     let after = key.refused.iter().filter(|(seen, _, code)| REFUSED.contains(code) && seen.at > last.0.at);
     Some((last, after.map(|(seen, by, _)| (*seen, *by)).collect()))
 }

@@ -117,8 +117,10 @@ fn two_users(key: &KeyUse) -> Option<(Use<'_>, Use<'_>)> {
     let mut uses: Vec<Use<'_>> = key.holders.iter().filter(|(_, holder)| holder.accepted).map(Use::of).collect();
     uses.sort_by_key(|used| used.first);
     pair(&uses, |one, other| {
-        let account = |used: &Use<'_>| used.name.split('@').next().map(str::to_owned);
-        one.name.contains('@') == other.name.contains('@') && account(one) != account(other)
+        fn account<'k>(used: &Use<'k>) -> Option<&'k str> {
+            used.name.split('@').next()
+        }
+        account(one) != account(other) && one.name.contains('@') == other.name.contains('@')
     })
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use capture::CaptureTime;
 use decode::Seen;
-use trace::{DomainController, Facts};
+use trace::{Class, DomainController, Facts};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
@@ -93,7 +93,7 @@ fn judge(server: IpAddr, name: &str, dc: &DomainController, facts: &Facts) -> Ve
     if facts.visibility.is_one_sided() {
         return Verdict::Unseen(ONE_SIDED);
     }
-    if facts.visibility.has_drops() {
+    if facts.visibility.misses(&[Class::Locating]) {
         return Verdict::Unseen(LOSSY);
     }
     let minutes = last.at.since(first.at) / CaptureTime::SECOND / 60;

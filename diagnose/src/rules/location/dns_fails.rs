@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use trace::{Facts, Lookup};
+use trace::{Class, Facts, Lookup};
 
 use super::{found_elsewhere, lookups_of};
 use crate::{
@@ -112,7 +112,7 @@ fn silent(lookup: &Lookup, facts: &Facts) -> Verdict {
     if facts.visibility.is_one_sided() {
         return Verdict::Unseen(ONE_SIDED);
     }
-    if facts.visibility.has_drops() {
+    if facts.visibility.misses(&[Class::Locating]) {
         return Verdict::Unseen(LOSSY);
     }
     if lookup.hidden {
@@ -281,6 +281,14 @@ mod tests {
             20              end
         ",
         );
+    }
+
+    #[test]
+    fn unseen_when_dns_was_not_decoded() {
+        let asked = "pc > dns  srv _ldap._tcp.dc._msdcs.corp.example";
+        let script = |class| format!("0.000 {asked}\n2.000 {asked}\n3.000 shed {class}\n20 end");
+        unseen(&DNS_FAILS, &script("locating"));
+        found(&DNS_FAILS, &script("ldap"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use capture::CaptureTime;
 use decode::Seen;
-use trace::{Facts, Ping};
+use trace::{Class, Facts, Ping};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
@@ -122,7 +122,7 @@ fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdi
         if facts.visibility.is_one_sided() {
             return Verdict::Unseen(ONE_SIDED);
         }
-        if facts.visibility.has_drops() {
+        if facts.visibility.misses(&[Class::Locating]) {
             return Verdict::Unseen(LOSSY);
         }
         if run.times < LAST_PINGS && !facts.passed(run.last.at, PING_SECONDS) {

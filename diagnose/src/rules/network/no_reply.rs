@@ -2,7 +2,7 @@
 
 use capture::CaptureTime;
 use decode::{Seen, Transport, kerberos::Stage};
-use trace::{Exchange, Facts, Logon, Silence};
+use trace::{Class, Exchange, Facts, Logon, Silence};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
@@ -87,7 +87,7 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
     if visibility.is_one_sided() || (visibility.one_sided > 0 && !answers) {
         return Verdict::Unseen(ONE_SIDED);
     }
-    if visibility.has_drops() {
+    if visibility.misses(&[Class::Kerberos]) {
         return Verdict::Unseen(LOSSY);
     }
     match exchange.silence {
@@ -284,5 +284,12 @@ mod tests {
             30             end
         ",
         );
+    }
+
+    #[test]
+    fn what_was_not_decoded_hides_an_answer_of_its_class_only() {
+        let script = |class| format!("0.000 pc > dc  as-req alice pkinit\n1.000 shed {class}\n30 end");
+        unseen(&NO_REPLY, &script("kerberos"));
+        assert_eq!(found(&NO_REPLY, &script("locating")).packets(), found(&NO_REPLY, &script("web")).packets());
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use capture::CaptureTime;
-use trace::{Facts, Lookup};
+use trace::{Class, Facts, Lookup};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
@@ -74,7 +74,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     if facts.visibility.is_one_sided() {
         return Verdict::Unseen(ONE_SIDED);
     }
-    if facts.visibility.has_drops() {
+    if facts.visibility.misses(&[Class::Kerberos, Class::Locating, Class::Ldap]) {
         return Verdict::Unseen(LOSSY);
     }
     if !facts.passed(asked.at.max(tally.first.at), ENDPOINT_SECONDS) {

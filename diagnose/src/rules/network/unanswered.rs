@@ -1,6 +1,6 @@
 //! NET-01.
 
-use trace::{Facts, Logon};
+use trace::{Class, Facts, Logon};
 
 use super::{connection_of, is_silent};
 use crate::{
@@ -62,7 +62,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if facts.visibility.is_one_sided() {
             return Verdict::Unseen(ONE_SIDED);
         }
-        if facts.visibility.has_drops() {
+        if facts.visibility.misses(&[Class::Kerberos]) {
             return Verdict::Unseen(LOSSY);
         }
         let gave_up = attempt.gave_up();

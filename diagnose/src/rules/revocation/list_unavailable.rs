@@ -122,10 +122,9 @@ fn got_any(fetch: &Fetch, facts: &Facts) -> bool {
 /// Whether the client was granted a ticket shortly before or after, by a domain controller that does PKINIT, and was never
 /// seen to use one.
 fn got_a_ticket_and_left_it(fetch: &Fetch, facts: &Facts, at: CaptureTime) -> bool {
-    let near = |time: CaptureTime| at.since(time).abs() <= REVOCATION_SECONDS * CaptureTime::SECOND;
     !facts.clients_seen_from_the_start.contains(&fetch.client)
-        && facts.granted.values().flatten().any(|(time, client)| *client == fetch.client && near(*time))
-        && facts.domain_controllers.values().any(|dc| dc.issued.iter().any(|issuance| near(issuance.seen.at)))
+        && facts.granted_to_client(fetch.client, at, REVOCATION_SECONDS)
+        && facts.domain_controllers.values().any(|dc| dc.issued_around(at, REVOCATION_SECONDS))
 }
 
 #[cfg(test)]

@@ -72,8 +72,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 
 /// Whether a computer account got a ticket from the client's address.
 fn is_member(logon: &Logon, facts: &Facts) -> bool {
-    let computers = facts.granted.iter().filter(|(name, _)| name.ends_with('$') || name.starts_with("host/"));
-    computers.flat_map(|(_, grants)| grants).any(|(_, client)| *client == logon.client)
+    facts.is_computer(logon.client)
 }
 
 #[cfg(test)]

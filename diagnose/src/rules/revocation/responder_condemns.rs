@@ -66,8 +66,7 @@ fn check(fetch: &Fetch, facts: &Facts) -> Verdict {
         }
         None => return Verdict::Clear,
     };
-    let mut certificates = facts.domain_controllers.values().flat_map(|dc| &dc.certificates);
-    let of_a_dc = condemned.is_some_and(|single| certificates.any(|shown| shown.certificate.serial == single.serial));
+    let of_a_dc = condemned.is_some_and(|single| facts.has_kdc_serial(&single.serial));
     let certain = of_a_dc || named_by_a_dc(fetch, facts);
     // Responders of anybody's web site fail to answer now and then.
     let concerns = condemned.is_some() || is_revocation_host(&fetch.host);

@@ -42,7 +42,7 @@ rule! {
         since: "0.1.0",
         supersedes: [],
         errors: [29, 60],
-        statuses: [],
+        statuses: [0xc000_00dc, 0xc000_00e5, 0xc000_0192],
         events: ["KDC 7"],
         check: Scope::Logon(check),
     };

@@ -48,7 +48,7 @@ rule! {
         title: "the domain controller lacks the key with which a ticket was sealed",
         severity: Severity::High,
         since: "0.1.0",
-        supersedes: [],
+        supersedes: ["TKT-10"],
         errors: [31, 41, 44, 60],
         statuses: [],
         events: ["Security 4769"],

@@ -1,0 +1,176 @@
+//! Logons of which nothing can change any more: what was found in them stays, they themselves retire.
+//!
+//! With more than [`Past::MAX_LOGONS`] logons the oldest are released. The rules look at them for the last time, with what is
+//! known by then. Of those that succeeded a number remains; of the others what the report says of them, until there are
+//! too many of these, too. What was known beyond single logons is kept for as long as a logon that is still open needs it.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use capture::CaptureTime;
+use rayon::prelude::*;
+use trace::{Facts, Grouper, LogonId, Logons, Outcome};
+
+use super::{
+    LogonReport,
+    checklist::Shown,
+    logons::{OfKdc, Sketch, casts_doubt},
+    writer::{LOOKED_UP_WITHIN, Writer},
+};
+use crate::{
+    Severity,
+    diagnose::{Answer, Findings, answers},
+};
+
+/// What remains of logons that were released.
+#[derive(Debug)]
+pub(crate) struct Past {
+    /// Logons told in full.
+    most: usize,
+    /// Times that some were released.
+    lots: usize,
+    findings: Findings,
+    /// Those that are told in full, in the order in which they began; without their findings, which `findings` has.
+    records: Vec<LogonReport>,
+    /// The others, by outcome.
+    retired: BTreeMap<&'static str, u64>,
+    of_kdc: OfKdc,
+    shown: Shown,
+    /// When each client last looked for a domain controller for the sake of one of them.
+    located: BTreeMap<IpAddr, CaptureTime>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self {
+            most: Self::MAX_LOGONS,
+            lots: 0,
+            findings: Findings::default(),
+            records: Vec::new(),
+            retired: BTreeMap::new(),
+            of_kdc: OfKdc::new(),
+            shown: Shown::default(),
+            located: BTreeMap::new(),
+        }
+    }
+}
+
+impl Past {
+    /// Logons told in full, unless told otherwise. A person reads some hundreds, and a script that wants more can read the capture in pieces; at
+    /// one or two KiB each, a day's worth of a large site takes no more than 200 MB.
+    pub(crate) const MAX_LOGONS: usize = 100_000;
+    /// A sixteenth of them is released at a time: it costs a look at all that are kept.
+    const LOTS: usize = 16;
+    /// With every so many of these what nobody needs is forgotten: that costs a look at all devices.
+    const LOTS_TO_FORGET: usize = 4;
+    /// A logon to which something happened within this many seconds is not released: it may go on, or be answered again.
+    const REST_SECONDS: i64 = 120;
+    /// What happened this many seconds before the oldest logon is forgotten: rules look back no further, but for keys.
+    const LOOK_BACK_SECONDS: i64 = 3600;
+
+    /// Tells no more than so many logons in full.
+    pub(crate) fn keep(&mut self, logons: usize) {
+        self.most = logons.min(Logons::MAX_KEPT / 2);
+    }
+
+    /// Capture time has passed to `now`: releases what there are too many of.
+    pub(crate) fn make_room(&mut self, grouper: &mut Grouper, now: CaptureTime, inputs: &[String]) {
+        let kept = grouper.logons().len() + self.records.len();
+        let Some(beyond) = kept.checked_sub(self.most).filter(|beyond| *beyond > 0) else { return };
+        let released = grouper.release(beyond + self.most / Self::LOTS, now, Self::REST_SECONDS);
+        let facts = grouper.facts();
+        let looked: Vec<(Sketch, Vec<Answer>)> =
+            released.par_iter().map(|logon| (Sketch::of(logon), answers(logon, facts))).collect();
+        let writer = Writer::new(inputs, facts);
+        let mut gone = Vec::new();
+        for (logon, (sketch, answers)) in released.iter().zip(looked) {
+            let found = || answers.iter().filter_map(|(rule, found)| Some((rule, found.as_ref()?)));
+            let severity = |(rule, found): (&&crate::Rule, &crate::Found)| found.severity.unwrap_or(rule.severity);
+            let doubted = found().any(|(rule, found)| casts_doubt(rule.code, severity((rule, found))));
+            let is_grave = found().map(severity).any(|severity| severity >= Severity::High);
+            let outcome = sketch.outcome(facts, doubted);
+            sketch.count(outcome, &mut self.of_kdc);
+            self.shown.note(logon);
+            let before = self.located.insert(logon.client, sketch.located_until);
+            if outcome != Outcome::Succeeded || is_grave {
+                let mut record = writer.logon(logon, outcome, Vec::new(), before);
+                for step in &mut record.steps {
+                    // The decoded message: far more than the rest.
+                    step.event = None;
+                }
+                self.records.push(record);
+            } else {
+                gone.push(logon.id);
+                *self.retired.entry(outcome.name()).or_default() += 1;
+            }
+            self.findings.add(answers, Some(logon.id));
+        }
+        self.records.sort_by_key(|record| record.id);
+        self.retire(&mut gone);
+        gone.sort_unstable();
+        self.findings.forget(|id| gone.binary_search(&id).is_ok());
+        self.lots += 1;
+        if self.lots.is_multiple_of(Self::LOTS_TO_FORGET) {
+            self.forget(grouper);
+        }
+    }
+
+    /// Counts the oldest of those told in full where there are too many: those that failed last.
+    fn retire(&mut self, gone: &mut Vec<LogonId>) {
+        // The latest always have a place.
+        let most = self.most / 4 * 3;
+        for is_failed in [false, true] {
+            let mut beyond = self.records.len().saturating_sub(most);
+            self.records.retain(|record| {
+                let goes = beyond > 0 && (record.outcome == Outcome::Failed.name()) == is_failed;
+                if goes {
+                    beyond -= 1;
+                    gone.push(LogonId(record.id));
+                    *self.retired.entry(record.outcome).or_default() += 1;
+                }
+                !goes
+            });
+        }
+    }
+
+    /// Forgets what no logon that is kept needs. What rests on it alone is found now.
+    fn forget(&mut self, grouper: &mut Grouper) {
+        let Some(oldest) = grouper.logons().oldest() else { return };
+        let before = oldest.plus_seconds(-Self::LOOK_BACK_SECONDS);
+        self.findings.look_at_devices(grouper.facts(), |found| {
+            !found.evidence.is_empty() && found.evidence.iter().all(|evidence| evidence.seen.at < before)
+        });
+        grouper.forget(before);
+        let looked = oldest.plus_seconds(-LOOKED_UP_WITHIN);
+        self.located.retain(|_, until| *until >= looked);
+    }
+
+    pub(super) fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    pub(super) fn records(&self) -> &[LogonReport] {
+        &self.records
+    }
+
+    pub(super) fn retired(&self) -> &BTreeMap<&'static str, u64> {
+        &self.retired
+    }
+
+    pub(super) fn of_kdc(&self) -> &OfKdc {
+        &self.of_kdc
+    }
+
+    pub(super) fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    pub(super) fn located(&self) -> &BTreeMap<IpAddr, CaptureTime> {
+        &self.located
+    }
+}
+
+/// Limits that were reached, and how much is beyond each.
+pub(super) fn limits(logons: &Logons, facts: &Facts, findings: u64) -> BTreeMap<&'static str, u64> {
+    let own = [("logons", logons.beyond()), ("findings", findings)];
+    own.into_iter().chain(facts.limits()).filter(|(_, beyond)| *beyond > 0).collect()
+}

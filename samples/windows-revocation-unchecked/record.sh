@@ -1,0 +1,25 @@
+#!/bin/bash
+# The domain controller does not get to know whether cards have been revoked: 73 to carol, 74 to dave.
+. "$(dirname "$0")/../../lab/lib.sh"
+lab_up
+lab_card carol 1.3.6.1.4.1.311.20.2.2
+lab_card dave 1.3.6.1.4.1.311.20.2.2
+lab_script dc1 <<EOF
+[[answer]]
+client = "carol"
+padata = [16]
+error = 73
+[[answer]]
+client = "dave"
+padata = [16]
+error = 74
+[[answer]]
+error = 25
+hints = true
+EOF
+lab_directory dc1
+record_start
+sign_in carol || true
+sign_in dave || true
+lab_wait 11
+record_stop
