@@ -113,6 +113,12 @@ pub(crate) struct Tui {
     /// Go on reading as the files grow, and as files appear in folders, until Ctrl-C
     #[arg(long, conflicts_with = "interface")]
     pub(crate) follow: bool,
+    /// Keep marks and notes in a file, and take up those that it holds [default: the capture's name with .session.toml]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) session: Option<std::path::PathBuf>,
+    /// Take keys, theme and columns from this file [default: hellotrace/tui.toml in the folder for settings, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<std::path::PathBuf>,
     #[command(flatten)]
     pub(crate) device: Option<Device>,
     #[command(flatten)]

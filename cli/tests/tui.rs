@@ -31,31 +31,30 @@ fn find_a_failure(name: &str, columns: u16, rows: u16) {
     let Some(terminal) = Terminal::start(name, columns, rows) else { return };
     terminal.line(&format!("{PROGRAM} tui {}; echo ended with $?", sample("key-not-in-directory").display()));
 
-    // The list opens on the worst sign-in, and says what is wrong with it.
-    let list = terminal.wait_for("To do first");
-    assert!(list.contains("FAILED") && list.contains("bob@CORP.EXAMPLE") && list.contains("KEY-02"), "{list}");
-    assert!(!list.contains(BEFORE), "the screens have the terminal to themselves:\n{list}");
-
-    terminal.keys(&["Enter"]);
-    let logon = terminal.wait_for("findings (2)");
-    assert!(logon.contains("client") && logon.contains("DNS") && logon.contains("dc1"), "{logon}");
-    assert!(logon.contains("KDC_ERR_CLIENT_NOT_TRUSTED"), "{logon}");
-
+    // The screens open on what is wrong, the worst selected.
+    let overview = terminal.wait_for("KEY-02");
+    assert!(overview.contains("1 overview") && overview.contains("what is wrong"), "{overview}");
+    assert!(!overview.contains(BEFORE), "the screens have the terminal to themselves:\n{overview}");
     terminal.keys(&["Enter"]);
     let finding = terminal.wait_for("Because");
     assert!(finding.contains("packet 14") && finding.contains("kerberos.error_code = 62"), "{finding}");
     terminal.keys(&["End"]);
     terminal.wait_for("hellotrace explain KEY-02");
+    terminal.keys(&["Escape", "2"]);
 
-    terminal.keys(&["Escape"]);
-    terminal.wait_for("findings (2)");
+    let list = terminal.wait_for("To do first");
+    assert!(list.contains("FAILED") && list.contains("bob@CORP.EXAMPLE") && list.contains("KEY-02"), "{list}");
+    terminal.keys(&["Enter"]);
+    let logon = terminal.wait_for("findings (2)");
+    assert!(logon.contains("client") && logon.contains("DNS") && logon.contains("dc1"), "{logon}");
+    assert!(logon.contains("KDC_ERR_CLIENT_NOT_TRUSTED"), "{logon}");
     terminal.keys(&["Tab", "Enter"]);
-    let step = terminal.wait_for("Message");
-    assert!(step.contains("as-req in packet 11"), "{step}");
+    let message = terminal.wait_for("bytes, ");
+    assert!(message.contains("as-req in packet 11") && message.contains("CORP.EXAMPLE"), "{message}");
     terminal.keys(&["Escape"]);
     terminal.wait_for("findings (2)");
     terminal.keys(&["?"]);
-    terminal.wait_for("quit from anywhere");
+    terminal.wait_for("quit");
     terminal.keys(&["Escape"]);
     terminal.wait_for("findings (2)");
     terminal.keys(&["Escape"]);
@@ -73,15 +72,118 @@ fn a_filter_and_failures_only_leave_what_was_asked_for() {
     let Some(terminal) = Terminal::start("filter", 80, 24) else { return };
     let (bad, good) = (sample("account-disabled"), sample("key-trust-udp-to-tcp"));
     terminal.line(&format!("{PROGRAM} tui {} {}", bad.display(), good.display()));
+    terminal.wait_for("what is wrong");
+    terminal.keys(&["2"]);
     let list = terminal.wait_for("To do first");
     assert!(list.contains("frank@") && list.contains("alice@"), "{list}");
     terminal.keys(&["f"]);
     let failures = terminal.wait_for("failures only: 1 of 2");
     assert!(failures.contains("frank@") && !failures.contains("alice@"), "{failures}");
-    terminal.keys(&["f", "/", "a", "l", "i", "c"]);
-    let filtered = terminal.wait_for("alic: 1 of 2");
+    terminal.keys(&["f", "/", "u", "s", "e", "r", ":", "a", "l", "i", "c"]);
+    let filtered = terminal.wait_for("user:alic: 1 of 2");
     assert!(!filtered.contains("frank@") && filtered.contains("alice@"), "{filtered}");
+    terminal.keys(&["Space", "s", "i", "n", "c", "e", ":", "t"]);
+    let fault = terminal.wait_for("not yet: t is no time");
+    assert!(!fault.contains("frank@") && fault.contains("alice@"), "the last good filter stays:\n{fault}");
     terminal.keys(&["C-c"]);
+    terminal.wait_for(BEFORE);
+    terminal.is_as_it_was();
+}
+
+#[test]
+fn what_is_shown_is_written_to_files_and_notes_are_there_again() {
+    let Some(terminal) = Terminal::start("files", 100, 30) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let session = folder.path().join("notes.toml");
+    let command = format!("{PROGRAM} tui --session={} {}", session.display(), sample("key-not-in-directory").display());
+    terminal.line(&format!("cd {}; {command}", folder.path().display()));
+    terminal.wait_for("KEY-02");
+    terminal.keys(&["Enter", "e"]);
+    terminal.wait_for("wrote KEY-02.md");
+    terminal.keys(&["Escape", "2", "e"]);
+    terminal.wait_for("wrote logons.csv: 2 lines");
+    terminal.keys(&["e"]);
+    terminal.wait_for("wrote logons-2.csv");
+    terminal.keys(&["m", "a", "n", "o", "w", "Enter"]);
+    terminal.wait_for("note: now");
+    terminal.keys(&["Enter", "e"]);
+    terminal.wait_for("wrote logon-1.pcapng: 5 packets");
+    terminal.keys(&["q"]);
+    terminal.wait_for(BEFORE);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+    assert!(read("KEY-02.md").contains("## What to do") && read("logons.csv").contains("bob@CORP.EXAMPLE"));
+    let report = Command::new(PROGRAM)
+        .args(["read", "--format", "json", &folder.path().join("logon-1.pcapng").display().to_string()])
+        .output()
+        .expect("the program starts");
+    let report = String::from_utf8_lossy(&report.stdout).into_owned();
+    assert!(report.contains("KEY-02"), "the packets alone show the same: {report}");
+    terminal.line(&command);
+    terminal.wait_for("what is wrong");
+    terminal.keys(&["2"]);
+    terminal.wait_for("note: now");
+    terminal.keys(&["q"]);
+}
+
+#[test]
+fn settings_change_keys_and_what_is_wrong_in_them_is_said() {
+    let Some(terminal) = Terminal::start("settings", 100, 30) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("tui.toml");
+    let command =
+        format!("{PROGRAM} tui --settings {} {}", settings.display(), sample("key-not-in-directory").display());
+    std::fs::write(&settings, "start = \"logons\"\ntheme = \"light\"\n[keys]\nfailures = [\"Z\"]\n").expect("written");
+    terminal.line(&command);
+    terminal.wait_for("Z failures");
+    terminal.keys(&["Z"]);
+    terminal.wait_for("failures only: 1 of 1");
+    terminal.keys(&["q"]);
+    terminal.wait_for(BEFORE);
+    std::fs::write(&settings, "theme = \"pink\"\n").expect("written");
+    terminal.line(&format!("{command}; echo ended with $?"));
+    let text = terminal.wait_for("ended with 2");
+    assert!(text.contains("theme: pink is not one of dark, light, high-contrast"), "{text}");
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    for signal in ["TERM", "HUP", "INT"] {
+        let Some(terminal) = Terminal::start(&format!("signal-{signal}"), 80, 24) else { return };
+        let sample = sample("key-not-in-directory");
+        // The shell has the terminal's attention again only when the program has ended.
+        terminal.line(&format!("{PROGRAM} tui {}; echo ended with $?", sample.display()));
+        terminal.wait_for("what is wrong");
+        let program = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]);
+        let kill = format!("kill -{signal} $(pgrep -P {})", program.trim());
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("sh starts");
+        assert!(status.success(), "{kill}");
+        terminal.wait_for("ended with 0");
+        terminal.is_as_it_was();
+    }
+}
+
+#[test]
+fn a_capture_that_grows_is_followed_and_sizes_change_meanwhile() {
+    use std::io::Write as _;
+    let Some(terminal) = Terminal::start("grows", 100, 30) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("capture.pcap");
+    let bytes = std::fs::read(sample("key-not-in-directory")).expect("the sample exists");
+    // The file's header and nothing else, at first.
+    let mut file = std::fs::File::create(&capture).expect("created");
+    file.write_all(&bytes[..24]).expect("written");
+    terminal.line(&format!("{PROGRAM} tui --follow {}", capture.display()));
+    terminal.wait_for("Reading ...");
+    for (part, size) in bytes[24..].chunks(700).zip([(40, 10), (200, 50), (80, 24), (20, 5), (120, 40)].iter().cycle())
+    {
+        file.write_all(part).expect("written");
+        file.flush().expect("written");
+        terminal.tmux(&["resize-window", "-x", &size.0.to_string(), "-y", &size.1.to_string()]);
+        sleep(Duration::from_millis(20));
+    }
+    terminal.tmux(&["resize-window", "-x", "100", "-y", "30"]);
+    terminal.wait_for("KEY-02");
+    terminal.keys(&["q"]);
     terminal.wait_for(BEFORE);
     terminal.is_as_it_was();
 }
@@ -91,13 +193,13 @@ fn without_colours_there_are_none() {
     let Some(terminal) = Terminal::start("plain", 80, 24) else { return };
     let sample = sample("key-not-in-directory");
     terminal.line(&format!("NO_COLOR=1 {PROGRAM} tui {}", sample.display()));
-    terminal.wait_for("To do first");
+    terminal.wait_for("what is wrong");
     let plain = terminal.capture(&["-e"]);
     assert!(plain.contains("\u{1b}[") && !plain.contains(COLOUR), "{plain:?}");
     terminal.keys(&["q"]);
     terminal.wait_for(BEFORE);
     terminal.line(&format!("{PROGRAM} tui {}", sample.display()));
-    terminal.wait_for("To do first");
+    terminal.wait_for("what is wrong");
     let coloured = terminal.capture(&["-e"]);
     assert!(coloured.contains(COLOUR), "{coloured:?}");
     terminal.keys(&["q"]);

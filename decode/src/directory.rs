@@ -389,7 +389,7 @@ mod tests {
             let holder = directory.with_key(ID).next().unwrap_or_else(|| panic!("{text}"));
             assert_eq!(holder.dn.to_string(), "CN=bob,CN=Users,DC=corp,DC=example");
             let key = &holder.keys[0];
-            assert_eq!(key.usage.and_then(|usage| usage.name()), Some("NGC"), "{text}");
+            assert_eq!(key.usage.and_then(crate::key_credential::KeyUsage::name), Some("NGC"), "{text}");
             assert_eq!(key.device_id.unwrap().to_string(), "1966d4da-14da-4581-a7a7-5e8e07e93ad9");
         }
     }

@@ -19,7 +19,7 @@ use self::{
     logons::{Sketch, note_faults},
     writer::Writer,
 };
-pub(crate) use self::{past::Past, signs::Signs};
+pub(crate) use self::{past::Past, signs::Signs, writer::harmless};
 use crate::{Severity, checklist, controllers::DomainControllerReport};
 
 /// The version of this report's form.
@@ -40,6 +40,9 @@ pub struct Report<L = Vec<LogonReport>> {
     pub domain_controllers: Vec<DomainControllerReport>,
     /// Prerequisites of the deployment, as far as the capture shows them.
     pub checklist: Vec<ChecklistItem>,
+    /// Hosts of the cloud, those with failures first. For screens only.
+    #[serde(skip)]
+    pub hosts: Vec<crate::HostReport>,
 }
 
 /// What was read.
@@ -269,7 +272,8 @@ impl<'s> Report<LogonReports<'s>> {
         let mut of_kdc = past.of_kdc().clone();
         let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc);
         let domain_controllers = reports.domain_controllers(of_kdc, &faults);
-        Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist }
+        let hosts = crate::hosts::hosts(facts);
+        Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist, hosts }
     }
 
     /// The same with all logons made.
@@ -284,8 +288,8 @@ impl<'s> Report<LogonReports<'s>> {
     }
 
     fn with<L>(self, logons: L) -> Report<L> {
-        let Self { schema, capture, logons: _, findings, domain_controllers, checklist } = self;
-        Report { schema, capture, logons, findings, domain_controllers, checklist }
+        let Self { schema, capture, logons: _, findings, domain_controllers, checklist, hosts } = self;
+        Report { schema, capture, logons, findings, domain_controllers, checklist, hosts }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Field {
     pub(crate) name: String,
     /// Its value; empty for a name of fields below.
     pub(crate) value: String,
+    /// Whether it comes from around the message and not from it.
+    pub(crate) is_about_the_packet: bool,
 }
 
 /// The fields of the message behind a step, in the order of machine output.
@@ -85,7 +87,7 @@ fn unreachable_fields(unreachable: &Unreachable) -> Vec<Field> {
 }
 
 fn plain(name: &str, value: impl fmt::Display) -> Field {
-    Field { depth: 0, name: name.to_owned(), value: value.to_string() }
+    Field { depth: 0, name: name.to_owned(), value: value.to_string(), is_about_the_packet: true }
 }
 
 /// JSON with its fields in the order in which they were written.
@@ -103,7 +105,8 @@ fn flatten(entries: &[(String, Value)], depth: usize, fields: &mut Vec<Field>) {
 }
 
 fn flatten_one(name: &str, value: &Value, depth: usize, fields: &mut Vec<Field>) {
-    let mut field = |value: String| fields.push(Field { depth, name: name.to_owned(), value });
+    let mut field =
+        |value: String| fields.push(Field { depth, name: name.to_owned(), value, is_about_the_packet: false });
     match value {
         Value::Null => {}
         Value::One(text) => field(text.clone()),

@@ -6,13 +6,26 @@
 //!
 //! ```text
 //! keys, reports ─► Message ─► update(Model) ─► draw(Model) ─► terminal
+//!                     ▲             │
+//!                     └── others ◄──┴─ Request (bytes of a message, files, the clipboard)
 //! ```
 
+mod bytes;
+mod columns;
+mod export;
 mod fields;
+mod filter;
+mod health;
 mod keys;
+mod limits;
 mod mark;
+mod marks;
 mod message;
 mod model;
+mod request;
+mod settings;
+mod snapshot;
+mod tables;
 mod terminal;
 mod text;
 mod theme;
@@ -20,12 +33,18 @@ mod update;
 mod view;
 mod wrap;
 
-pub use keys::Action;
+pub use bytes::Found;
+pub use export::{Export, Format};
+pub use keys::{Action, keys_as_markdown};
 pub use mark::{mark, outcome_word};
+pub use marks::{MAX_FILE, Marks};
 pub use message::{Message, message_of};
-pub use model::Model;
+pub use model::{Model, View};
+pub use request::{Packets, Request, Wanted};
+pub use settings::{MAX_SETTINGS, Settings};
+pub use snapshot::Snapshot;
 pub use terminal::{Faults, Left, run, within};
-pub use theme::Theme;
+pub use theme::{Palette, Theme};
 pub use update::update;
 pub use view::draw;
 pub use wrap::wrap;

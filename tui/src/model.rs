@@ -1,48 +1,167 @@
 //! What the screens remember. `update` alone writes it; everything here only reads.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::Arc,
+mod rows;
+
+use std::{net::IpAddr, sync::Arc};
+
+use diagnose::{FindingReport, HostReport, LogonReport, Report, StepReport};
+
+use crate::{
+    Settings, Theme,
+    bytes::Found,
+    columns::Column,
+    filter::{Clock, Filter},
+    keys::Place,
+    marks::{Mark, Marks, of_finding, of_logon},
+    request::Request,
+    snapshot::Snapshot,
 };
 
-use diagnose::{FindingReport, LogonReport, Report, Severity, StepReport};
-
-use crate::keys::Place;
-
 /// Everything that is on the screens or can be.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Model {
-    pub(crate) report: Option<Arc<Report>>,
+    pub(crate) shown: Option<Arc<Snapshot>>,
+    /// What has come since the screens were frozen.
+    pub(crate) waiting: Option<Arc<Snapshot>>,
+    pub(crate) frozen: bool,
     pub(crate) reading: Reading,
+    /// Bytes a second, as they are read.
+    pub(crate) rate: u64,
     /// What was last said of the device that is recorded from, until packets come again.
     pub(crate) note: String,
-    /// What the list shows, worst first.
-    pub(crate) rows: Vec<Row>,
-    /// The worst finding of each sign-in, by index into the report's.
-    pub(crate) worst: BTreeMap<u64, usize>,
-    /// The row that is selected.
-    pub(crate) selected: usize,
-    /// Whether the selection was moved: then it stays with its row while others come.
-    pub(crate) moved: bool,
-    pub(crate) limits: Limits,
+    /// What came of the last key, until the next one.
+    pub(crate) notice: String,
+    pub(crate) view: View,
+    lists: [List; View::ALL.len()],
     /// What is open on top of the list, the last on top.
     pub(crate) screens: Vec<Screen>,
     /// How far the keys are scrolled, while they are shown.
     pub(crate) help: Option<usize>,
+    pub(crate) prompt: Option<Prompt>,
     /// Columns and rows of the terminal.
     pub(crate) size: (u16, u16),
     pub(crate) over: bool,
+    pub(crate) settings: Settings,
+    pub(crate) theme: Theme,
+    pub(crate) marks: Marks,
+    /// The bytes of the message that is open.
+    pub(crate) bytes: Bytes,
+    /// What others are to do.
+    pub(crate) requests: Vec<Request>,
+    /// What is not shown any more. Whoever draws gives it away to be freed: that takes long.
+    pub(crate) discarded: Vec<Arc<Snapshot>>,
 }
 
-/// What the list leaves out.
+/// What the screens show of a capture at the lowest level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum View {
+    /// What is wrong, and how things are.
+    #[default]
+    Overview,
+    /// Every sign-in.
+    Logons,
+    /// Domain controllers.
+    DomainControllers,
+    /// Keys with users and devices.
+    Keys,
+    /// Hosts of the cloud.
+    Cloud,
+    /// What could not be seen or done.
+    Log,
+}
+
+impl View {
+    /// All, in the order of their keys.
+    pub const ALL: [Self; 6] =
+        [Self::Overview, Self::Logons, Self::DomainControllers, Self::Keys, Self::Cloud, Self::Log];
+
+    /// What commands and settings call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "overview",
+            Self::Logons => "logons",
+            Self::DomainControllers => "dcs",
+            Self::Keys => "keys",
+            Self::Cloud => "cloud",
+            Self::Log => "log",
+        }
+    }
+
+    /// The view of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|view| view.name() == name)
+    }
+}
+
+/// A list: what it leaves out, how it is ordered, and where in it the user is.
 #[derive(Clone, Debug, Default)]
+pub(crate) struct List {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) selected: usize,
+    /// Whether the selection was moved: then it stays with its row while others come.
+    pub(crate) moved: bool,
+    pub(crate) limits: Limits,
+    /// The last filter that could be read, and what is wrong with the one that is typed.
+    pub(crate) filter: Filter,
+    pub(crate) fault: Option<String>,
+    /// Limits before these.
+    pub(crate) trail: Vec<Limits>,
+    pub(crate) sort: Column,
+    pub(crate) reversed: bool,
+    /// The column that keys go to.
+    pub(crate) column: Column,
+    pub(crate) follow: bool,
+}
+
+/// What a list leaves out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) filter: String,
-    /// Whether the filter is being typed.
-    pub(crate) typing: bool,
     pub(crate) failures_only: bool,
+    pub(crate) group: Option<Column>,
+    /// Sign-ins that began from one capture time to another, in nanoseconds.
+    pub(crate) window: Option<(i64, i64)>,
+}
+
+/// Rows with the same value in a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) value: String,
+    pub(crate) outcomes: [usize; 3],
+    /// The worst finding's place in the report.
+    pub(crate) worst: Option<usize>,
+}
+
+/// Something that is typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Prompt {
+    pub(crate) kind: PromptKind,
+    pub(crate) text: String,
+    /// What tab proposes next, and for what it was typed.
+    pub(crate) proposal: Option<(String, usize)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum PromptKind {
+    #[default]
+    Filter,
+    Command,
+    Note,
+}
+
+/// The bytes of a message.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Bytes {
+    /// Nobody asked.
+    #[default]
+    None,
+    /// They are looked for, for this step of this sign-in.
+    Wanted(u64, usize),
+    /// They are here.
+    Here(u64, usize, Arc<Found>),
+    /// They cannot be had, and why.
+    Failed(u64, usize, String),
 }
 
 /// How far reading has come.
@@ -64,23 +183,28 @@ impl Default for Reading {
     }
 }
 
-/// A row of the list, by index into the report.
+/// A row of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Row {
-    /// A sign-in.
+    /// A sign-in, by its place in the report.
     Logon(usize),
-    /// A finding that is not about a sign-in.
+    /// A finding, by its place in the report.
     Finding(usize),
+    /// A group of sign-ins, by its place in the list.
+    Group(usize),
+    /// A domain controller, key, host or limit, by its place.
+    Item(usize),
 }
 
-/// What a row is about, whatever its index becomes.
+/// What a row is about, whatever its place becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RowId {
     Logon(u64),
     Finding(FindingId),
+    Named(String),
 }
 
-/// A finding, whatever its index becomes.
+/// A finding, whatever its place becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FindingId {
     pub(crate) code: &'static str,
@@ -92,10 +216,10 @@ pub(crate) struct FindingId {
 pub(crate) enum Screen {
     /// A sign-in: its steps and findings, with the selected one of each.
     Logon { id: u64, pane: Pane, step: usize, finding: usize },
-    /// A finding, scrolled by so many lines.
-    Finding { finding: FindingId, scroll: usize },
-    /// A step of a sign-in, scrolled by so many lines.
-    Step { id: u64, step: usize, scroll: usize },
+    /// A finding, scrolled by so many lines, with the selected piece of evidence.
+    Finding { finding: FindingId, scroll: usize, evidence: usize },
+    /// A message of a sign-in, with the selected field.
+    Message { id: u64, step: usize, field: usize },
 }
 
 /// The part of a sign-in's screen that keys go to.
@@ -117,6 +241,13 @@ impl Model {
         Self { size: (columns, rows), ..Self::default() }
     }
 
+    /// The same with settings and marks.
+    #[must_use]
+    pub fn with(self, settings: Settings, theme: Theme, marks: Marks) -> Self {
+        let view = settings.start;
+        Self { view, settings, theme, marks, ..self }
+    }
+
     /// Whether the user has asked to leave.
     pub fn is_over(&self) -> bool {
         self.over
@@ -124,44 +255,91 @@ impl Model {
 
     /// Where keys go.
     pub(crate) fn place(&self) -> Place {
+        match &self.prompt {
+            Some(Prompt { kind: PromptKind::Filter, .. }) => return Place::Filter,
+            Some(_) => return Place::Prompt,
+            None => {}
+        }
         if self.help.is_some() {
             return Place::Help;
         }
         match self.screens.last() {
-            None if self.limits.typing => Place::Filter,
-            None => Place::List,
+            None if self.view == View::Logons => Place::Logons,
+            None => Place::Table,
             Some(Screen::Logon { pane: Pane::Steps, .. }) => Place::Steps,
             Some(Screen::Logon { pane: Pane::Findings, .. }) => Place::Findings,
             Some(Screen::Finding { .. }) => Place::Finding,
-            Some(Screen::Step { .. }) => Place::Step,
+            Some(Screen::Message { .. }) => Place::Message,
         }
+    }
+
+    /// The list of a view.
+    pub(crate) fn list_of(&self, view: View) -> &List {
+        let [overview, logons, domain_controllers, keys, cloud, log] = &self.lists;
+        match view {
+            View::Overview => overview,
+            View::Logons => logons,
+            View::DomainControllers => domain_controllers,
+            View::Keys => keys,
+            View::Cloud => cloud,
+            View::Log => log,
+        }
+    }
+
+    pub(crate) fn list_of_mut(&mut self, view: View) -> &mut List {
+        let [overview, logons, domain_controllers, keys, cloud, log] = &mut self.lists;
+        match view {
+            View::Overview => overview,
+            View::Logons => logons,
+            View::DomainControllers => domain_controllers,
+            View::Keys => keys,
+            View::Cloud => cloud,
+            View::Log => log,
+        }
+    }
+
+    /// The list of the view that is shown.
+    pub(crate) fn list(&self) -> &List {
+        self.list_of(self.view)
+    }
+
+    pub(crate) fn list_mut(&mut self) -> &mut List {
+        self.list_of_mut(self.view)
+    }
+
+    pub(crate) fn report(&self) -> Option<&Report> {
+        self.shown.as_deref().map(|snapshot| &snapshot.report)
     }
 
     /// The sign-ins of the report.
     pub(crate) fn logons(&self) -> &[LogonReport] {
-        self.report.as_deref().map(|report| report.logons.as_slice()).unwrap_or_default()
+        self.report().map(|report| report.logons.as_slice()).unwrap_or_default()
     }
 
     /// The findings of the report.
     pub(crate) fn findings(&self) -> &[FindingReport] {
-        self.report.as_deref().map(|report| report.findings.as_slice()).unwrap_or_default()
+        self.report().map(|report| report.findings.as_slice()).unwrap_or_default()
+    }
+
+    /// The hosts of the report.
+    pub(crate) fn hosts(&self) -> &[HostReport] {
+        self.report().map(|report| report.hosts.as_slice()).unwrap_or_default()
     }
 
     /// A sign-in by its number.
     pub(crate) fn logon(&self, id: u64) -> Option<&LogonReport> {
-        let logons = self.logons();
-        let found = logons.binary_search_by_key(&id, |logon| logon.id).ok().and_then(|index| logons.get(index));
-        found.or_else(|| logons.iter().find(|logon| logon.id == id))
+        let snapshot = self.shown.as_deref()?;
+        snapshot.place(id).and_then(|place| snapshot.report.logons.get(place))
     }
 
     /// The findings about a sign-in, worst first.
     pub(crate) fn findings_of(&self, id: u64) -> Vec<&FindingReport> {
-        self.findings().iter().filter(|finding| finding.logons.contains(&id)).collect()
-    }
-
-    /// The worst finding about a sign-in.
-    pub(crate) fn worst_of(&self, id: u64) -> Option<&FindingReport> {
-        self.worst.get(&id).and_then(|index| self.findings().get(*index))
+        let Some(logon) = self.logon(id) else { return Vec::new() };
+        let about = |finding: &&FindingReport| {
+            logon.findings.contains(&finding.code)
+                && (finding.logons.binary_search(&id).is_ok() || finding.logons.contains(&id))
+        };
+        self.findings().iter().filter(about).collect()
     }
 
     /// A finding by what it is.
@@ -173,113 +351,53 @@ impl Model {
     pub(crate) fn name_of(&self, address: IpAddr) -> String {
         let text = address.to_string();
         let known = self
-            .report
-            .as_deref()
+            .report()
             .and_then(|report| report.domain_controllers.iter().find(|dc| dc.address == text && !dc.name.is_empty()));
         known.map_or(text, |dc| dc.name.clone())
     }
 
-    /// What a row is about.
-    pub(crate) fn row_id(&self, row: Row) -> Option<RowId> {
-        match row {
-            Row::Logon(index) => self.logons().get(index).map(|logon| RowId::Logon(logon.id)),
-            Row::Finding(index) => self.findings().get(index).map(|finding| RowId::Finding(FindingId::of(finding))),
-        }
+    /// The mark of a sign-in or finding.
+    pub(crate) fn mark_of_logon(&self, logon: &LogonReport) -> Option<&Mark> {
+        (!self.marks.is_empty()).then(|| self.marks.of(&of_logon(logon))).flatten()
     }
 
-    /// The findings' worst for each sign-in.
-    pub(crate) fn worst_findings(&self) -> BTreeMap<u64, usize> {
-        let mut worst = BTreeMap::new();
-        for (index, finding) in self.findings().iter().enumerate() {
-            for id in &finding.logons {
-                worst.entry(*id).or_insert(index);
-            }
-        }
-        worst
+    pub(crate) fn mark_of_finding(&self, finding: &FindingReport) -> Option<&Mark> {
+        (!self.marks.is_empty()).then(|| self.marks.of(&of_finding(finding))).flatten()
     }
 
-    /// The rows that filter and failures-only leave, worst first: by severity, then outcome, then time.
-    pub(crate) fn visible_rows(&self) -> Vec<Row> {
-        let (wanted, unwanted) = words(&self.limits.filter);
-        let shows = |text: &str| {
-            wanted.iter().all(|word| text.contains(word)) && !unwanted.iter().any(|word| text.contains(word))
+    /// The row that is selected in the list shown.
+    pub(crate) fn selected_row(&self) -> Option<Row> {
+        self.list().rows.get(self.list().selected).copied()
+    }
+
+    /// What times in filters count from.
+    pub(crate) fn clock(&self) -> Clock {
+        let latest = self.report().map(|report| report.capture.last.clone()).unwrap_or_default();
+        Clock { day: latest.get(..10).unwrap_or_default().to_owned(), latest }
+    }
+
+    /// The columns of the list of sign-ins that fit into this width, in their order.
+    pub(crate) fn columns(&self, width: usize) -> Vec<Column> {
+        let wide: &[Column] = match width {
+            0..60 => &[Column::Outcome, Column::User, Column::Finding],
+            60..100 => &[Column::Outcome, Column::User, Column::Time, Column::Finding],
+            100..130 => &[Column::Outcome, Column::User, Column::Method, Column::Time, Column::Dc, Column::Finding],
+            _ => &[
+                Column::Outcome,
+                Column::User,
+                Column::Client,
+                Column::Method,
+                Column::Time,
+                Column::Dc,
+                Column::Took,
+                Column::Finding,
+            ],
         };
-        let filtered = !wanted.is_empty() || !unwanted.is_empty();
-        let mut rows: Vec<(Rank<'_>, Row)> = Vec::new();
-        for (index, logon) in self.logons().iter().enumerate() {
-            let worst = self.worst_of(logon.id).map(|finding| finding.severity);
-            let failed = logon.outcome == "failed" || worst >= Some(Severity::High);
-            if (failed || !self.limits.failures_only) && (!filtered || shows(&text_of(logon))) {
-                let outcome = match logon.outcome {
-                    "failed" => 0,
-                    "undecided" => 1,
-                    _ => 2,
-                };
-                rows.push((rank(worst, outcome, &logon.started, logon.id), Row::Logon(index)));
-            }
-        }
-        for (index, finding) in self.findings().iter().enumerate().filter(|(_, finding)| finding.logons.is_empty()) {
-            let grave = finding.severity >= Severity::High;
-            let text = || format!("{} {} {}", finding.code, finding.title, finding.subject).to_lowercase();
-            if (grave || !self.limits.failures_only) && (!filtered || shows(&text())) {
-                rows.push((rank(Some(finding.severity), 3, "", index as u64), Row::Finding(index)));
-            }
-        }
-        rows.sort_by_key(|(rank, _)| *rank);
-        rows.into_iter().map(|(_, row)| row).collect()
-    }
-
-    /// Rows without filter and failures-only.
-    pub(crate) fn all_rows(&self) -> usize {
-        self.logons().len() + self.findings().iter().filter(|finding| finding.logons.is_empty()).count()
-    }
-}
-
-/// What the filter looks at.
-fn text_of(logon: &LogonReport) -> String {
-    let mut text = [
-        logon.principal.as_deref().unwrap_or_default(),
-        &logon.client,
-        &logon.client_name,
-        logon.kdc.as_deref().unwrap_or_default(),
-        &logon.kdc_name,
-        logon.outcome,
-        logon.method,
-        logon.reached,
-    ]
-    .join(" ");
-    let titles: BTreeSet<&str> = logon
-        .findings
-        .iter()
-        .flat_map(|code| [Some(*code), diagnose::by_code(code).map(|rule| rule.title)])
-        .flatten()
-        .collect();
-    for title in titles {
-        text.push(' ');
-        text.push_str(title);
-    }
-    text.to_lowercase()
-}
-
-/// Where a row belongs: a finding of severity info makes nothing worse.
-type Rank<'r> = (Reverse<Option<Severity>>, u8, &'r str, u64);
-
-fn rank(severity: Option<Severity>, outcome: u8, started: &str, id: u64) -> Rank<'_> {
-    (Reverse(severity.filter(|severity| *severity > Severity::Info)), outcome, started, id)
-}
-
-/// The words that a text has to have, and those it must not have.
-fn words(filter: &str) -> (Vec<String>, Vec<String>) {
-    let mut wanted = Vec::new();
-    let mut unwanted = Vec::new();
-    for word in filter.split_whitespace() {
-        match word.strip_prefix('!') {
-            Some("") => {}
-            Some(word) => unwanted.push(word.to_lowercase()),
-            None => wanted.push(word.to_lowercase()),
+        match &self.settings.columns {
+            Some(columns) => columns.clone(),
+            None => wide.to_vec(),
         }
     }
-    (wanted, unwanted)
 }
 
 /// Everything that happened in a sign-in, in the order of time.

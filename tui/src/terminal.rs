@@ -11,18 +11,20 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+use data_encoding::BASE64;
 use ratatui::{
     Terminal,
     backend::CrosstermBackend,
     crossterm::{
         cursor::Show,
-        event::{self, Event},
+        event::{self, DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event},
         execute,
+        style::Print,
         terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
     },
 };
 
-use crate::{Message, Model, Theme, draw, message_of, model::Reading, update};
+use crate::{Message, Model, Request, Snapshot, draw, message_of, model::Reading, update};
 
 /// A screen that is drawn on standard output.
 type Screen = Terminal<CrosstermBackend<Stdout>>;
@@ -40,12 +42,13 @@ pub struct Left {
 /// no place to print them.
 pub type Faults = Vec<String>;
 
-/// Shows what arrives from `reading` until the user quits.
+/// Shows what arrives from `reading` until the user quits, and hands out what the user asks for. `model` is what the screens
+/// begin with; its size is found out.
 ///
 /// # Errors
 /// When the terminal cannot be set up, written to or read from. It is given back in every case.
-pub fn run(reading: Receiver<Message>, theme: Theme) -> io::Result<Left> {
-    let (model, faults) = within(|screen| event_loop(screen, reading, theme))?;
+pub fn run(model: Model, reading: Receiver<Message>, requests: &Sender<Request>) -> io::Result<Left> {
+    let (model, faults) = within(|screen| event_loop(screen, model, reading, requests))?;
     let unread = match model?.reading {
         Reading::Failed(why) => Some(why),
         Reading::Going(..) | Reading::Live(..) | Reading::Done => None,
@@ -104,19 +107,31 @@ fn take_over() -> io::Result<(Screen, Taken)> {
 /// a terminal that is gone.
 fn give_back() {
     if OURS.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        let _ = execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }
 
-fn event_loop(screen: &mut Screen, mut reading: Receiver<Message>, theme: Theme) -> io::Result<Model> {
+fn event_loop(
+    screen: &mut Screen,
+    mut model: Model,
+    mut reading: Receiver<Message>,
+    requests: &Sender<Request>,
+) -> io::Result<Model> {
     let (sender, events) = unbounded();
     // Ends with the program: it waits in the operating system for a key.
     thread::Builder::new().name("keys".to_owned()).spawn(move || read_events(&sender))?;
+    // To free a report takes as long as it is large; no key waits for it.
+    let (free, freed) = unbounded::<Arc<Snapshot>>();
+    thread::Builder::new().name("free".to_owned()).spawn(move || freed.iter().for_each(drop))?;
     let size = screen.size()?;
-    let mut model = Model::new(size.width, size.height);
+    update(&mut model, Message::Resized(size.width, size.height));
+    execute!(io::stdout(), EnableBracketedPaste)?;
+    if model.settings.mouse {
+        execute!(io::stdout(), EnableMouseCapture)?;
+    }
     loop {
-        screen.draw(|frame| draw(&model, theme, frame))?;
+        screen.draw(|frame| draw(&model, frame))?;
         select! {
             recv(events) -> event => take_event(&mut model, event.unwrap_or_else(|_| Err(closed())))?,
             recv(reading) -> message => if let Ok(message) = message {
@@ -133,11 +148,30 @@ fn event_loop(screen: &mut Screen, mut reading: Receiver<Message>, theme: Theme)
         for message in reading.try_iter() {
             update(&mut model, message);
         }
+        for snapshot in model.discarded.drain(..) {
+            let _ = free.send(snapshot);
+        }
+        for request in model.requests.drain(..) {
+            match request {
+                Request::Copy(text) => execute!(io::stdout(), Print(clipboard(&text)))?,
+                // Nobody there to do it: there is nobody to tell either.
+                other => drop(requests.send(other)),
+            }
+        }
         if model.is_over() {
             return Ok(model);
         }
     }
 }
+
+/// What asks a terminal to take text into the clipboard (OSC 52); through ssh that is the one where the user sits.
+fn clipboard(text: &str) -> String {
+    let text = text.get(..text.floor_char_boundary(MAX_COPIED)).unwrap_or_default();
+    format!("\u{1b}]52;c;{}\u{7}", BASE64.encode(text.as_bytes()))
+}
+
+/// Bytes that terminals take at once: xterm keeps 100,000 of base64.
+const MAX_COPIED: usize = 74_000;
 
 fn take_event(model: &mut Model, event: io::Result<Event>) -> io::Result<()> {
     if let Some(message) = message_of(model, &event?) {

@@ -1,26 +1,46 @@
 //! What each message does to the model. Nothing else changes it.
 
+mod list;
+mod notes;
+mod open;
+mod prompt;
+#[cfg(test)]
+mod random;
+
+use std::sync::Arc;
+
+pub(crate) use prompt::proposals;
+
 use crate::{
     Message,
     keys::Action,
-    model::{FindingId, Model, Pane, Reading, Row, RowId, Screen, sequence},
+    model::{Bytes, Model, Reading, Screen, View, sequence},
+    request::Request,
+    snapshot::Snapshot,
+    theme::Palette,
     view,
 };
 
 /// Takes in what happened.
 pub fn update(model: &mut Model, message: Message) {
     match message {
-        Message::Act(action) => act(model, action),
-        Message::Typed(character) => {
-            if !character.is_control() {
-                model.limits.filter.push(character);
-                refilter(model);
+        Message::Act(action) => {
+            model.notice.clear();
+            act(model, action);
+        }
+        Message::Typed(character) => prompt::typed(model, character),
+        Message::Pasted(text) => {
+            for character in text.chars().take(prompt::MAX_TYPED) {
+                prompt::typed(model, character);
             }
         }
+        Message::Clicked(column, row) => open::click(model, column, row),
+        Message::Scrolled(lines) => list::step_by(model, isize::from(lines)),
         Message::Resized(columns, rows) => model.size = (columns, rows),
-        Message::Progress(read, total) => {
+        Message::Progress(read, total, rate) => {
             if matches!(model.reading, Reading::Going(..)) {
                 model.reading = Reading::Going(read, total);
+                model.rate = rate;
             }
         }
         Message::Live(packets, dropped) => {
@@ -31,211 +51,126 @@ pub fn update(model: &mut Model, message: Message) {
                 model.reading = Reading::Live(packets, dropped);
             }
         }
-        Message::Note(note) => model.note = note.chars().filter(|character| !character.is_control()).collect(),
-        Message::Report(report) => {
-            let selected = selected_id(model).filter(|_| model.moved);
-            model.report = Some(report);
-            model.worst = model.worst_findings();
-            show_rows(model, selected.as_ref());
-            keep_screens(model);
+        Message::Note(note) => model.note = harmless(&note),
+        Message::Told(notice) => model.notice = harmless(&notice),
+        Message::Report(snapshot) => {
+            if model.frozen {
+                let before = model.waiting.replace(snapshot);
+                model.discarded.extend(before);
+            } else {
+                show(model, snapshot);
+            }
+        }
+        Message::Bytes((id, step), result) => {
+            if matches!(model.bytes, Bytes::Wanted(of, at) if (of, at) == (id, step)) {
+                model.bytes = match result {
+                    Ok(found) => Bytes::Here(id, step, found),
+                    Err(why) => Bytes::Failed(id, step, harmless(&why)),
+                };
+            }
         }
         Message::Gone => {
             if matches!(model.reading, Reading::Going(..) | Reading::Live(..)) {
                 model.reading = Reading::Failed("reading stopped by a fault in this program".to_owned());
             }
         }
-        Message::Ended(why) => model.reading = why.map_or(Reading::Done, Reading::Failed),
+        Message::Ended(why) => model.reading = why.map_or(Reading::Done, |why| Reading::Failed(harmless(&why))),
     }
+    ask_for_bytes(model);
     clamp_scroll(model);
 }
 
 fn act(model: &mut Model, action: Action) {
     match action {
-        Action::Up => step_by(model, -1),
-        Action::Down => step_by(model, 1),
-        Action::PageUp => step_by(model, -page(model)),
-        Action::PageDown => step_by(model, page(model)),
-        Action::First => step_by(model, isize::MIN / 2),
-        Action::Last => step_by(model, isize::MAX / 2),
-        Action::Open => open(model),
-        Action::Back => back(model),
-        Action::OtherPane => {
-            if let Some(Screen::Logon { pane, .. }) = model.screens.last_mut() {
-                *pane = if *pane == Pane::Steps { Pane::Findings } else { Pane::Steps };
-            }
-        }
-        Action::Next => neighbour(model, 1),
-        Action::Previous => neighbour(model, -1),
-        Action::FailuresOnly => {
-            model.limits.failures_only = !model.limits.failures_only;
-            refilter(model);
-        }
-        Action::Filter => model.limits.typing = true,
-        Action::Same => same(model),
-        Action::Keep => model.limits.typing = false,
-        Action::Erase => {
-            model.limits.filter.pop();
-            refilter(model);
-        }
-        Action::Clear => {
-            model.limits.filter.clear();
-            refilter(model);
-        }
+        Action::Up => list::step_by(model, -1),
+        Action::Down => list::step_by(model, 1),
+        Action::PageUp => list::step_by(model, -page(model)),
+        Action::PageDown => list::step_by(model, page(model)),
+        Action::First => list::step_by(model, isize::MIN / 2),
+        Action::Last => list::step_by(model, isize::MAX / 2),
+        Action::Left => list::column_by(model, -1),
+        Action::Right => list::column_by(model, 1),
+        Action::Open => open::open(model),
+        Action::Back => open::back(model),
+        Action::OtherPane => open::other_pane(model),
+        Action::Next => open::neighbour(model, 1),
+        Action::Previous => open::neighbour(model, -1),
+        Action::Show(view) => show_view(model, view),
+        Action::FailuresOnly => list::limit(model, |limits| limits.failures_only = !limits.failures_only),
+        Action::Sort => list::sort(model, None),
+        Action::Group => list::group(model, None),
+        Action::OnlyLike => list::like(model, false),
+        Action::NotLike => list::like(model, true),
+        Action::Narrow => list::narrow(model),
+        Action::Widen => list::widen(model),
+        Action::Earlier => list::shift(model, -1),
+        Action::Later => list::shift(model, 1),
+        Action::Freeze => freeze(model),
+        Action::Follow => list::follow(model),
+        Action::Mark => notes::mark(model),
+        Action::Note => notes::begin_note(model),
+        Action::Filter => prompt::begin_filter(model),
+        Action::Command => prompt::begin_command(model),
+        Action::Same => open::same(model),
+        Action::Export => notes::export(model, None, None),
+        Action::Copy => notes::copy(model),
+        Action::Keep => prompt::keep(model),
+        Action::Erase => prompt::erase(model),
+        Action::Clear => prompt::clear(model),
+        Action::Complete => prompt::complete(model),
+        Action::Theme => next_theme(model),
+        Action::Cancel => cancel(model),
         Action::Help => model.help = Some(0),
         Action::Quit => model.over = true,
     }
 }
 
-/// Moves the selection, or scrolls where there is none.
-fn step_by(model: &mut Model, by: isize) {
-    let lengths = lengths(model);
-    if let Some(scroll) = &mut model.help {
-        // `clamp_scroll` holds it to what there is.
-        *scroll = scroll.saturating_add_signed(by);
-        return;
+/// Shows a newer report. What is selected and open stays so, as far as it is still there.
+fn show(model: &mut Model, snapshot: Arc<Snapshot>) {
+    let selected: Vec<_> = View::ALL.into_iter().map(|view| (view, list::selected_id(model, view))).collect();
+    let before = model.shown.replace(snapshot);
+    model.discarded.extend(before);
+    for (view, selected) in selected {
+        let selected = selected.filter(|_| model.list_of(view).moved);
+        list::show_rows(model, view, selected.as_ref());
     }
-    match model.screens.last_mut() {
-        None => {
-            model.moved = true;
-            model.selected = moved(model.selected, by, model.rows.len());
-        }
-        Some(Screen::Logon { pane: Pane::Steps, step, .. }) => *step = moved(*step, by, lengths.0),
-        Some(Screen::Logon { pane: Pane::Findings, finding, .. }) => *finding = moved(*finding, by, lengths.1),
-        Some(Screen::Finding { scroll, .. } | Screen::Step { scroll, .. }) => {
-            *scroll = scroll.saturating_add_signed(by);
-        }
+    keep_screens(model);
+}
+
+fn show_view(model: &mut Model, view: View) {
+    model.screens.clear();
+    model.help = None;
+    model.view = view;
+}
+
+fn freeze(model: &mut Model) {
+    model.frozen = !model.frozen;
+    if let Some(snapshot) = model.waiting.take().filter(|_| !model.frozen) {
+        show(model, snapshot);
     }
 }
 
-fn moved(from: usize, by: isize, length: usize) -> usize {
-    from.saturating_add_signed(by).min(length.saturating_sub(1))
+fn next_theme(model: &mut Model) {
+    let at = Palette::ALL.iter().position(|(_, palette)| *palette == model.theme.palette()).unwrap_or(0);
+    if let Some((name, palette)) = Palette::ALL.get((at + 1) % Palette::ALL.len()) {
+        model.theme = model.theme.with(*palette);
+        model.notice = format!("theme {name}");
+    }
+}
+
+fn cancel(model: &mut Model) {
+    if matches!(model.reading, Reading::Going(..) | Reading::Live(..)) {
+        model.requests.push(Request::Cancel);
+        "reading is being stopped; what was read stays".clone_into(&mut model.notice);
+    } else {
+        "nothing is being read".clone_into(&mut model.notice);
+    }
 }
 
 /// Lines of a screenful.
 fn page(model: &Model) -> isize {
     let (_, rows) = model.size;
     isize::try_from(rows.saturating_sub(8).max(4)).unwrap_or(4)
-}
-
-/// Steps and findings of the sign-in that is open.
-fn lengths(model: &Model) -> (usize, usize) {
-    match model.screens.last() {
-        Some(Screen::Logon { id, .. } | Screen::Step { id, .. }) => {
-            let steps = model.logon(*id).map_or(0, |logon| sequence(logon).len());
-            (steps, model.findings_of(*id).len())
-        }
-        _ => (0, 0),
-    }
-}
-
-fn open(model: &mut Model) {
-    let screen = match model.screens.last() {
-        None => match selected_id(model) {
-            Some(RowId::Logon(id)) => Some(logon_screen(model, id)),
-            Some(RowId::Finding(finding)) => Some(Screen::Finding { finding, scroll: 0 }),
-            None => None,
-        },
-        Some(Screen::Logon { id, pane: Pane::Steps, step, .. }) => {
-            (lengths(model).0 > 0).then_some(Screen::Step { id: *id, step: *step, scroll: 0 })
-        }
-        Some(Screen::Logon { pane: Pane::Findings, .. }) => {
-            shown_finding(model).map(|finding| Screen::Finding { finding, scroll: 0 })
-        }
-        Some(Screen::Finding { .. } | Screen::Step { .. }) => None,
-    };
-    if let Some(screen) = screen {
-        // From now on the selection stays with what was opened.
-        model.moved = true;
-        model.screens.push(screen);
-    }
-}
-
-/// A sign-in as it opens: on its findings where it has any.
-fn logon_screen(model: &Model, id: u64) -> Screen {
-    let pane = if model.findings_of(id).is_empty() { Pane::Steps } else { Pane::Findings };
-    // The first step of the sign-in itself, not the questions before it.
-    let step =
-        model.logon(id).map_or(0, |logon| sequence(logon).iter().position(|step| step.event.is_some()).unwrap_or(0));
-    Screen::Logon { id, pane, step, finding: 0 }
-}
-
-fn back(model: &mut Model) {
-    if model.help.take().is_some() || model.screens.pop().is_some() {
-        return;
-    }
-    model.limits.typing = false;
-    model.limits.failures_only = false;
-    model.limits.filter.clear();
-    refilter(model);
-}
-
-/// From a sign-in to the next row's, from a step to the next step.
-fn neighbour(model: &mut Model, by: isize) {
-    let (steps, _) = lengths(model);
-    if let Some(Screen::Step { step, scroll, .. }) = model.screens.last_mut() {
-        *step = moved(*step, by, steps);
-        *scroll = 0;
-        let step = *step;
-        // The list of steps below follows.
-        for screen in &mut model.screens {
-            if let Screen::Logon { step: selected, .. } = screen {
-                *selected = step;
-            }
-        }
-        return;
-    }
-    let Some(Screen::Logon { .. }) = model.screens.last() else { return };
-    let rows = model.rows.iter().enumerate();
-    let target = if by > 0 {
-        rows.skip(model.selected + 1).find(|(_, row)| matches!(row, Row::Logon(_)))
-    } else {
-        rows.take(model.selected).rfind(|(_, row)| matches!(row, Row::Logon(_)))
-    };
-    if let Some((index, _)) = target {
-        model.selected = index;
-        if let Some(RowId::Logon(id)) = selected_id(model) {
-            model.screens.pop();
-            model.screens.push(logon_screen(model, id));
-        }
-    }
-}
-
-/// Lists the sign-ins that have the finding shown or selected.
-fn same(model: &mut Model) {
-    if let Some(finding) = shown_finding(model) {
-        model.screens.clear();
-        model.limits.failures_only = false;
-        finding.code.clone_into(&mut model.limits.filter);
-        refilter(model);
-    }
-}
-
-/// The finding that is open, or selected in a sign-in.
-fn shown_finding(model: &Model) -> Option<FindingId> {
-    match model.screens.last() {
-        Some(Screen::Finding { finding, .. }) => Some(finding.clone()),
-        Some(Screen::Logon { id, finding, .. }) => {
-            model.findings_of(*id).get(*finding).map(|finding| FindingId::of(finding))
-        }
-        _ => None,
-    }
-}
-
-fn selected_id(model: &Model) -> Option<RowId> {
-    model.rows.get(model.selected).and_then(|row| model.row_id(*row))
-}
-
-/// Shows what the filter leaves. The selection stays with its row if that is still there.
-fn refilter(model: &mut Model) {
-    let selected = selected_id(model);
-    show_rows(model, selected.as_ref());
-}
-
-fn show_rows(model: &mut Model, selected: Option<&RowId>) {
-    model.rows = model.visible_rows();
-    let again = selected.and_then(|id| model.rows.iter().position(|row| model.row_id(*row).as_ref() == Some(id)));
-    let last = model.rows.len().saturating_sub(1);
-    model.selected = again.unwrap_or(if model.moved { model.selected.min(last) } else { 0 });
 }
 
 /// Closes what the report no longer has, with everything on top of it, and keeps selections within what there is.
@@ -249,12 +184,14 @@ fn keep_screens(model: &mut Model) {
                 step: step.min(sequence(logon).len().saturating_sub(1)),
                 finding: finding.min(model.findings_of(id).len().saturating_sub(1)),
             }),
-            Screen::Finding { finding, scroll } => {
-                model.finding(&finding).is_some().then_some(Screen::Finding { finding, scroll })
-            }
-            Screen::Step { id, step, scroll } => {
-                model.logon(id).filter(|logon| step < sequence(logon).len()).map(|_| Screen::Step { id, step, scroll })
-            }
+            Screen::Finding { finding, scroll, evidence } => model.finding(&finding).map(|report| {
+                let evidence = evidence.min(report.evidence.len().saturating_sub(1));
+                Screen::Finding { finding: finding.clone(), scroll, evidence }
+            }),
+            Screen::Message { id, step, field } => model
+                .logon(id)
+                .filter(|logon| step < sequence(logon).len())
+                .map(|_| Screen::Message { id, step, field }),
         };
         let Some(kept) = kept else { break };
         screens.push(kept);
@@ -262,12 +199,46 @@ fn keep_screens(model: &mut Model) {
     model.screens = screens;
 }
 
+/// Asks for the bytes of the message that is open, once.
+fn ask_for_bytes(model: &mut Model) {
+    let Some(Screen::Message { id, step, .. }) = model.screens.last() else {
+        model.bytes = Bytes::None;
+        return;
+    };
+    let (id, step) = (*id, *step);
+    let known = match &model.bytes {
+        Bytes::None => None,
+        Bytes::Wanted(id, step) | Bytes::Here(id, step, _) | Bytes::Failed(id, step, _) => Some((*id, *step)),
+    };
+    if known == Some((id, step)) {
+        return;
+    }
+    let wanted = model.logon(id).and_then(|logon| sequence(logon).get(step).map(|step| (*step).clone()));
+    if let Some(wanted) = wanted {
+        model.bytes = Bytes::Wanted(id, step);
+        model.requests.push(Request::Bytes(crate::request::Wanted {
+            step: (id, step),
+            packets: crate::request::Packets::of(&wanted),
+            event: wanted.event,
+        }));
+    }
+}
+
 /// Keeps what is scrolled within its text.
 fn clamp_scroll(model: &mut Model) {
     let limit = view::scroll_limit(model);
+    let fields = view::fields_of_message(model);
     if let Some(scroll) = &mut model.help {
         *scroll = (*scroll).min(limit);
-    } else if let Some(Screen::Finding { scroll, .. } | Screen::Step { scroll, .. }) = model.screens.last_mut() {
-        *scroll = (*scroll).min(limit);
+        return;
     }
+    match model.screens.last_mut() {
+        Some(Screen::Finding { scroll, .. }) => *scroll = (*scroll).min(limit),
+        Some(Screen::Message { field, .. }) => *field = (*field).min(fields.saturating_sub(1)),
+        _ => {}
+    }
+}
+
+fn harmless(text: &str) -> String {
+    decode::WireText::from(text).to_string()
 }

@@ -4,8 +4,12 @@ mod finding;
 mod help;
 mod logon;
 mod logons;
+mod message;
+mod overview;
+mod sequence;
 mod status;
-mod step;
+mod table;
+mod title;
 
 use ratatui::{
     Frame,
@@ -18,34 +22,52 @@ use ratatui::{
 
 use crate::{
     Theme,
-    model::{Model, Screen},
+    health::State,
+    model::{Model, Screen, View},
     text::{cut, pad, width},
 };
 
+pub(crate) use message::fields_of_message;
+pub(crate) use title::tab_at;
+
 /// Lines of text are not made longer than this: longer ones are hard to read.
 const MAX_TEXT: usize = 100;
+/// Rows of a list's title and of its headings.
+const ABOVE_ROWS: usize = 3;
 
 /// Draws the screen that is on top.
-pub fn draw(model: &Model, theme: Theme, frame: &mut Frame<'_>) {
+pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width == 0 || area.height == 0 {
         return;
     }
+    let theme = model.theme;
     let mut page = Page { theme, area, buffer: frame.buffer_mut() };
     let body = page.area.height.saturating_sub(1);
     let (main, last) = page.split(body);
     page.area = main;
     if model.help.is_some() {
-        help::draw(model, &mut page);
+        page.scrolled(help::lines(model, theme, usize::from(main.width)), scroll(model));
     } else {
         match model.screens.last() {
-            None => logons::draw(model, &mut page),
-            Some(Screen::Logon { id, pane, step, finding }) => {
-                logon::draw(model, *id, *pane, (*step, *finding), &mut page);
-            }
-            Some(Screen::Finding { .. } | Screen::Step { .. }) => {
-                let lines = text_lines(model, theme, usize::from(main.width));
-                page.scrolled(lines, scroll(model));
+            None => match model.view {
+                View::Overview => overview::draw(model, &mut page),
+                View::Logons => logons::draw(model, &mut page),
+                _ => table::draw(model, &mut page),
+            },
+            Some(screen) => {
+                title::path(model, &mut page);
+                let (_, below) = page.split(1);
+                page.within(below, |page| match screen {
+                    Screen::Logon { id, pane, step, finding } => {
+                        logon::draw(model, *id, *pane, (*step, *finding), page);
+                    }
+                    Screen::Finding { .. } => {
+                        let lines = finding_lines(model, theme, page.columns());
+                        page.scrolled(lines, scroll(model));
+                    }
+                    Screen::Message { id, step, field } => message::draw(model, *id, *step, *field, page),
+                });
             }
         }
     }
@@ -57,36 +79,62 @@ pub fn draw(model: &Model, theme: Theme, frame: &mut Frame<'_>) {
 pub(crate) fn scroll_limit(model: &Model) -> usize {
     let (columns, rows) = model.size;
     let rows = usize::from(rows.saturating_sub(1));
-    // Colours do not change how many lines there are.
-    let theme = Theme::new(false, false);
-    let lines = if model.help.is_some() {
-        help::lines(theme, usize::from(columns)).len()
-    } else {
-        text_lines(model, theme, usize::from(columns)).len()
-    };
-    lines.saturating_sub(rows)
+    if model.help.is_some() {
+        return help::lines(model, model.theme, usize::from(columns)).len().saturating_sub(rows);
+    }
+    finding_lines(model, model.theme, usize::from(columns)).len().saturating_sub(rows.saturating_sub(1))
 }
 
 fn scroll(model: &Model) -> usize {
     let scrolled = match (model.help, model.screens.last()) {
         (Some(scroll), _) => scroll,
-        (None, Some(Screen::Finding { scroll, .. } | Screen::Step { scroll, .. })) => *scroll,
+        (None, Some(Screen::Finding { scroll, .. })) => *scroll,
         (None, _) => 0,
     };
     scrolled.min(scroll_limit(model))
 }
 
-/// The whole text of a finding or a step; empty for screens that are not text.
-fn text_lines(model: &Model, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+/// The whole text of the finding that is open; empty where none is.
+fn finding_lines(model: &Model, theme: Theme, columns: usize) -> Vec<Line<'static>> {
     match model.screens.last() {
-        Some(Screen::Finding { finding, .. }) => {
-            model.finding(finding).map(|finding| finding::lines(finding, theme, columns)).unwrap_or_default()
-        }
-        Some(Screen::Step { id, step, .. }) => {
-            model.logon(*id).map(|logon| step::lines(model, logon, *step, theme, columns)).unwrap_or_default()
-        }
+        Some(Screen::Finding { finding, evidence, .. }) => model
+            .finding(finding)
+            .map(|finding| finding::lines(model, finding, *evidence, theme, columns).0)
+            .unwrap_or_default(),
         _ => Vec::new(),
     }
+}
+
+/// The line of the selected piece of evidence in that text.
+pub(crate) fn line_of_evidence(model: &Model) -> usize {
+    match model.screens.last() {
+        Some(Screen::Finding { finding, evidence, .. }) => model
+            .finding(finding)
+            .map_or(0, |finding| finding::lines(model, finding, *evidence, model.theme, usize::from(model.size.0)).1),
+        _ => 0,
+    }
+}
+
+/// The row of the list that is drawn in this line of the terminal.
+pub(crate) fn row_at(model: &Model, line: u16) -> Option<usize> {
+    let offset = usize::from(line).checked_sub(ABOVE_ROWS)?;
+    let body = usize::from(model.size.1.saturating_sub(1));
+    let rows = match model.view {
+        View::Overview => overview::finding_rows(model, usize::from(model.size.0), body),
+        View::Logons => logons::table_rows(model, body),
+        _ => body.saturating_sub(ABOVE_ROWS),
+    };
+    let list = model.list();
+    let index = window(list.selected, list.rows.len(), rows) + offset;
+    (offset < rows && index < list.rows.len()).then_some(index)
+}
+
+/// Whether a row of a table says that something is wrong.
+pub(crate) fn is_bad(model: &Model, index: usize) -> bool {
+    model.shown.as_deref().is_some_and(|snapshot| {
+        let cells = crate::tables::table(model.view, snapshot).row(index);
+        cells.iter().any(|cell| cell.state == State::Bad)
+    })
 }
 
 /// A part of the screen to draw on, line by line.

@@ -1,34 +1,50 @@
 //! `hellotrace tui`: captures in, screens out.
 
+mod files;
+mod packets;
+
 use std::{
     io::{IsTerminal as _, stdout},
-    sync::Arc,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
+    time::Instant,
 };
 
-use ::tui::{Message, Theme};
+use ::tui::{Action, Marks, Message, Model, Request, Snapshot, Theme};
 use anyhow::{Context as _, bail};
-use capture::Source;
-use crossbeam_channel::{Sender, unbounded};
+use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use diagnose::{Report, Session};
 
 use super::{known, live, open, settings_for};
 use crate::{
     args::Tui,
     exit::{Status, complain},
+    signals,
 };
+
+/// Bytes between two accounts of progress: drawing must not slow reading down.
+const EVERY: u64 = 4 << 20;
 
 /// Reads in a thread while the screens show what has been read.
 pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
     if !stdout().is_terminal() {
         bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
     }
+    let settings = files::settings(arguments.settings.as_deref())?;
+    let session_file = files::session_file(arguments)?;
+    let marks = session_file.as_deref().map_or_else(|| Ok(Marks::default()), files::marks)?;
     let (sender, messages) = unbounded();
     let packets_per_batch = arguments.work.batch as usize;
     let reader = thread::Builder::new().name("read".to_owned());
+    let stop = Arc::new(AtomicBool::new(false));
     // Not waited for: whoever quits while it reads has seen enough.
     let reading = if let Some(device) = &arguments.device {
-        let (mut source, notes) = live::start(device)?;
+        let (source, notes) = live::start(device)?;
         let settings = settings_for(&[], &arguments.work)?;
         let screen = sender.clone();
         let governor = live::governor(device, &source, {
@@ -37,6 +53,7 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
                 let _ = screen.send(Message::Note(sentence));
             }
         })?;
+        let mut source = Stoppable { source, stop: Arc::clone(&stop) };
         let mut session = Session::new(settings);
         session.keep_logons(arguments.limits.max_logons as usize);
         known::note(&arguments.known, &mut session)?;
@@ -48,18 +65,31 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
                 let _ = screen.send(Message::Note(note));
             }
         })?;
+        let sender = sender.clone();
         reader.spawn(move || watch(&mut source, session, packets_per_batch, &sender))
     } else {
         let settings = settings_for(&arguments.files, &arguments.work)?;
-        let (mut source, clocks) = open(&arguments.files, arguments.follow)?;
+        let (source, clocks) = open(&arguments.files, arguments.follow)?;
+        let mut source = Stoppable { source, stop: Arc::clone(&stop) };
         let mut session = Session::new(settings);
         session.note_clocks(clocks);
         session.keep_logons(arguments.limits.max_logons as usize);
         known::note(&arguments.known, &mut session)?;
+        let sender = sender.clone();
         reader.spawn(move || read(&mut source, session, packets_per_batch, &sender))
     };
     reading.context("no thread to read in")?;
-    let left = ::tui::run(messages, Theme::from_environment()).context("the terminal")?;
+    let (requests, to_do) = unbounded();
+    let worker = Worker { captures: arguments.files.clone(), session_file, stop };
+    let teller = sender.clone();
+    thread::Builder::new().name("work".to_owned()).spawn(move || worker.run(&to_do, &teller))?;
+    // The terminal is given back on the way out. Where the system has no such signals, nothing can ask for it.
+    let _ = signals::listen(move |_| {
+        let _ = sender.send(Message::Act(Action::Quit));
+    });
+    let theme = settings.theme(Theme::from_environment());
+    let left =
+        ::tui::run(Model::new(0, 0).with(settings, theme, marks), messages, &requests).context("the terminal")?;
     for fault in left.faults {
         complain(&format!("a fault in this program: {fault}"));
     }
@@ -70,17 +100,27 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
 }
 
 /// Sends what there is to know, until it is all known. That nobody listens any more is the program's end.
+#[expect(clippy::disallowed_methods, reason = "how fast reading goes is not the packets' time")]
 fn read(source: &mut dyn Source, mut session: Session, packets_per_batch: usize, sender: &Sender<Message>) {
     let send = |message| {
         let _ = sender.send(message);
     };
+    let begun = Instant::now();
+    let mut told = 0;
     let ended = session.run_watched(
         source,
         packets_per_batch,
-        |position| send(Message::Progress(position.read, position.total)),
-        |report| send(Message::Report(Arc::new(report))),
+        |position| {
+            if position.read >= told + EVERY {
+                told = position.read;
+                let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+                let rate = position.read.saturating_mul(1000) / milliseconds;
+                send(Message::Progress(position.read, position.total, rate));
+            }
+        },
+        |report| send(Message::Report(Arc::new(Snapshot::new(report)))),
     );
-    send(Message::Report(Arc::new(session.report().collected())));
+    send(Message::Report(Arc::new(Snapshot::new(session.report().collected()))));
     send(Message::Ended(ended.err().map(|error| error.to_string())));
 }
 
@@ -91,9 +131,70 @@ fn watch(source: &mut dyn Source, mut session: Session, packets_per_batch: usize
     };
     let live = |report: Report| {
         send(Message::Live(report.capture.packets, report.capture.losses));
-        send(Message::Report(Arc::new(report)));
+        send(Message::Report(Arc::new(Snapshot::new(report))));
     };
     let ended = session.run_live(source, packets_per_batch, |report, _| live(report.collected()));
     live(session.report().collected());
     send(Message::Ended(ended.err().map(|error| error.to_string())));
+}
+
+/// A source that can be told to end.
+struct Stoppable<S> {
+    source: S,
+    stop: Arc<AtomicBool>,
+}
+
+impl<S: Source> Source for Stoppable<S> {
+    fn fill(&mut self, batch: &mut Batch) -> Result<Progress, CaptureError> {
+        let progress = self.source.fill(batch)?;
+        Ok(if self.stop.load(Ordering::Relaxed) { Progress::End } else { progress })
+    }
+
+    fn inputs(&self) -> &[String] {
+        self.source.inputs()
+    }
+
+    fn position(&self) -> Position {
+        self.source.position()
+    }
+
+    fn losses(&self) -> Losses {
+        self.source.losses()
+    }
+}
+
+/// Does what the screens ask for.
+struct Worker {
+    captures: Vec<PathBuf>,
+    session_file: Option<PathBuf>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn run(&self, requests: &Receiver<Request>, sender: &Sender<Message>) {
+        for request in requests {
+            let message = match request {
+                Request::Bytes(wanted) => {
+                    Some(Message::Bytes(wanted.step, packets::bytes(&self.captures, &wanted).map(Arc::new)))
+                }
+                Request::Write(export, path) => {
+                    let written = files::write(&self.captures, &export, path.as_deref());
+                    Some(Message::Told(written.unwrap_or_else(|error| format!("not written: {error:#}"))))
+                }
+                Request::Save(text) => {
+                    let saved = self.session_file.as_deref().map_or(Ok(()), |file| files::save(file, &text));
+                    saved.err().map(|error| Message::Told(format!("not kept: {error:#}")))
+                }
+                Request::Cancel => {
+                    self.stop.store(true, Ordering::Relaxed);
+                    None
+                }
+                // Done where the terminal is.
+                Request::Copy(_) => None,
+            };
+            if let Some(message) = message {
+                let _ = sender.send(message);
+            }
+        }
+    }
 }

@@ -318,6 +318,6 @@ fn times(count: usize) -> String {
     if count > 1 { format!(", {count} times") } else { String::new() }
 }
 
-fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     WireText::from(text).to_string()
 }

@@ -1,16 +1,17 @@
-//! The list of sign-ins, worst first, and what is to know about the selected one.
-
-use std::collections::BTreeMap;
+//! The list of sign-ins, and what is to know about the selected one.
 
 use diagnose::{FindingReport, LogonReport};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
-use super::{MAX_TEXT, Page, both_ends, by, clock, counted, duration, method, named, raw, styled, window};
+use super::{ABOVE_ROWS, MAX_TEXT, Page, by, clock, duration, method, named, raw, styled, title, window};
 use crate::{
+    columns::Column,
     mark,
-    model::{Model, Reading, Row},
+    marks::Mark,
+    model::{Group, Model, Reading, Row, View},
     outcome_word,
-    text::{cut, fold, pad},
+    snapshot::Snapshot,
+    text::{cut, fold, pad, right},
 };
 
 /// Rows of the preview, its rule included.
@@ -20,189 +21,235 @@ const CODE: usize = 9;
 /// Below this height there is no preview.
 const MIN_HEIGHT: usize = 16;
 
+/// Rows of the table on so many lines.
+pub(super) fn table_rows(model: &Model, rows: usize) -> usize {
+    let preview = if rows >= MIN_HEIGHT && !model.list_of(View::Logons).rows.is_empty() { PREVIEW } else { 0 };
+    rows.saturating_sub(ABOVE_ROWS + preview)
+}
+
 pub(super) fn draw(model: &Model, page: &mut Page<'_>) {
-    title(model, page);
-    let preview = if page.rows() >= MIN_HEIGHT && !model.rows.is_empty() { PREVIEW } else { 0 };
-    let table = page.rows().saturating_sub(2 + preview);
-    let columns = Columns::of(page.columns(), model);
-    page.line(2, Line::from(styled(columns.heading(), page.theme.dim())));
-    let rows = table.saturating_sub(1);
-    let first = window(model.selected, model.rows.len(), rows);
-    for (offset, row) in model.rows.iter().skip(first).take(rows).enumerate() {
-        let line = columns.row(model, *row, first + offset == model.selected, page);
-        if first + offset == model.selected {
-            page.selected(3 + offset, line);
+    title::draw(model, page);
+    let list = model.list_of(View::Logons);
+    let rows = table_rows(model, page.rows());
+    let Some(snapshot) = model.shown.as_deref().filter(|_| !list.rows.is_empty()) else {
+        page.line(4, Line::from(styled(format!("  {}", nothing(model)), page.theme.dim())));
+        return;
+    };
+    let columns = Columns::of(page.columns(), model, snapshot);
+    page.line(2, if list.limits.group.is_some() { group_heading(page) } else { columns.heading(page) });
+    let first = window(list.selected, list.rows.len(), rows);
+    for (offset, row) in list.rows.iter().skip(first).take(rows).enumerate() {
+        let chosen = first + offset == list.selected;
+        let line = columns.row(snapshot, *row, chosen, page);
+        if chosen {
+            page.selected(ABOVE_ROWS + offset, line);
         } else {
-            page.line(3 + offset, line);
+            page.line(ABOVE_ROWS + offset, line);
         }
     }
-    if model.rows.is_empty() {
-        page.line(4, Line::from(styled(format!("  {}", nothing(model)), page.theme.dim())));
-    }
-    if preview > 0 {
-        let (_, below) = page.split(u16::try_from(page.rows() - preview).unwrap_or(u16::MAX));
-        page.within(below, |page| self::preview(model, page));
+    let used = ABOVE_ROWS + rows;
+    if page.rows() > used {
+        let (_, below) = page.split(u16::try_from(used).unwrap_or(u16::MAX));
+        page.within(below, |page| preview(model, snapshot, page));
     }
 }
 
 fn nothing(model: &Model) -> &'static str {
-    match (&model.report, &model.reading) {
-        (_, Reading::Failed(_)) if model.all_rows() == 0 => "Nothing could be read.",
+    let all = model.all_rows(View::Logons);
+    match (&model.shown, &model.reading) {
+        (_, Reading::Failed(_)) if all == 0 => "Nothing could be read.",
         (None, _) => "Reading ...",
-        (Some(_), Reading::Going(..) | Reading::Live(..)) if model.all_rows() == 0 => "No sign-in so far.",
-        (Some(_), _) if model.all_rows() == 0 => "No sign-in was found, and nothing to report.",
-        (Some(_), _) => "Nothing matches; esc shows everything again.",
+        (Some(_), Reading::Going(..) | Reading::Live(..)) if all == 0 => "No sign-in so far.",
+        (Some(_), _) if all == 0 => "No sign-in was found, and nothing to report.",
+        (Some(_), _) => "Nothing matches; esc takes back the last limit.",
     }
 }
 
-/// Two lines: what was read, and what of it is shown.
-fn title(model: &Model, page: &mut Page<'_>) {
-    let theme = page.theme;
-    let columns = page.columns().saturating_sub(2);
-    let Some(report) = model.report.as_deref() else {
-        page.line(0, Line::from(styled(" hellotrace", theme.heading())));
-        return;
-    };
-    let capture = &report.capture;
-    let inputs = match capture.inputs.as_slice() {
-        [one] => one.clone(),
-        many => format!("{} captures", many.len()),
-    };
-    let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
-    for logon in &report.logons {
-        *outcomes.entry(logon.outcome).or_default() += 1;
-    }
-    let counts: Vec<String> = ["failed", "undecided", "succeeded"]
-        .iter()
-        .filter_map(|outcome| outcomes.get(outcome).map(|count| format!("{count} {outcome}")))
-        .collect();
-    let (left, right) = both_ends(&inputs, &counts.join(", "), columns);
-    page.line(0, Line::from(vec![raw(" "), styled(left, theme.heading()), styled(right, theme.strong())]));
-
-    let span = if capture.first.is_empty() {
-        String::new()
-    } else {
-        let same_day = capture.first.get(..10) == capture.last.get(..10);
-        let to = clock(&capture.last, if same_day { 11 } else { 0 }, 19);
-        format!(", {} to {to} UTC", clock(&capture.first, 0, 19))
-    };
-    let packets = counted(usize::try_from(capture.packets).unwrap_or(usize::MAX), "packet");
-    let limits: Vec<&str> = [
-        model.limits.failures_only.then_some("failures only"),
-        (!model.limits.filter.is_empty()).then_some(model.limits.filter.as_str()),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let shown = if limits.is_empty() {
-        String::new()
-    } else {
-        format!("{}: {} of {}", limits.join(", "), model.rows.len(), model.all_rows())
-    };
-    if let Reading::Failed(why) = &model.reading {
-        page.line(1, Line::from(styled(format!(" {}", cut(why, columns)), theme.outcome("failed"))));
-        return;
-    }
-    let (left, right) = both_ends(&format!("{packets}{span}"), &cut(&shown, columns / 2), columns);
-    page.line(1, Line::from(vec![raw(" "), styled(left, theme.dim()), styled(right, theme.strong())]));
-}
-
-/// The widths of the table's columns; 0 for those that there is no room for.
-struct Columns {
-    outcome: usize,
-    who: usize,
-    method: usize,
-    time: usize,
-    kdc: usize,
-    finding: usize,
+/// The columns with their widths; 0 for those that there is no room for.
+struct Columns<'m> {
+    model: &'m Model,
+    widths: Vec<(Column, usize)>,
     with_date: bool,
 }
 
-impl Columns {
-    fn of(width: usize, model: &Model) -> Self {
-        let with_date = model
-            .report
-            .as_deref()
-            .is_some_and(|report| report.capture.first.get(..10) != report.capture.last.get(..10));
-        let outcome = 10;
-        let time = if width < 60 {
-            0
-        } else if with_date {
-            15
-        } else {
-            9
+impl<'m> Columns<'m> {
+    fn of(width: usize, model: &'m Model, snapshot: &Snapshot) -> Self {
+        let capture = &snapshot.report.capture;
+        let with_date = capture.first.get(..10) != capture.last.get(..10);
+        let columns = model.columns(width);
+        let fixed = |column: Column| match column {
+            Column::Outcome => 10,
+            Column::Client | Column::Dc => 20,
+            Column::Method => 12,
+            Column::Time if with_date => 15,
+            Column::Time | Column::Took => 9,
+            Column::User | Column::Finding => 0,
         };
-        let method = if width < 100 { 0 } else { 12 };
-        let kdc = if width < 110 { 0 } else { 20 };
-        // Two columns at the left, and a blank between columns is in their widths.
-        let rest = width.saturating_sub(5 + outcome + time + method + kdc);
-        // A name is wanted in full; the finding takes what is left.
-        let longest =
-            model.logons().iter().filter_map(|logon| logon.principal.as_deref()).map(crate::text::width).max();
-        // Where it is narrow, the finding is its code.
-        let who = if width < 60 {
-            rest.saturating_sub(CODE)
-        } else {
-            (longest.unwrap_or(0).max(12) + 2).min(rest / 2 + 2).min(if width < 140 { 30 } else { 40 })
+        // Two columns at the left, two for sign and mark.
+        let used: usize = columns.iter().map(|column| fixed(*column)).sum::<usize>() + 5;
+        let rest = width.saturating_sub(used);
+        let has = |column| columns.contains(&column);
+        // A name is wanted in full; the finding takes what is left. Where it is narrow, the finding is its code.
+        let name = match (has(Column::User), has(Column::Finding)) {
+            (false, _) => 0,
+            (true, false) => rest,
+            (true, true) if width < 60 => rest.saturating_sub(CODE),
+            (true, true) => {
+                (snapshot.longest_user.max(12) + 2).min(rest / 2 + 2).min(if width < 140 { 30 } else { 40 })
+            }
         };
-        let finding = rest.saturating_sub(who);
-        Self { outcome, who, method, time, kdc, finding, with_date }
+        let widths = columns
+            .into_iter()
+            .map(|column| match column {
+                Column::User => (column, name),
+                Column::Finding => (column, rest.saturating_sub(name)),
+                other => (other, fixed(other)),
+            })
+            .collect();
+        Self { model, widths, with_date }
     }
 
-    fn heading(&self) -> String {
-        let mut heading = format!("    {}{}", pad("outcome", self.outcome), pad("who", self.who));
-        for (name, width) in [("by", self.method), ("at", self.time), ("where", self.kdc), ("finding", self.finding)] {
-            heading.push_str(&pad(name, width));
-        }
-        heading
-    }
-
-    fn row(&self, model: &Model, row: Row, selected: bool, page: &Page<'_>) -> Line<'static> {
-        match row {
-            Row::Logon(index) => {
-                model.logons().get(index).map(|logon| self.logon(model, logon, selected, page)).unwrap_or_default()
-            }
-            Row::Finding(index) => {
-                model.findings().get(index).map(|finding| self.finding(finding, selected, page)).unwrap_or_default()
-            }
-        }
-    }
-
-    fn logon(&self, model: &Model, logon: &LogonReport, selected: bool, page: &Page<'_>) -> Line<'static> {
+    /// The names of the columns: the one that keys go to is lit, the one sorted by has an arrow.
+    fn heading(&self, page: &Page<'_>) -> Line<'static> {
         let theme = page.theme;
-        let finding = model.worst_of(logon.id);
-        let sign = finding.map_or(' ', |finding| mark(finding.severity));
+        let list = self.model.list_of(View::Logons);
+        let mut spans = vec![raw("    ")];
+        for (column, width) in &self.widths {
+            let sorted = if list.sort == *column { if list.reversed { " ^" } else { " v" } } else { "" };
+            let (text, style) = if list.column == *column {
+                (format!("[{}]{sorted}", column.title()), theme.lit())
+            } else {
+                (format!("{}{sorted}", column.title()), theme.dim())
+            };
+            let text = cut(&text, width.saturating_sub(1));
+            let gap = width.saturating_sub(crate::text::width(&text));
+            spans.push(styled(text, style));
+            spans.push(raw(" ".repeat(gap)));
+        }
+        Line::from(spans)
+    }
+
+    fn row(&self, snapshot: &Snapshot, row: Row, selected: bool, page: &Page<'_>) -> Line<'static> {
+        let report = &snapshot.report;
+        let line = match row {
+            Row::Logon(place) => {
+                report.logons.get(place).map(|logon| self.logon(snapshot, place, logon, selected, page))
+            }
+            Row::Finding(index) => report.findings.get(index).map(|finding| self.finding(finding, selected, page)),
+            Row::Group(index) => {
+                let list = self.model.list_of(View::Logons);
+                list.groups.get(index).map(|group| group_line(snapshot, group, selected, page))
+            }
+            Row::Item(_) => None,
+        };
+        line.unwrap_or_default()
+    }
+
+    fn before(selected: bool, mark: Option<&Mark>) -> Span<'static> {
+        let sign = match mark {
+            Some(mark) if mark.marked => "#",
+            Some(_) => "n",
+            None => " ",
+        };
+        raw(format!("{}{sign}", if selected { ">" } else { " " }))
+    }
+
+    fn logon(
+        &self,
+        snapshot: &Snapshot,
+        place: usize,
+        logon: &LogonReport,
+        selected: bool,
+        page: &Page<'_>,
+    ) -> Line<'static> {
+        let theme = page.theme;
+        let finding = snapshot.worst(place);
         let style = finding.map(|finding| theme.severity(finding.severity)).unwrap_or_default();
-        let who = logon.principal.as_deref().unwrap_or("(nobody named)");
-        let time = clock(&logon.started, if self.with_date { 5 } else { 11 }, 19);
-        let kdc =
-            if logon.kdc_name.is_empty() { logon.kdc.clone().unwrap_or_default() } else { logon.kdc_name.clone() };
-        let more = logon.findings.len().saturating_sub(1);
-        let more = if more > 0 { format!(" +{more}") } else { String::new() };
-        let finding = finding.map(|finding| format!("{}{more} {}", finding.code, finding.title)).unwrap_or_default();
-        Line::from(vec![
-            raw(if selected { "> " } else { "  " }),
-            styled(format!("{sign} "), style),
-            styled(pad(outcome_word(logon.outcome), self.outcome), theme.outcome(logon.outcome)),
-            raw(column(who, self.who)),
-            raw(column(method(logon.method), self.method)),
-            raw(column(&time, self.time)),
-            raw(column(&kdc, self.kdc)),
-            styled(cut(&finding, self.finding), style),
-        ])
+        let sign = finding.map_or(' ', |finding| mark(finding.severity));
+        let mut spans =
+            vec![Self::before(selected, self.model.mark_of_logon(logon)), styled(format!("{sign} "), style)];
+        let cell = |text: &str, width: usize| column(text, width);
+        for (column, width) in &self.widths {
+            let width = *width;
+            let span = match column {
+                Column::Outcome => styled(cell(outcome_word(logon.outcome), width), theme.outcome(logon.outcome)),
+                Column::User => raw(cell(logon.principal.as_deref().unwrap_or("(nobody named)"), width)),
+                Column::Client => {
+                    raw(cell(if logon.client_name.is_empty() { &logon.client } else { &logon.client_name }, width))
+                }
+                Column::Method => raw(cell(method(logon.method), width)),
+                Column::Time => raw(cell(&clock(&logon.started, if self.with_date { 5 } else { 11 }, 19), width)),
+                Column::Dc => {
+                    let address = logon.kdc.as_deref().unwrap_or_default();
+                    raw(cell(if logon.kdc_name.is_empty() { address } else { &logon.kdc_name }, width))
+                }
+                Column::Took => raw(format!("{} ", right(&duration(logon.lasted), width.saturating_sub(1)))),
+                Column::Finding => {
+                    let more = logon.findings.len().saturating_sub(1);
+                    let more = if more > 0 { format!(" +{more}") } else { String::new() };
+                    let text = finding.map(|finding| format!("{}{more} {}", finding.code, finding.title));
+                    styled(cell(&text.unwrap_or_default(), width + 1), style)
+                }
+            };
+            spans.push(span);
+        }
+        Line::from(spans)
     }
 
     fn finding(&self, finding: &FindingReport, selected: bool, page: &Page<'_>) -> Line<'static> {
         let style = page.theme.severity(finding.severity);
-        Line::from(vec![
-            raw(if selected { "> " } else { "  " }),
+        let mut spans = vec![
+            Self::before(selected, self.model.mark_of_finding(finding)),
             styled(format!("{} ", mark(finding.severity)), style),
-            raw(pad("-", self.outcome)),
-            raw(column(&finding.subject, self.who)),
-            raw(" ".repeat(self.method + self.time + self.kdc)),
-            styled(cut(&format!("{} {}", finding.code, finding.title), self.finding), style),
-        ])
+        ];
+        for (name, width) in &self.widths {
+            spans.push(match name {
+                Column::Outcome => raw(pad("-", *width)),
+                Column::User => raw(column(&finding.subject, *width)),
+                Column::Finding => styled(cut(&format!("{} {}", finding.code, finding.title), *width), style),
+                _ => raw(" ".repeat(*width)),
+            });
+        }
+        Line::from(spans)
     }
+}
+
+/// Columns for the counts of a group.
+const COUNTS: usize = 11;
+
+fn group_heading(page: &Page<'_>) -> Line<'static> {
+    let counts: String = ["failed", "undecided", "succeeded"].iter().map(|name| right(name, COUNTS)).collect();
+    Line::from(styled(format!("    {}{counts}  worst finding", pad("group", group_width(page))), page.theme.dim()))
+}
+
+fn group_width(page: &Page<'_>) -> usize {
+    page.columns().saturating_sub(4 + 3 * COUNTS).min(40).saturating_sub(4)
+}
+
+fn group_line(snapshot: &Snapshot, group: &Group, selected: bool, page: &Page<'_>) -> Line<'static> {
+    let theme = page.theme;
+    let worst = group.worst.and_then(|index| snapshot.report.findings.get(index));
+    let style = worst.map(|finding| theme.severity(finding.severity)).unwrap_or_default();
+    let name = match diagnose::by_code(&group.value) {
+        Some(rule) => format!("{} {}", rule.code, rule.title),
+        None if group.value.is_empty() => "-".to_owned(),
+        None => group.value.replace('T', if group.value.len() == 16 { " " } else { "T" }),
+    };
+    let width = group_width(page);
+    let [failed, undecided, succeeded] = group.outcomes;
+    let count = |count: usize, style| {
+        let text = if count == 0 { String::new() } else { count.to_string() };
+        styled(right(&text, COUNTS), style)
+    };
+    let text = worst.map(|finding| format!("  {} {}", finding.code, finding.title)).unwrap_or_default();
+    Line::from(vec![
+        raw(if selected { ">   " } else { "    " }),
+        raw(column(&name, width)),
+        count(failed, theme.outcome("failed")),
+        count(undecided, theme.outcome("undecided")),
+        count(succeeded, theme.outcome("succeeded")),
+        styled(cut(&text, page.columns().saturating_sub(4 + width + 3 * COUNTS)), style),
+    ])
 }
 
 /// Text in a column, with a blank behind it.
@@ -211,14 +258,14 @@ fn column(text: &str, width: usize) -> String {
 }
 
 /// The selected row in a few lines: enough to know what is wrong without opening it.
-fn preview(model: &Model, page: &mut Page<'_>) {
+fn preview(model: &Model, snapshot: &Snapshot, page: &mut Page<'_>) {
     let theme = page.theme;
     let columns = page.columns().saturating_sub(2).min(MAX_TEXT);
-    let Some(row) = model.rows.get(model.selected) else { return };
+    let Some(row) = model.selected_row() else { return };
     let mut lines: Vec<Line<'static>> = Vec::new();
     let finding = match row {
         Row::Logon(index) => {
-            let Some(logon) = model.logons().get(*index) else { return };
+            let Some(logon) = model.logons().get(index) else { return };
             page.rule(0, &format!("sign-in {}, {}", logon.id, by(logon.method)), false);
             let kdc = logon.kdc.as_ref().map(|kdc| format!(" -> {}", named(&logon.kdc_name, kdc))).unwrap_or_default();
             let text = format!(
@@ -228,12 +275,20 @@ fn preview(model: &Model, page: &mut Page<'_>) {
                 logon.reached
             );
             lines.extend(fold(&text, columns).into_iter().map(|line| Line::from(format!(" {line}"))));
-            model.worst_of(logon.id)
+            if let Some(mark) = model.mark_of_logon(logon).filter(|mark| !mark.note.is_empty()) {
+                lines.push(Line::from(styled(cut(&format!(" note: {}", mark.note), columns), theme.strong())));
+            }
+            snapshot.worst(index)
         }
         Row::Finding(index) => {
             page.rule(0, "not about a single sign-in", false);
-            model.findings().get(*index)
+            model.findings().get(index)
         }
+        Row::Group(index) => {
+            page.rule(0, "a group: enter shows its sign-ins", false);
+            model.list().groups.get(index).and_then(|group| group.worst).and_then(|index| model.findings().get(index))
+        }
+        Row::Item(_) => None,
     };
     if let Some(finding) = finding {
         let heading = format!(

@@ -7,9 +7,9 @@ use ratatui::{
     Terminal,
     backend::TestBackend,
     crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers},
+    style::Style,
 };
-use trace::Settings;
-use tui::{Message, Model, Theme, draw, message_of, update};
+use tui::{Marks, Message, Model, Palette, Settings, Snapshot, Theme, draw, message_of, update};
 
 /// The screens on a terminal in memory.
 pub(crate) struct Screens {
@@ -19,13 +19,18 @@ pub(crate) struct Screens {
 
 impl Screens {
     pub(crate) fn new(columns: u16, rows: u16) -> Self {
+        Self::with(columns, rows, Theme::new(Palette::Plain, true))
+    }
+
+    pub(crate) fn with(columns: u16, rows: u16, theme: Theme) -> Self {
         let terminal = Terminal::new(TestBackend::new(columns, rows)).expect("memory is a terminal");
-        Self { model: Model::new(columns, rows), terminal }
+        let model = Model::new(columns, rows).with(Settings::default(), theme, Marks::default());
+        Self { model, terminal }
     }
 
     /// A report arrives, and reading is over.
     pub(crate) fn show(&mut self, report: Report) {
-        update(&mut self.model, Message::Report(Arc::new(report)));
+        update(&mut self.model, Message::Report(Arc::new(Snapshot::new(report))));
         update(&mut self.model, Message::Ended(None));
     }
 
@@ -39,6 +44,13 @@ impl Screens {
         }
     }
 
+    /// Every cell with its style.
+    pub(crate) fn styles(&mut self) -> Vec<(String, Style)> {
+        self.text();
+        let buffer = self.terminal.backend().buffer();
+        buffer.content().iter().map(|cell| (cell.symbol().to_owned(), cell.style())).collect()
+    }
+
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         self.terminal.backend_mut().resize(columns, rows);
         if let Some(message) = message_of(&self.model, &Event::Resize(columns, rows)) {
@@ -48,8 +60,7 @@ impl Screens {
 
     /// What is on the screen, without blanks at the ends of lines.
     pub(crate) fn text(&mut self) -> String {
-        let theme = Theme::new(false, true);
-        self.terminal.draw(|frame| draw(&self.model, theme, frame)).expect("memory can be drawn on");
+        self.terminal.draw(|frame| draw(&self.model, frame)).expect("memory can be drawn on");
         let buffer = self.terminal.backend().buffer();
         let mut text = String::new();
         for y in 0..buffer.area.height {
@@ -71,9 +82,12 @@ fn event(key: &str) -> KeyEvent {
         "end" => KeyCode::End,
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
+        "right" => KeyCode::Right,
         "page up" => KeyCode::PageUp,
         "page down" => KeyCode::PageDown,
         "ctrl-c" => return KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL),
+        "ctrl-x" => return KeyEvent::new(KeyCode::Char('x'), KeyModifiers::CONTROL),
         "ctrl-u" => return KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL),
         character => KeyCode::Char(character.chars().next().expect("a character")),
     };
@@ -92,7 +106,7 @@ pub(crate) fn session(samples: &[&str], packets_per_batch: usize, publish: impl 
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../samples"));
     let paths: Vec<PathBuf> = samples.iter().map(|name| folder.join(name).join("capture.pcap")).collect();
     let mut source = capture::open(&paths).expect("the samples exist");
-    let mut session = Session::new(Settings { shards: 2 });
+    let mut session = Session::new(trace::Settings { shards: 2 });
     session.run_watched(&mut source, packets_per_batch, |_| {}, publish).expect("the samples can be read");
     session
 }

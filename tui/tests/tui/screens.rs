@@ -5,9 +5,12 @@
 
 use std::{fs, path::PathBuf};
 
+use ratatui::style::{Color, Modifier};
+use tui::{Palette, Theme};
+
 use crate::common::{Screens, report_of};
 
-const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 50)];
 
 /// The captures of the long list: every kind of outcome, a finding about no sign-in, several on one.
 const MANY: [&str; 10] = [
@@ -23,7 +26,7 @@ const MANY: [&str; 10] = [
     "password-success",
 ];
 
-/// Opens the samples, presses the keys and compares, at both sizes.
+/// Opens the samples, presses the keys and compares, at each size.
 fn check(name: &str, samples: &[&str], keys: &[&str]) {
     for (columns, rows) in SIZES {
         let mut screens = Screens::new(columns, rows);
@@ -47,68 +50,141 @@ fn compare(name: &str, screen: &str) {
 }
 
 #[test]
+fn overview() {
+    check("overview", &MANY, &["j"]);
+}
+
+#[test]
+fn overview_of_success() {
+    check("overview-of-success", &["key-trust-success"], &[]);
+}
+
+#[test]
 fn list_of_one() {
-    check("list-of-one", &["key-not-in-directory"], &[]);
+    check("list-of-one", &["key-not-in-directory"], &["2"]);
 }
 
 #[test]
 fn list_of_many() {
-    check("list-of-many", &MANY, &["j", "j"]);
+    check("list-of-many", &MANY, &["2", "j", "j"]);
 }
 
 #[test]
 fn failures_only() {
-    check("failures-only", &MANY, &["f"]);
+    check("failures-only", &MANY, &["2", "f"]);
 }
 
 #[test]
 fn filter_while_it_is_typed() {
-    check("filter", &MANY, &["/", "a", "l", "i", "c", "e", " ", "!", "k", "e", "y", "-", "0"]);
+    check(
+        "filter-while-it-is-typed",
+        &MANY,
+        &["2", "/", "u", "s", "e", "r", ":", "a", "l", "i", "c", "e", " ", "!", "k", "e", "y", "-", "0"],
+    );
+}
+
+#[test]
+fn filter_that_is_none() {
+    check(
+        "filter-that-is-none",
+        &MANY,
+        &["2", "/", "d", "c", "1", " ", "c", "o", "l", "o", "u", "r", ":", "r", "e", "d"],
+    );
 }
 
 #[test]
 fn nothing_matches() {
-    check("nothing-matches", &MANY, &["/", "z", "z", "z", "enter"]);
+    check("nothing-matches", &MANY, &["2", "/", "z", "z", "z", "enter"]);
+}
+
+#[test]
+fn sorted_by_user() {
+    check("sorted-by-user", &MANY, &["2", "left", "left", "s"]);
+}
+
+#[test]
+fn grouped_by_user() {
+    check("grouped-by-user", &MANY, &["2", "left", "left", "b"]);
+}
+
+#[test]
+fn marked_and_noted() {
+    check("marked-and-noted", &MANY, &["2", "m", "a", "c", "a", "l", "l", "e", "d", "enter"]);
 }
 
 #[test]
 fn logon_that_failed() {
-    check("logon-failed", &["key-not-in-directory"], &["enter"]);
+    check("logon-that-failed", &["key-not-in-directory"], &["2", "enter"]);
 }
 
 #[test]
 fn logon_that_succeeded() {
-    check("logon-succeeded", &["key-trust-success"], &["enter"]);
+    check("logon-that-succeeded", &["key-trust-success"], &["2", "enter"]);
 }
 
 #[test]
 fn logon_that_reached_nobody() {
-    check("logon-unreached", &["kerberos-port-refused"], &["enter", "tab", "j"]);
+    check("logon-that-reached-nobody", &["kerberos-port-refused"], &["2", "enter", "tab", "j"]);
+}
+
+#[test]
+fn logon_that_went_elsewhere() {
+    check("logon-that-went-elsewhere", &["fail-over-to-second-dc"], &["2", "enter", "tab"]);
+}
+
+#[test]
+fn logon_with_silence() {
+    check("logon-with-silence", &["dc-takes-requests-and-stays-silent"], &["2", "enter", "tab"]);
 }
 
 #[test]
 fn finding() {
-    check("finding", &["key-not-in-directory"], &["enter", "enter"]);
+    check("finding", &["key-not-in-directory"], &["enter"]);
 }
 
 #[test]
 fn finding_to_its_end() {
-    check("finding-end", &["key-not-in-directory"], &["enter", "enter", "end"]);
+    check("finding-to-its-end", &["key-not-in-directory"], &["enter", "end"]);
 }
 
 #[test]
 fn finding_about_no_logon() {
-    check("finding-alone", &["dns-no-answer"], &["enter"]);
+    check("finding-about-no-logon", &["dns-no-answer"], &["enter"]);
 }
 
 #[test]
-fn step_with_its_message() {
-    check("step", &["key-not-in-directory"], &["enter", "tab", "enter"]);
+fn message_with_its_fields() {
+    check("message-with-its-fields", &["key-not-in-directory"], &["2", "enter", "tab", "enter", "j", "j"]);
 }
 
 #[test]
-fn keys() {
-    check("keys", &["key-not-in-directory"], &["?"]);
+fn domain_controllers() {
+    check("domain-controllers", &MANY, &["3"]);
+}
+
+#[test]
+fn keys_and_users() {
+    check("keys-and-users", &MANY, &["4"]);
+}
+
+#[test]
+fn cloud() {
+    check("cloud", &["sign-in-endpoint-refused", "sign-in-endpoint-works", "proxy-refuses-sign-in"], &["5"]);
+}
+
+#[test]
+fn log() {
+    check("log", &["packets-cut-short", "one-direction-only", "key-trust-success"], &["6"]);
+}
+
+#[test]
+fn commands() {
+    check("commands", &["key-not-in-directory"], &[":", "s"]);
+}
+
+#[test]
+fn help() {
+    check("help", &["key-not-in-directory"], &["?"]);
 }
 
 #[test]
@@ -121,15 +197,54 @@ fn before_anything_was_read() {
 #[test]
 fn on_the_smallest_screen() {
     for (name, keys) in [
-        ("small-list", &[][..]),
-        ("small-findings", &["enter"]),
-        ("small-steps", &["enter", "tab"]),
-        ("small-finding", &["enter", "enter"]),
+        ("small-overview", &[][..]),
+        ("small-list", &["2"]),
+        ("small-findings", &["2", "enter"]),
+        ("small-steps", &["2", "enter", "tab"]),
+        ("small-finding", &["enter"]),
+        ("small-message", &["2", "enter", "tab", "enter"]),
+        ("small-dcs", &["3"]),
         ("small-keys", &["?"]),
     ] {
         let mut screens = Screens::new(40, 10);
         screens.show(report_of(&["key-not-in-directory"]));
         screens.press(keys);
         compare(&format!("{name}-40x10"), &screens.text());
+    }
+}
+
+#[test]
+fn severity_and_outcome_have_their_styles() {
+    let mut screens = Screens::new(120, 40);
+    screens.show(report_of(&MANY));
+    screens.press(&["2"]);
+    // Without colour nothing but weight, underline and reversal is used.
+    let plain = screens.styles();
+    assert!(plain.iter().all(|(_, style)| style.fg.is_none_or(|colour| colour == Color::Reset)), "no colour");
+    assert!(plain.iter().any(|(_, style)| style.add_modifier.contains(Modifier::REVERSED)), "the selected row");
+    screens.press(&[":", "t", "h", "e", "m", "e", " ", "d", "a", "r", "k", "enter"]);
+    let of = |screens: &mut Screens, text: &str| {
+        let styles = screens.styles();
+        let line: String = styles.iter().map(|(symbol, _)| symbol.as_str()).collect();
+        let at = line.find(text).expect(text);
+        let cell = line[..at].chars().count();
+        styles[cell].1
+    };
+    assert_eq!(of(&mut screens, "succeeded").fg, Some(Color::Green));
+    assert_eq!(of(&mut screens, "UNDECIDED").fg, Some(Color::Yellow));
+    let failed = of(&mut screens, "FAILED    frank");
+    assert!(failed.fg == Some(Color::Red) && failed.add_modifier.contains(Modifier::BOLD));
+    screens.press(&[":", "t", "h", "e", "m", "e", " ", "l", "i", "g", "h", "t", "enter"]);
+    assert_eq!(of(&mut screens, "UNDECIDED").fg, Some(Color::Magenta), "yellow cannot be read on white");
+}
+
+#[test]
+fn ascii_is_all_there_is_where_nothing_else_can_be_drawn() {
+    for keys in [&[][..], &["2"], &["2", "enter", "tab"], &["enter"], &["3"], &["2", "enter", "tab", "enter"]] {
+        let mut screens = Screens::with(80, 24, Theme::new(Palette::Plain, false));
+        screens.show(report_of(&MANY));
+        screens.press(keys);
+        let text = screens.text();
+        assert!(text.is_ascii(), "{keys:?}\n{text}");
     }
 }

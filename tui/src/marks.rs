@@ -1,0 +1,128 @@
+//! Marks and notes on sign-ins and findings, and the session file that keeps them.
+
+use std::collections::BTreeMap;
+
+use diagnose::{FindingReport, LogonReport};
+use serde::{Deserialize, Serialize};
+
+/// Characters of a note: a thought, not a document.
+pub(crate) const MAX_NOTE: usize = 500;
+/// Bytes of a session file that is read: a hundred thousand marks.
+pub const MAX_FILE: u64 = 32 << 20;
+
+/// Marks and notes, by what they are about. What that is does not depend on where in a list it stands, so they are found
+/// again when the capture is read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    marks: BTreeMap<String, Mark>,
+    /// Whether there is a file that keeps them.
+    kept: bool,
+}
+
+/// A mark, a note or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) marked: bool,
+    pub(crate) note: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    mark: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    of: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    marked: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    note: String,
+}
+
+impl Marks {
+    /// Marks that a file keeps, and what it holds so far; `""` for a file that is not there yet.
+    ///
+    /// # Errors
+    /// When the text is no session file: why.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let harmless = |text: &str| decode::WireText::from(text).to_string();
+        let mut marks = BTreeMap::new();
+        for entry in file.mark {
+            let note = harmless(&entry.note).chars().take(MAX_NOTE).collect();
+            marks.insert(harmless(&entry.of), Mark { marked: entry.marked, note });
+        }
+        Ok(Self { marks, kept: true })
+    }
+
+    /// As the file holds them.
+    pub(crate) fn text(&self) -> String {
+        let mark = self
+            .marks
+            .iter()
+            .map(|(of, mark)| Entry { of: of.clone(), marked: mark.marked, note: mark.note.clone() })
+            .collect();
+        toml::to_string(&File { mark }).unwrap_or_default()
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    pub(crate) fn of(&self, of: &str) -> Option<&Mark> {
+        self.marks.get(of)
+    }
+
+    /// Changes one; what is neither marked nor noted is forgotten.
+    pub(crate) fn change(&mut self, of: &str, change: impl FnOnce(&mut Mark)) {
+        let mark = self.marks.entry(of.to_owned()).or_default();
+        change(mark);
+        if *mark == Mark::default() {
+            self.marks.remove(of);
+        }
+    }
+}
+
+/// What a sign-in is called in the file.
+pub(crate) fn of_logon(logon: &LogonReport) -> String {
+    format!("sign-in {} {} {}", logon.started, logon.client, logon.principal.as_deref().unwrap_or("-"))
+}
+
+/// What a finding is called in the file.
+pub(crate) fn of_finding(finding: &FindingReport) -> String {
+    format!("finding {} {}", finding.code, finding.subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Marks;
+
+    #[test]
+    fn what_was_noted_is_there_again() {
+        let mut marks = Marks::read("").expect("an empty file");
+        marks.change("sign-in 1", |mark| mark.note = "called \"her\"\nback".to_owned());
+        marks.change("finding KEY-02", |mark| mark.marked = true);
+        marks.change("sign-in 2", |mark| mark.marked = false);
+        let mut again = Marks::read(&marks.text()).expect("what was written can be read");
+        assert_eq!(again.of("finding KEY-02"), marks.of("finding KEY-02"));
+        assert_eq!(again.of("sign-in 2"), None);
+        // A line break is escaped when it is read, as all that a terminal would obey.
+        assert_eq!(again.of("sign-in 1").map(|mark| mark.note.as_str()), Some("called \"her\"\\u{a}back"));
+        again.change("finding KEY-02", |mark| mark.marked = false);
+        assert_eq!(again.of("finding KEY-02"), None);
+    }
+
+    #[test]
+    fn another_file_is_not_taken_for_one() {
+        assert!(Marks::read("[package]\nname = \"x\"").is_err());
+        assert!(Marks::read("\0").is_err());
+    }
+}

@@ -1,0 +1,318 @@
+//! The rows of each list: what filter, window and failures-only leave, in the order asked for.
+
+use std::collections::BTreeMap;
+
+use diagnose::{DomainControllerReport, FindingReport, HostReport, LogonReport};
+
+use super::{FindingId, Group, List, Model, Row, RowId, View};
+use crate::{
+    columns::Column,
+    filter::{Field, Filterable},
+    limits::Limit,
+    snapshot::{KeyUse, Snapshot, place_of},
+};
+
+impl Model {
+    /// The rows of a view as its list asks for them, and its groups.
+    pub(crate) fn rows_of(&self, view: View) -> (Vec<Row>, Vec<Group>) {
+        let Some(snapshot) = self.shown.as_deref() else { return (Vec::new(), Vec::new()) };
+        let list = self.list_of(view);
+        match view {
+            View::Logons => self.logon_rows(snapshot, list),
+            View::Overview => {
+                let rows = (0..snapshot.report.findings.len()).map(Row::Finding);
+                (rows.filter(|row| self.shows(snapshot, list, *row)).collect(), Vec::new())
+            }
+            View::DomainControllers => items(&snapshot.report.domain_controllers, list, |_| true),
+            View::Keys => items(&snapshot.keys, list, |key| key.outcomes.first() > Some(&0)),
+            View::Cloud => items(&snapshot.report.hosts, list, |host| !host.failures.is_empty()),
+            View::Log => items(&snapshot.limits, list, |_| true),
+        }
+    }
+
+    fn logon_rows(&self, snapshot: &Snapshot, list: &List) -> (Vec<Row>, Vec<Group>) {
+        let all = snapshot.worst_first.iter().copied();
+        let mut rows: Vec<Row> = all.filter(|row| self.shows(snapshot, list, *row)).collect();
+        if let Some(column) = list.limits.group {
+            let groups = groups(snapshot, &rows, column);
+            return ((0..groups.len()).map(Row::Group).collect(), groups);
+        }
+        list.sort.sort(snapshot, &mut rows, list.reversed);
+        (rows, Vec::new())
+    }
+
+    fn shows(&self, snapshot: &Snapshot, list: &List, row: Row) -> bool {
+        if list.limits.failures_only && !snapshot.is_failure(row) {
+            return false;
+        }
+        match row {
+            Row::Logon(place) => snapshot.report.logons.get(place).is_some_and(|logon| {
+                list.limits.window.is_none_or(|(from, to)| (from..to).contains(&logon.began.0))
+                    && (list.filter.is_empty() || list.filter.shows(&OfLogon { model: self, logon }))
+            }),
+            Row::Finding(index) => snapshot.report.findings.get(index).is_some_and(|finding| {
+                list.limits.window.is_none()
+                    && (list.filter.is_empty() || list.filter.shows(&OfFinding { model: self, finding }))
+            }),
+            Row::Group(_) | Row::Item(_) => true,
+        }
+    }
+
+    /// What a row of a view is about.
+    pub(crate) fn row_id(&self, view: View, row: Row) -> Option<RowId> {
+        let snapshot = self.shown.as_deref()?;
+        let report = &snapshot.report;
+        match row {
+            Row::Logon(place) => report.logons.get(place).map(|logon| RowId::Logon(logon.id)),
+            Row::Finding(index) => report.findings.get(index).map(|finding| RowId::Finding(FindingId::of(finding))),
+            Row::Group(index) => self.list_of(view).groups.get(index).map(|group| RowId::Named(group.value.clone())),
+            Row::Item(index) => match view {
+                View::DomainControllers => report.domain_controllers.get(index).map(|dc| dc.address.clone()),
+                View::Keys => snapshot.keys.get(index).map(|key| key.id.clone()),
+                View::Cloud => report.hosts.get(index).map(|host| host.name.clone()),
+                View::Log => snapshot.limits.get(index).map(|limit| limit.what.clone()),
+                View::Overview | View::Logons => None,
+            }
+            .map(RowId::Named),
+        }
+    }
+
+    /// Rows of a view with nothing left out.
+    pub(crate) fn all_rows(&self, view: View) -> usize {
+        let Some(snapshot) = self.shown.as_deref() else { return 0 };
+        match view {
+            View::Overview => snapshot.report.findings.len(),
+            View::Logons => snapshot.all_rows(),
+            View::DomainControllers => snapshot.report.domain_controllers.len(),
+            View::Keys => snapshot.keys.len(),
+            View::Cloud => snapshot.report.hosts.len(),
+            View::Log => snapshot.limits.len(),
+        }
+    }
+}
+
+fn items<T: Filterable>(all: &[T], list: &List, fails: impl Fn(&T) -> bool) -> (Vec<Row>, Vec<Group>) {
+    let shown = all
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| (!list.limits.failures_only || fails(item)) && list.filter.shows(*item));
+    (shown.map(|(index, _)| Row::Item(index)).collect(), Vec::new())
+}
+
+/// The rows by the values in a column: those with most failures first.
+fn groups(snapshot: &Snapshot, rows: &[Row], column: Column) -> Vec<Group> {
+    let mut groups: BTreeMap<std::borrow::Cow<'_, str>, ([usize; 3], Option<usize>)> = BTreeMap::new();
+    for row in rows {
+        let Row::Logon(place) = row else { continue };
+        let Some(logon) = snapshot.report.logons.get(*place) else { continue };
+        let worst = snapshot.worst_index(*place);
+        for value in column.groups(logon) {
+            let (outcomes, known) = groups.entry(value).or_default();
+            if let Some(count) = outcomes.get_mut(place_of(logon.outcome)) {
+                *count += 1;
+            }
+            *known = match (*known, worst) {
+                (Some(known), Some(worst)) => Some(known.min(worst)),
+                (known, worst) => known.or(worst),
+            };
+        }
+    }
+    let mut groups: Vec<Group> = groups
+        .into_iter()
+        .map(|(value, (outcomes, worst))| Group { value: value.into_owned(), outcomes, worst })
+        .collect();
+    if column != Column::Time {
+        groups.sort_by_key(|group| {
+            (std::cmp::Reverse(group.outcomes.first().copied()), group.worst.unwrap_or(usize::MAX))
+        });
+    }
+    groups
+}
+
+struct OfLogon<'m> {
+    model: &'m Model,
+    logon: &'m LogonReport,
+}
+
+impl Filterable for OfLogon<'_> {
+    fn any(&self, field: Field, is: &mut dyn FnMut(&str) -> bool) -> bool {
+        let logon = self.logon;
+        match field {
+            Field::User => is(logon.principal.as_deref().unwrap_or_default()),
+            Field::Client => is(&logon.client) || is(&logon.client_name),
+            Field::Dc => is(logon.kdc.as_deref().unwrap_or_default()) || is(&logon.kdc_name),
+            Field::Method => is(logon.method),
+            Field::Outcome => is(logon.outcome),
+            Field::Code => logon.findings.iter().any(|code| is(code)),
+            Field::Key => is(&logon.key_id),
+            Field::Note => self.model.mark_of_logon(logon).is_some_and(|mark| is(&mark.note)),
+            Field::Marked => is(yes(self.model.mark_of_logon(logon).is_some_and(|mark| mark.marked))),
+            Field::Severity => {
+                let snapshot = self.model.shown.as_deref();
+                let worst = snapshot.and_then(|snapshot| snapshot.worst(snapshot.place(logon.id)?));
+                is(worst.map_or("", |finding| finding.severity.name()))
+            }
+            Field::Site | Field::Host => false,
+        }
+    }
+
+    fn text(&self, is: &mut dyn FnMut(&str) -> bool, codes: &[&'static str]) -> bool {
+        let logon = self.logon;
+        [
+            logon.principal.as_deref().unwrap_or_default(),
+            &logon.client,
+            &logon.client_name,
+            logon.kdc.as_deref().unwrap_or_default(),
+            &logon.kdc_name,
+            logon.outcome,
+            logon.method,
+            logon.reached,
+            &logon.key_id,
+        ]
+        .into_iter()
+        .any(&mut *is)
+            || logon.findings.iter().any(|code| codes.contains(code))
+            || self.any(Field::Note, is)
+    }
+
+    fn began(&self) -> Option<&str> {
+        Some(&self.logon.started)
+    }
+
+    fn took(&self) -> Option<i64> {
+        Some(self.logon.lasted)
+    }
+}
+
+struct OfFinding<'m> {
+    model: &'m Model,
+    finding: &'m FindingReport,
+}
+
+impl Filterable for OfFinding<'_> {
+    fn any(&self, field: Field, is: &mut dyn FnMut(&str) -> bool) -> bool {
+        match field {
+            Field::Code => is(self.finding.code),
+            Field::Severity => is(self.finding.severity.name()),
+            Field::User | Field::Client | Field::Dc | Field::Host => is(&self.finding.subject),
+            Field::Note => self.model.mark_of_finding(self.finding).is_some_and(|mark| is(&mark.note)),
+            Field::Marked => is(yes(self.model.mark_of_finding(self.finding).is_some_and(|mark| mark.marked))),
+            Field::Method | Field::Outcome | Field::Key | Field::Site => false,
+        }
+    }
+
+    fn text(&self, is: &mut dyn FnMut(&str) -> bool, codes: &[&'static str]) -> bool {
+        codes.contains(&self.finding.code)
+            || is(&self.finding.subject)
+            || is(&self.finding.summary)
+            || is(self.finding.title)
+            || self.any(Field::Note, is)
+    }
+
+    fn began(&self) -> Option<&str> {
+        None
+    }
+
+    fn took(&self) -> Option<i64> {
+        None
+    }
+}
+
+impl Filterable for DomainControllerReport {
+    fn any(&self, field: Field, is: &mut dyn FnMut(&str) -> bool) -> bool {
+        match field {
+            Field::Dc | Field::Host => is(&self.name) || is(&self.address),
+            Field::Site => is(&self.site),
+            _ => false,
+        }
+    }
+
+    fn text(&self, is: &mut dyn FnMut(&str) -> bool, _: &[&'static str]) -> bool {
+        is(&self.name)
+            || is(&self.address)
+            || is(&self.site)
+            || self.certificate.as_ref().is_some_and(|certificate| is(&certificate.subject) || is(&certificate.issuer))
+    }
+
+    fn began(&self) -> Option<&str> {
+        None
+    }
+
+    fn took(&self) -> Option<i64> {
+        None
+    }
+}
+
+impl Filterable for KeyUse {
+    fn any(&self, field: Field, is: &mut dyn FnMut(&str) -> bool) -> bool {
+        match field {
+            Field::Key => is(&self.id),
+            Field::User => self.users.iter().any(|user| is(user)),
+            Field::Client => self.devices.iter().any(|device| is(device)),
+            Field::Method => is(self.method),
+            Field::Code => self.codes.iter().any(|code| is(code)),
+            _ => false,
+        }
+    }
+
+    fn text(&self, is: &mut dyn FnMut(&str) -> bool, codes: &[&'static str]) -> bool {
+        [Field::Key, Field::User, Field::Client, Field::Method].iter().any(|field| self.any(*field, is))
+            || self.codes.iter().any(|code| codes.contains(code))
+    }
+
+    fn began(&self) -> Option<&str> {
+        Some(&self.last)
+    }
+
+    fn took(&self) -> Option<i64> {
+        None
+    }
+}
+
+impl Filterable for HostReport {
+    fn any(&self, field: Field, is: &mut dyn FnMut(&str) -> bool) -> bool {
+        match field {
+            Field::Host => is(&self.name),
+            Field::Client => self.clients.iter().any(|client| is(client)),
+            Field::Outcome => is(if self.failures.is_empty() { "succeeded" } else { "failed" }),
+            _ => false,
+        }
+    }
+
+    fn text(&self, is: &mut dyn FnMut(&str) -> bool, _: &[&'static str]) -> bool {
+        self.any(Field::Host, is)
+            || self.any(Field::Client, is)
+            || self.failures.iter().any(|(what, _)| is(what))
+            || is(&self.issuer)
+    }
+
+    fn began(&self) -> Option<&str> {
+        None
+    }
+
+    fn took(&self) -> Option<i64> {
+        None
+    }
+}
+
+impl Filterable for Limit {
+    fn any(&self, _: Field, _: &mut dyn FnMut(&str) -> bool) -> bool {
+        false
+    }
+
+    fn text(&self, is: &mut dyn FnMut(&str) -> bool, _: &[&'static str]) -> bool {
+        is(self.kind) || is(&self.what) || is(self.means)
+    }
+
+    fn began(&self) -> Option<&str> {
+        None
+    }
+
+    fn took(&self) -> Option<i64> {
+        None
+    }
+}
+
+fn yes(it: bool) -> &'static str {
+    if it { "yes" } else { "no" }
+}
