@@ -75,7 +75,7 @@ impl Header {
 /// Who sends a payload that begins with a message of an authentication; `None` for all others. For streams that are not
 /// known to hold DCE/RPC.
 ///
-/// Beyond what [`Header::read`] asks for, the message is the only one of its call (C706 §12.6.3.1), and its trailer, where it
+/// Beyond what `Header::read` asks for, the message is the only one of its call (C706 §12.6.3.1), and its trailer, where it
 /// is there already, names a provider that carries Kerberos or NTLM.
 pub fn begins(payload: &[u8]) -> Option<Side> {
     const WHOLE: u8 = 0x03;

@@ -157,7 +157,7 @@ pub trait Meter: Send {
 
 /// Decides what is left out, so that limits are kept.
 ///
-/// Memory is kept by how near it is to its limit ([`MEMORY_PERCENT`]): there is no waiting to see what comes of it, since
+/// Memory is kept by how near it is to its limit (`MEMORY_PERCENT`): there is no waiting to see what comes of it, since
 /// what is not decoded stops memory from growing and frees little at once. Processor time is kept by steps: one class more
 /// while it is over the limit, one class less when it has been well below it for long enough, and longer each time that was
 /// too early.
