@@ -25,6 +25,8 @@ pub struct Live {
     said: Receiver<String>,
     /// What the recorder said last, until it is certain that it was not its last words.
     held: VecDeque<String>,
+    /// What was passed on last, as packets followed it.
+    told: Option<String>,
     notes: Sender<String>,
     is_over: bool,
 }
@@ -82,7 +84,7 @@ impl Live {
             Some(stdout) => Files::from_reader(interface, stdout),
             None => Files::from_reader(interface, std::io::empty()),
         };
-        Ok(Self { files, process, orders, said, held: VecDeque::new(), notes, is_over: false })
+        Ok(Self { files, process, orders, said, held: VecDeque::new(), told: None, notes, is_over: false })
     }
 
     /// How to tell the recorder something from another thread.
@@ -120,7 +122,9 @@ impl Live {
             }
             return Ok(Progress::End);
         }
-        let why = self.held.pop_back();
+        // What it said last may have been taken for a note: its pipe still held packets from before.
+        let told = self.told.take().filter(|_| status.as_ref().is_ok_and(|status| status.code().is_some()));
+        let why = self.held.pop_back().or(told);
         for note in self.held.drain(..) {
             let _ = self.notes.send(note);
         }
@@ -145,6 +149,7 @@ impl Source for Live {
             && progress.as_ref().is_ok_and(|progress| *progress != Progress::End)
             && let Some(note) = self.held.pop_front()
         {
+            self.told = Some(note.clone());
             let _ = self.notes.send(note);
         }
         self.tell();
@@ -263,6 +268,13 @@ mod tests {
     fn what_came_before_a_failure_is_handed_out() {
         let folder = tempfile::tempdir().unwrap();
         let (live, _notes) = live("cat $FILE; echo 'eth0 burns' >&2; exit 2", folder.path());
+        assert_eq!(read(live), (2, vec![9], Err("eth0 burns".to_owned())));
+    }
+
+    #[test]
+    fn last_words_that_overtake_packets_still_say_why_it_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let (live, _notes) = live("echo 'eth0 burns' >&2; sleep 0.2; cat $FILE; exit 2", folder.path());
         assert_eq!(read(live), (2, vec![9], Err("eth0 burns".to_owned())));
     }
 }
