@@ -63,7 +63,7 @@ const CHECKLIST: [Prerequisite; 18] = [
     },
     Prerequisite {
         what: "domain controllers answer on port 88",
-        codes: &["NET-0", "NET-10", "LOC-05", "LOC-06"],
+        codes: &["NET-0", "LOC-05", "LOC-06"],
         shown: |signs, _| first(signs, Sign::Answered),
     },
     Prerequisite {

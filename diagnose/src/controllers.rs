@@ -6,11 +6,11 @@ use std::{
     net::IpAddr,
 };
 
-use decode::{WireText, x509::Certificate};
+use decode::x509::Certificate;
 use serde::Serialize;
 use trace::{DomainController, Facts, LogonId};
 
-use crate::{Diagnosis, Subject};
+use crate::{Diagnosis, Subject, report::harmless};
 
 /// A domain controller.
 #[derive(Clone, Debug, Serialize)]
@@ -190,10 +190,7 @@ fn report(
         verdicts: CERTIFICATE_RULES
             .iter()
             .filter(|code| crate::by_code(code).is_some())
-            .map(|&code| CertificateVerdict {
-                code,
-                verdict: if faults.has(address, &seen.certificate, code) { "found" } else { "clear" },
-            })
+            .map(|&code| CertificateVerdict { code, verdict: faults.verdict(address, &seen.certificate, code) })
             .collect(),
     });
     DomainControllerReport {
@@ -268,9 +265,21 @@ impl Print {
 pub(crate) struct Faults {
     /// By domain controller and certificate; of a domain controller as a whole without one.
     codes: BTreeSet<(IpAddr, Option<Print>, &'static str)>,
+    /// Certificates in logons that the rules looked at.
+    judged: BTreeSet<(IpAddr, Print)>,
 }
 
 impl Faults {
+    /// Certificates told apart: a sender may make a new one for each reply. Of those beyond nothing is said.
+    const MAX_JUDGED: usize = 20_000;
+
+    /// The rules looked at a logon at this domain controller, which signed with this certificate.
+    pub(crate) fn judge(&mut self, (address, certificate): (IpAddr, Print)) {
+        if self.judged.len() < Self::MAX_JUDGED {
+            self.judged.insert((address, certificate));
+        }
+    }
+
     /// Whether this rule is about the certificate that a domain controller signed with.
     pub(crate) fn is_about(code: &str) -> bool {
         CERTIFICATE_RULES.contains(&code)
@@ -278,7 +287,9 @@ impl Faults {
 
     /// A rule found something in a logon at this domain controller, which signed with this certificate.
     pub(crate) fn note(&mut self, address: IpAddr, certificate: Print, code: &'static str) {
-        self.codes.insert((address, Some(certificate), code));
+        if self.judged.contains(&(address, certificate)) {
+            self.codes.insert((address, Some(certificate), code));
+        }
     }
 
     /// Notes what was found. `signer`: which domain controller signed in a logon, and with which certificate.
@@ -295,13 +306,16 @@ impl Faults {
         }
     }
 
-    fn has(&self, address: IpAddr, certificate: &Certificate, code: &'static str) -> bool {
-        [None, Some(Print::of(certificate))].iter().any(|print| self.codes.contains(&(address, *print, code)))
+    fn verdict(&self, address: IpAddr, certificate: &Certificate, code: &'static str) -> &'static str {
+        let print = Print::of(certificate);
+        if [None, Some(print)].iter().any(|print| self.codes.contains(&(address, *print, code))) {
+            "found"
+        } else if self.judged.contains(&(address, print)) {
+            "clear"
+        } else {
+            "unseen"
+        }
     }
-}
-
-fn harmless(text: &str) -> String {
-    WireText::from(text).to_string()
 }
 
 fn response_times(microseconds: &[u64]) -> Option<ResponseTimes> {
@@ -329,6 +343,9 @@ mod tests {
         let mut of_kdc = OfKdc::new();
         let mut faults = Faults::default();
         for logon in played.logons() {
+            if let Some(signer) = logon.kdc().zip(logon.kdc_certificate().map(|certificate| Print::of(certificate))) {
+                faults.judge(signer);
+            }
             if let Some(kdc) = logon.kdc() {
                 let of_method = of_kdc.entry(kdc).or_default().entry(logon.method.name()).or_default();
                 *of_method.entry(logon.outcome().name()).or_default() += 1;

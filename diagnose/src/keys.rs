@@ -10,7 +10,7 @@ use decode::{
 use serde::Serialize;
 use trace::{Facts, KeyUse};
 
-use crate::rules::key::malformed::wrong;
+use crate::{report::harmless, rules::key::malformed::wrong};
 
 /// The version of this output's form.
 const SCHEMA: &str = "hellotrace.keys/1";
@@ -349,10 +349,6 @@ fn report_use(key: &KeyUse) -> Option<UseReport> {
         last_packet: last.last.number,
         self_signed: key.self_signed,
     })
-}
-
-fn harmless(text: &str) -> String {
-    WireText::from(text).to_string()
 }
 
 #[cfg(test)]

@@ -474,6 +474,8 @@ impl Facts {
         [
             ("lookups", self.locator.beyond()),
             ("pings", self.pings.beyond()),
+            ("ports", self.ports.beyond()),
+            ("refused_binds", self.refused_binds.beyond()),
             ("grants", self.granted.beyond() + self.perhaps_granted.beyond() + of_dcs(|dc| dc.beyond)),
             ("refused_keys", self.refused_pkinit.beyond()),
             ("wrong_passwords", self.wrong_passwords.beyond()),

@@ -53,11 +53,7 @@ impl RefusedBinds {
         match outcome.code {
             Some(ResultCode::SUCCESS) => self.let_in(client, seen.at),
             Some(ResultCode::INVALID_CREDENTIALS) => {
-                let text = outcome.diagnostic.as_ref().map(decode::WireText::to_unicode).unwrap_or_default();
-                let data = text.split("data ").nth(1).and_then(|rest| {
-                    let digits: String = rest.chars().take_while(char::is_ascii_hexdigit).take(8).collect();
-                    u32::from_str_radix(&digits, 16).ok()
-                });
+                let data = outcome.ad_error().and_then(|error| error.data);
                 self.push(client, RefusedBind { seen, server: path.source.address, reason: Reason::Credentials(data) });
             }
             _ => {}

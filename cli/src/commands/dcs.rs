@@ -84,8 +84,11 @@ fn controller(dc: &DomainControllerReport, output: &mut impl Write) -> anyhow::R
             if of.subject.is_empty() { of.san.dns.first().map_or("no name", String::as_str) } else { &of.subject };
         let faults: Vec<&str> =
             seen.verdicts.iter().filter(|verdict| verdict.verdict == "found").map(|verdict| verdict.code).collect();
-        let verdict =
-            if faults.is_empty() { "no fault found".to_owned() } else { format!("see {}", faults.join(", ")) };
+        let verdict = match (faults.is_empty(), seen.verdicts.iter().all(|verdict| verdict.verdict == "unseen")) {
+            (false, _) => format!("see {}", faults.join(", ")),
+            (true, true) => "no sign-in with it to judge it by".to_owned(),
+            (true, false) => "no fault found".to_owned(),
+        };
         let text = format!(
             "{}, serial {}, until {}, in {}, packet {} to {}: {verdict}",
             decode::WireText::from(what),

@@ -117,6 +117,9 @@ pub(super) fn note_faults(faults: &mut Faults, diagnoses: &[Diagnosis], sketches
     let mut signers: Vec<(LogonId, (IpAddr, Print))> =
         sketches.iter().filter_map(|sketch| Some((sketch.id, sketch.signer()?))).collect();
     signers.sort_unstable_by_key(|(id, _)| *id);
+    for (_, signer) in &signers {
+        faults.judge(*signer);
+    }
     faults.note_all(diagnoses, |id| {
         let place = signers.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         signers.get(place).map(|(_, signer)| *signer)

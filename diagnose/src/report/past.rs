@@ -93,6 +93,7 @@ impl Past {
             sketch.count(outcome, &mut self.of_kdc);
             self.signs.note(logon, facts);
             if let Some((kdc, certificate)) = sketch.signer() {
+                self.faults.judge((kdc, certificate));
                 for (rule, _) in found().filter(|(rule, _)| Faults::is_about(rule.code)) {
                     self.faults.note(kdc, certificate, rule.code);
                 }
