@@ -16,6 +16,7 @@ mod export;
 mod fields;
 mod filter;
 mod health;
+mod index;
 mod keys;
 mod limits;
 mod mark;

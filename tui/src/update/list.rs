@@ -60,6 +60,10 @@ pub(super) fn show_rows(model: &mut Model, view: View, selected: Option<&RowId>)
     list.groups = groups;
     let again = selected.and_then(|id| {
         let rows = &model.list_of(view).rows;
+        if let RowId::Logon(id) = id {
+            let row = Row::Logon(model.shown.as_deref()?.place(*id)?);
+            return rows.iter().position(|known| *known == row);
+        }
         rows.iter().position(|row| model.row_id(view, *row).as_ref() == Some(id))
     });
     let list = model.list_of_mut(view);

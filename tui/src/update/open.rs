@@ -82,11 +82,12 @@ fn open_evidence(model: &mut Model) {
         "it has no evidence to open".clone_into(&mut model.notice);
         return;
     };
+    let is_it = |step: &diagnose::StepReport| step.packet == evidence.packet && step.file == evidence.file;
     let of = |logon: &&diagnose::LogonReport| {
-        sequence(logon)
-            .iter()
-            .position(|step| step.packet == evidence.packet && step.file == evidence.file)
-            .map(|step| Screen::Message { id: logon.id, step, field: 0 })
+        // The order of its steps is worked out for the one that has it.
+        logon.steps.iter().find(|step| is_it(step))?;
+        let step = sequence(logon).iter().position(|step| is_it(step))?;
+        Some(Screen::Message { id: logon.id, step, field: 0 })
     };
     // The sign-ins that it is about first: most evidence is there.
     let own = finding.logons.iter().filter_map(|id| model.logon(*id));
