@@ -20,7 +20,7 @@ use self::{
     writer::Writer,
 };
 pub(crate) use self::{past::Past, signs::Signs, writer::harmless};
-use crate::{Severity, checklist, controllers::DomainControllerReport};
+use crate::{KeysReport, Severity, checklist, controllers::DomainControllerReport};
 
 /// The version of this report's form.
 const SCHEMA: &str = "hellotrace.report/1";
@@ -274,6 +274,11 @@ impl<'s> Report<LogonReports<'s>> {
         let domain_controllers = reports.domain_controllers(of_kdc, &faults);
         let hosts = crate::hosts::hosts(facts);
         Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist, hosts }
+    }
+
+    /// Every key that was used or is in an export of the directory. Takes as long as these are large.
+    pub fn keys(&self) -> KeysReport {
+        KeysReport::new(self.logons.facts())
     }
 
     /// The same with all logons made.

@@ -343,7 +343,11 @@ impl Values {
             .map(|end| {
                 let value = self.text.get(start..*end).unwrap_or_default();
                 start = *end;
-                value.split_terminator(END).any(|part| pattern.fits_lower(part))
+                match pattern {
+                    // No part goes on in the next: this one is not taken apart first.
+                    Pattern::Contains(part) if !part.is_empty() && !part.contains(END) => value.contains(part.as_str()),
+                    _ => value.split_terminator(END).any(|part| pattern.fits_lower(part)),
+                }
             })
             .collect()
     }

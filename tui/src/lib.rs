@@ -12,6 +12,7 @@
 
 mod bytes;
 mod columns;
+mod details;
 mod export;
 mod fields;
 mod filter;

@@ -3,7 +3,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use diagnose::{FindingReport, LogonReport, Report, Severity};
+use diagnose::{DirectoryReport, FindingReport, KeyReport, KeysReport, LogonReport, Report, Severity};
 
 use crate::{
     health::{Health, healths},
@@ -37,6 +37,8 @@ pub struct Snapshot {
     /// The sign-ins of each finding by time.
     pub(crate) hits: Vec<[u32; HITS]>,
     pub(crate) keys: Vec<KeyUse>,
+    /// What the exports of the directory hold, where one was given.
+    pub(crate) directory: Option<DirectoryReport>,
     pub(crate) health: Vec<Health>,
     pub(crate) limits: Vec<Limit>,
     /// What filters and orders go by.
@@ -46,8 +48,8 @@ pub struct Snapshot {
 /// No finding.
 const NONE: u32 = u32::MAX;
 
-/// A key as it was used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A key as it was used, and as the directory has it.
+#[derive(Clone, Debug)]
 pub(crate) struct KeyUse {
     pub(crate) id: String,
     pub(crate) method: &'static str,
@@ -58,6 +60,15 @@ pub(crate) struct KeyUse {
     /// Codes of findings about the sign-ins with it, those of keys first.
     pub(crate) codes: Vec<&'static str>,
     pub(crate) last: String,
+    /// What the directory says of it, where an export was given.
+    pub(crate) known: Option<Box<KeyReport>>,
+}
+
+impl KeyUse {
+    /// Whether somebody should look after it.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.outcomes.first() > Some(&0) || self.known.as_ref().is_some_and(|known| known.is_fault())
+    }
 }
 
 /// The place of an outcome in counts.
@@ -111,7 +122,50 @@ impl Snapshot {
         let limits = limits(&report);
         let places = worst_first.iter().filter_map(|row| if let Row::Logon(place) = row { Some(*place) } else { None });
         let index = Index::new(&report.logons, places);
-        Self { report, worst, alone, outcomes, longest_user, worst_first, timeline, hits, keys, health, limits, index }
+        Self {
+            report,
+            worst,
+            alone,
+            outcomes,
+            longest_user,
+            worst_first,
+            timeline,
+            hits,
+            keys,
+            directory: None,
+            health,
+            limits,
+            index,
+        }
+    }
+
+    /// The same with what exports of the directory say of keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: KeysReport) -> Self {
+        if keys.directory.is_none() {
+            return self;
+        }
+        self.directory = keys.directory;
+        let places: BTreeMap<String, usize> = self.keys.iter().map(|key| key.id.clone()).zip(0..).collect();
+        for known in keys.keys {
+            let used = places.get(&known.key_id).and_then(|place| self.keys.get_mut(*place));
+            match used {
+                Some(used) => used.known = Some(Box::new(known)),
+                None => self.keys.push(KeyUse {
+                    id: known.key_id.clone(),
+                    method: "",
+                    users: Vec::new(),
+                    devices: Vec::new(),
+                    outcomes: [0; 3],
+                    codes: Vec::new(),
+                    last: String::new(),
+                    known: Some(Box::new(known)),
+                }),
+            }
+        }
+        // Those that want looking after, then those in use; else as they came.
+        self.keys.sort_by_key(|key| (!key.is_bad(), key.users.is_empty()));
+        self
     }
 
     /// The place of a sign-in in the report.
@@ -208,6 +262,7 @@ fn keys(logons: &[LogonReport]) -> Vec<KeyUse> {
                 outcomes,
                 codes,
                 last: logons.last().map(|logon| logon.started.clone()).unwrap_or_default(),
+                known: None,
             }
         })
         .collect();

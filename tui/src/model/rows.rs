@@ -8,6 +8,7 @@ use crate::{
     filter::{Field, Filterable},
     limits::Limit,
     snapshot::{KeyUse, Snapshot},
+    tables::table,
 };
 
 impl Model {
@@ -15,17 +16,25 @@ impl Model {
     pub(crate) fn rows_of(&self, view: View) -> (Vec<Row>, Vec<Group>) {
         let Some(snapshot) = self.shown.as_deref() else { return (Vec::new(), Vec::new()) };
         let list = self.list_of(view);
-        match view {
-            View::Logons => self.logon_rows(snapshot, list),
+        let mut places = match view {
+            View::Logons => return self.logon_rows(snapshot, list),
             View::Overview => {
                 let rows = (0..snapshot.report.findings.len()).map(Row::Finding);
-                (rows.filter(|row| self.shows(snapshot, list, *row)).collect(), Vec::new())
+                return (rows.filter(|row| self.shows(snapshot, list, *row)).collect(), Vec::new());
             }
             View::DomainControllers => items(&snapshot.report.domain_controllers, list, |_| true),
-            View::Keys => items(&snapshot.keys, list, |key| key.outcomes.first() > Some(&0)),
+            View::Keys => items(&snapshot.keys, list, KeyUse::is_bad),
             View::Cloud => items(&snapshot.report.hosts, list, |host| !host.failures.is_empty()),
             View::Log => items(&snapshot.limits, list, |_| true),
+        };
+        if let Some(column) = list.table_sort {
+            let table = table(view, snapshot);
+            places.sort_by_cached_key(|place| table.rank(*place, column));
         }
+        if list.reversed {
+            places.reverse();
+        }
+        (places.into_iter().map(Row::Item).collect(), Vec::new())
     }
 
     fn logon_rows(&self, snapshot: &Snapshot, list: &List) -> (Vec<Row>, Vec<Group>) {
@@ -97,12 +106,12 @@ impl Model {
     }
 }
 
-fn items<T: Filterable>(all: &[T], list: &List, fails: impl Fn(&T) -> bool) -> (Vec<Row>, Vec<Group>) {
+fn items<T: Filterable>(all: &[T], list: &List, fails: impl Fn(&T) -> bool) -> Vec<usize> {
     let shown = all
         .iter()
         .enumerate()
         .filter(|(_, item)| (!list.limits.failures_only || fails(item)) && list.filter.shows(*item));
-    (shown.map(|(index, _)| Row::Item(index)).collect(), Vec::new())
+    shown.map(|(index, _)| index).collect()
 }
 
 /// The sign-ins that are kept by the values in a column: those with most failures first, times as they are.
@@ -179,8 +188,13 @@ impl Filterable for KeyUse {
     fn any(&self, field: Field, is: &mut dyn FnMut(&str) -> bool) -> bool {
         match field {
             Field::Key => is(&self.id),
-            Field::User => self.users.iter().any(|user| is(user)),
-            Field::Client => self.devices.iter().any(|device| is(device)),
+            Field::User => {
+                let owners = self.known.iter().flat_map(|known| &known.owners);
+                self.users.iter().chain(owners.map(|owner| &owner.account)).any(|user| is(user))
+            }
+            Field::Client => {
+                self.devices.iter().chain(self.known.iter().map(|known| &known.device)).any(|device| is(device))
+            }
             Field::Method => is(self.method),
             Field::Code => self.codes.iter().any(|code| is(code)),
             _ => false,
@@ -190,6 +204,7 @@ impl Filterable for KeyUse {
     fn text(&self, is: &mut dyn FnMut(&str) -> bool, codes: &[&'static str]) -> bool {
         [Field::Key, Field::User, Field::Client, Field::Method].iter().any(|field| self.any(*field, is))
             || self.codes.iter().any(|code| codes.contains(code))
+            || self.known.as_ref().is_some_and(|known| is(known.state.words()) || is(&known.usage))
     }
 
     fn began(&self) -> Option<&str> {
