@@ -31,7 +31,7 @@ pub use controllers::{
 };
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
-pub use hosts::HostReport;
+pub use hosts::{HostContact, HostReport};
 pub use keys::{DirectoryReport, KeyReport, KeyState, KeysReport, OwnerReport, UseReport};
 pub use report::{
     CaptureReport, ChecklistItem, ClockReport, EvidenceReport, FindingReport, LogonReport, LogonReports, Report, Row,

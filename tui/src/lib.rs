@@ -11,6 +11,7 @@
 //! ```
 
 mod bytes;
+mod cloud;
 mod columns;
 mod details;
 mod export;

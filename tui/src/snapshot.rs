@@ -6,6 +6,7 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use diagnose::{DirectoryReport, FindingReport, KeyReport, KeysReport, LogonReport, Report, Severity};
 
 use crate::{
+    cloud::add_cloud,
     health::{Health, healths},
     index::Index,
     limits::{Limit, limits},
@@ -82,7 +83,8 @@ pub(crate) fn place_of(outcome: &str) -> usize {
 
 impl Snapshot {
     /// Works it out. Takes as long as the report is large.
-    pub fn new(report: Report) -> Self {
+    pub fn new(mut report: Report) -> Self {
+        add_cloud(&mut report);
         let mut worst = vec![NONE; report.logons.len()];
         let mut alone = Vec::new();
         let first = report.logons.iter().map(|logon| logon.began.0).min().unwrap_or(0);

@@ -138,6 +138,31 @@ fn logon_with_silence() {
 }
 
 #[test]
+fn logon_with_a_service_and_the_cloud() {
+    for (columns, rows) in SIZES {
+        let mut report = report_of(&["key-trust-success", "sign-in-endpoint-refused"]);
+        // Recorded half an hour later: as if the client had gone there right after the sign-in.
+        let (ended, client) = (report.logons[0].began.plus_seconds(1), report.logons[0].client.clone());
+        let contacts = report.hosts.iter_mut().flat_map(|host| &mut host.contacts);
+        let moved =
+            contacts.filter(|contact| contact.client.to_string() == client).map(|it| it.seen.at = ended).count();
+        assert!(moved > 0, "the client went to the cloud");
+        // And its files on a server of their own.
+        let server: std::net::IpAddr = "10.99.0.30".parse().expect("an address");
+        for step in report.logons[0].steps.iter_mut().filter(|step| step.kind.starts_with("smb-")) {
+            let there = |it: std::net::IpAddr| if it.to_string() == client { it } else { server };
+            step.between = step.between.map(|(from, to)| (there(from), there(to)));
+        }
+        let mut screens = Screens::new(columns, rows);
+        screens.show(report);
+        screens.press(&["2", "enter", "tab", "end"]);
+        compare(&format!("logon-with-the-cloud-{columns}x{rows}"), &screens.text());
+        screens.press(&["enter"]);
+        assert!(screens.text().contains("login.microsoftonline.com"), "the step opens");
+    }
+}
+
+#[test]
 fn finding() {
     check("finding", &["key-not-in-directory"], &["enter"]);
 }
