@@ -7,7 +7,7 @@ use trace::{ClockOffset, Facts, Governor, Logons, Settings, Tracer};
 use crate::{LogonReports, Report, endpoints, report::Past};
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
-const BATCHES: usize = 4;
+const BATCHES: usize = 3;
 
 /// Sign-ins for which a report is made each second while a source goes on; for twice as many it is every other second.
 const LOGONS_A_TICK: usize = 2000;

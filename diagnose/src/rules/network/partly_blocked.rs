@@ -90,8 +90,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 
 /// Where a port was not reached, and whether somebody said so.
 fn blocked_at(port: &PortUse) -> Option<(Seen, bool)> {
-    let silent = port.unanswered.filter(|tried| tried.syns >= UNANSWERED_SYNS && tried.seconds >= UNANSWERED_SECONDS);
-    port.refused.map(|seen| (seen, true)).or(silent.map(|tried| (tried.seen, false)))
+    let silent =
+        port.unanswered.as_deref().filter(|tried| tried.syns >= UNANSWERED_SYNS && tried.seconds >= UNANSWERED_SECONDS);
+    port.refused.as_deref().map(|seen| (*seen, true)).or(silent.map(|tried| (tried.seen, false)))
 }
 
 #[cfg(test)]
