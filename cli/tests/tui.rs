@@ -42,8 +42,7 @@ fn find_a_failure(name: &str, columns: u16, rows: u16) {
     terminal.wait_for("hellotrace explain KEY-02");
     terminal.keys(&["Escape", "2"]);
 
-    let list = terminal.wait_for("To do first");
-    assert!(list.contains("FAILED") && list.contains("bob@CORP.EXAMPLE") && list.contains("KEY-02"), "{list}");
+    terminal.wait_for_all(&["To do first", "FAILED", "bob@CORP.EXAMPLE", "KEY-02"]);
     terminal.keys(&["Enter"]);
     let logon = terminal.wait_for("findings (2)");
     assert!(logon.contains("client") && logon.contains("DNS") && logon.contains("dc1"), "{logon}");
@@ -74,8 +73,7 @@ fn a_filter_and_failures_only_leave_what_was_asked_for() {
     terminal.line(&format!("{PROGRAM} tui {} {}", bad.display(), good.display()));
     terminal.wait_for("what is wrong");
     terminal.keys(&["2"]);
-    let list = terminal.wait_for("To do first");
-    assert!(list.contains("frank@") && list.contains("alice@"), "{list}");
+    terminal.wait_for_all(&["To do first", "frank@", "alice@"]);
     terminal.keys(&["f"]);
     let failures = terminal.wait_for("failures only: 1 of 2");
     assert!(failures.contains("frank@") && !failures.contains("alice@"), "{failures}");
@@ -281,17 +279,22 @@ impl Terminal {
         self.tmux(&[&["capture-pane", "-p"], options].concat())
     }
 
-    /// The screen once `text` is on it and nothing changes any more; fails after half a minute.
+    /// The screen once `text` is on it and nothing changes any more; fails after two minutes.
     fn wait_for(&self, text: &str) -> String {
+        self.wait_for_all(&[text])
+    }
+
+    /// The same for several texts: rows may come one after the other.
+    fn wait_for_all(&self, texts: &[&str]) -> String {
         let mut screen = String::new();
-        for _ in 0..600 {
+        for _ in 0..2400 {
             let before = std::mem::replace(&mut screen, self.capture(&[]));
-            if screen.contains(text) && screen == before {
+            if texts.iter().all(|text| screen.contains(text)) && screen == before {
                 return screen;
             }
             sleep(Duration::from_millis(50));
         }
-        panic!("{text:?} does not appear:\n{screen}");
+        panic!("{texts:?} do not appear:\n{screen}");
     }
 
     /// Checks what a program can leave behind: the other screen, no cursor, raw mode.
