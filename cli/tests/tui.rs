@@ -92,8 +92,8 @@ fn a_filter_and_failures_only_leave_what_was_asked_for() {
 fn what_is_shown_is_written_to_files_and_notes_are_there_again() {
     let Some(terminal) = Terminal::start("files", 100, 30) else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let session = folder.path().join("notes.toml");
-    let command = format!("{PROGRAM} tui --session={} {}", session.display(), sample("key-not-in-directory").display());
+    std::fs::copy(sample("key-not-in-directory"), folder.path().join("capture.pcap")).expect("copied");
+    let command = format!("{PROGRAM} tui --session capture.pcap");
     terminal.line(&format!("cd {}; {command}", folder.path().display()));
     terminal.wait_for("KEY-02");
     terminal.keys(&["Enter", "e"]);
@@ -116,6 +116,13 @@ fn what_is_shown_is_written_to_files_and_notes_are_there_again() {
         .expect("the program starts");
     let report = String::from_utf8_lossy(&report.stdout).into_owned();
     assert!(report.contains("KEY-02"), "the packets alone show the same: {report}");
+    let report = Command::new(PROGRAM)
+        .args(["read", "--session", "capture.pcap"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    let report = String::from_utf8_lossy(&report.stdout).into_owned();
+    assert!(report.contains("\n           marked  now\n"), "the report repeats it: {report}");
     terminal.line(&command);
     terminal.wait_for("what is wrong");
     terminal.keys(&["2"]);
