@@ -7,6 +7,9 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of this is tests")]
 
+#[path = "tui/terminal.rs"]
+mod terminal;
+
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader},
@@ -31,6 +34,8 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
+
+use terminal::{BEFORE, Terminal};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hellotrace");
 
@@ -307,6 +312,24 @@ fn sign_ins_are_told_as_they_settle_and_the_report_follows() {
     let line = lines.lines().find(|line| line.contains("KEY-02")).unwrap_or_else(|| panic!("{out}"));
     assert!(line.contains("FAILED") && line.contains("bob@CORP.EXAMPLE"), "{line}");
     assert!(report.contains("to do") && report.contains("KEY-02"), "{out}");
+}
+
+#[test]
+fn screens_show_sign_ins_as_they_are_recorded() {
+    let Some(wire) = Wire::lay() else { return };
+    let Some(terminal) = Terminal::start("live", 100, 30) else { return };
+    terminal.line(&format!("ip netns exec {} {PROGRAM} tui -i r0; echo ended with $?", wire.recorder));
+    wait("the recorder", || records(&wire.recorder));
+    terminal.wait_for("live, 0 packets");
+    let sample = frames("key-not-in-directory");
+    wire.send(&sample);
+    terminal.wait_for_all(&["KEY-02", &format!("live, {} packets", sample.len())]);
+    terminal.keys(&["2"]);
+    terminal.wait_for_all(&["FAILED", "bob@CORP.EXAMPLE"]);
+    terminal.keys(&["q"]);
+    terminal.wait_for_all(&[BEFORE, "ended with 0"]);
+    terminal.is_as_it_was();
+    wait("the recorder's end", || recorders(&wire.recorder).is_empty());
 }
 
 #[test]
