@@ -2,6 +2,8 @@
 //!
 //! Where there is no `tmux` these tests say so and pass.
 
+#[path = "tui/demo.rs"]
+mod demo;
 #[path = "tui/large.rs"]
 mod large;
 #[path = "tui/terminal.rs"]
