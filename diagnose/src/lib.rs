@@ -10,6 +10,8 @@ mod clocks;
 mod codes;
 mod controllers;
 mod diagnose;
+#[cfg(test)]
+mod do_not_conclude;
 mod endpoints;
 mod finding;
 mod hosts;
