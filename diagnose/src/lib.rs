@@ -36,8 +36,8 @@ pub use finding::{Evidence, Found, Subject};
 pub use hosts::HostReport;
 pub use keys::{DirectoryReport, KeyReport, KeyState, KeysReport, OwnerReport, UseReport};
 pub use report::{
-    CaptureReport, ChecklistItem, ClockReport, EvidenceReport, FindingReport, LogonReport, LogonReports, Report, Row,
-    ShedReport, StepReport,
+    CaptureReport, ChecklistItem, ClockReport, ComparisonReport, EvidenceReport, FindingReport, LogonReport,
+    LogonReports, Report, Row, ShedReport, SideReport, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, SoFar, read_all};

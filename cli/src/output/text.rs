@@ -11,7 +11,9 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use diagnose::{CaptureReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport};
+use diagnose::{
+    CaptureReport, ComparisonReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport,
+};
 use jiff::Timestamp;
 use trace::Class;
 use tui::{mark, outcome_word, wrap};
@@ -36,6 +38,12 @@ pub(crate) fn write(report: &Report<LogonReports<'_>>, hidden: usize, output: &m
         writeln!(output, "\nNot about a single sign-in")?;
         for finding in rest {
             self::finding(finding, output)?;
+        }
+    }
+    if !report.comparisons.is_empty() {
+        writeln!(output, "\nFails here, works there")?;
+        for comparison in &report.comparisons {
+            self::comparison(comparison, output)?;
         }
     }
     if report.logons.is_empty() && report.findings.is_empty() && hidden == 0 {
@@ -249,6 +257,21 @@ fn finding(finding: &FindingReport, output: &mut impl Write) -> anyhow::Result<(
         label = "        ";
     }
     writeln!(output, "    more    hellotrace explain {}", finding.code)?;
+    Ok(())
+}
+
+/// Writes what fails on one side and works on the other, a line and a packet for each side.
+fn comparison(comparison: &ComparisonReport, output: &mut impl Write) -> anyhow::Result<()> {
+    paragraph("  ", "    ", &comparison.summary, output)?;
+    for (label, side) in [("fails   ", &comparison.fails), ("works   ", &comparison.works)] {
+        let example = &side.example;
+        let file = example.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
+        let text = format!(
+            "{}: {} failed, {} succeeded; packet {}{file}, {} = {}: {}",
+            side.side, side.failed, side.succeeded, example.packet, example.field, example.value, example.means
+        );
+        paragraph(&format!("    {label}"), "              ", &text, output)?;
+    }
     Ok(())
 }
 
