@@ -2,6 +2,7 @@
 //!
 //! Field names are those of `docs/report.schema.json`; scripts read them. Text in it is harmless on a screen.
 
+mod comparisons;
 mod logons;
 mod past;
 mod signs;
@@ -14,7 +15,10 @@ use decode::Event;
 use serde::{Serialize, Serializer};
 use trace::{Facts, Logons};
 
-pub use self::logons::{LogonReports, Row};
+pub use self::{
+    comparisons::{ComparisonReport, SideReport},
+    logons::{LogonReports, Row},
+};
 use self::{
     logons::{Sketch, note_faults},
     writer::Writer,
@@ -40,6 +44,9 @@ pub struct Report<L = Vec<LogonReport>> {
     pub domain_controllers: Vec<DomainControllerReport>,
     /// Prerequisites of the deployment, as far as the capture shows them.
     pub checklist: Vec<ChecklistItem>,
+    /// What fails on one side and works on the other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<ComparisonReport>,
     /// Hosts of the cloud, those with failures first. For screens only.
     #[serde(skip)]
     pub hosts: Vec<crate::HostReport>,
@@ -270,10 +277,12 @@ impl<'s> Report<LogonReports<'s>> {
         let mut faults = past.faults().clone();
         note_faults(&mut faults, &diagnoses, &sketches);
         let mut of_kdc = past.of_kdc().clone();
-        let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc);
+        let mut tallies = past.tallies().clone();
+        let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc, &mut tallies);
+        let comparisons = reports.comparisons(&tallies);
         let domain_controllers = reports.domain_controllers(of_kdc, &faults);
         let hosts = crate::hosts::hosts(facts);
-        Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist, hosts }
+        Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist, comparisons, hosts }
     }
 
     /// The same with all logons made.
@@ -288,8 +297,8 @@ impl<'s> Report<LogonReports<'s>> {
     }
 
     fn with<L>(self, logons: L) -> Report<L> {
-        let Self { schema, capture, logons: _, findings, domain_controllers, checklist, hosts } = self;
-        Report { schema, capture, logons, findings, domain_controllers, checklist, hosts }
+        let Self { schema, capture, logons: _, findings, domain_controllers, checklist, comparisons, hosts } = self;
+        Report { schema, capture, logons, findings, domain_controllers, checklist, comparisons, hosts }
     }
 }
 

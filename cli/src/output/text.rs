@@ -11,7 +11,9 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use diagnose::{CaptureReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport};
+use diagnose::{
+    CaptureReport, ComparisonReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport,
+};
 use jiff::Timestamp;
 use trace::Class;
 use tui::{Mark, Marks, mark, outcome_word, wrap};
@@ -49,6 +51,12 @@ pub(crate) fn write(
         for (of, mark) in elsewhere {
             paragraph("  ", "    ", of, output)?;
             self::noted(4, Some(mark), output)?;
+        }
+    }
+    if !report.comparisons.is_empty() {
+        writeln!(output, "\nFails here, works there")?;
+        for comparison in &report.comparisons {
+            self::comparison(comparison, output)?;
         }
     }
     if report.logons.is_empty() && report.findings.is_empty() && hidden == 0 {
@@ -276,6 +284,21 @@ fn finding(finding: &FindingReport, marks: &Marks, output: &mut impl Write) -> a
         label = "        ";
     }
     writeln!(output, "    more    hellotrace explain {}", finding.code)?;
+    Ok(())
+}
+
+/// Writes what fails on one side and works on the other, a line and a packet for each side.
+fn comparison(comparison: &ComparisonReport, output: &mut impl Write) -> anyhow::Result<()> {
+    paragraph("  ", "    ", &comparison.summary, output)?;
+    for (label, side) in [("fails   ", &comparison.fails), ("works   ", &comparison.works)] {
+        let example = &side.example;
+        let file = example.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
+        let text = format!(
+            "{}: {} failed, {} succeeded; packet {}{file}, {} = {}: {}",
+            side.side, side.failed, side.succeeded, example.packet, example.field, example.value, example.means
+        );
+        paragraph(&format!("    {label}"), "              ", &text, output)?;
+    }
     Ok(())
 }
 
