@@ -70,6 +70,9 @@ pub(crate) struct Known {
     /// Domains that are verified with Microsoft Entra, with commas between them: user principal names are compared with them
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
     pub(crate) verified_domains: Vec<String>,
+    /// Take windows and thresholds of the rules from this TOML file, as docs/settings.md lists them, instead of their defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) thresholds: Option<std::path::PathBuf>,
 }
 
 /// Captures and what is known besides, for one part of the report.

@@ -20,7 +20,7 @@ use self::{
     writer::Writer,
 };
 pub(crate) use self::{past::Past, signs::Signs, writer::harmless};
-use crate::{Severity, checklist, controllers::DomainControllerReport};
+use crate::{Severity, ThresholdReport, checklist, controllers::DomainControllerReport, thresholds::changed};
 
 /// The version of this report's form.
 const SCHEMA: &str = "hellotrace.report/1";
@@ -40,6 +40,9 @@ pub struct Report<L = Vec<LogonReport>> {
     pub domain_controllers: Vec<DomainControllerReport>,
     /// Prerequisites of the deployment, as far as the capture shows them.
     pub checklist: Vec<ChecklistItem>,
+    /// Thresholds of the rules that the user set to something else than the catalogue's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ThresholdReport>,
     /// Hosts of the cloud, those with failures first. For screens only.
     #[serde(skip)]
     pub hosts: Vec<crate::HostReport>,
@@ -273,7 +276,8 @@ impl<'s> Report<LogonReports<'s>> {
         let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc);
         let domain_controllers = reports.domain_controllers(of_kdc, &faults);
         let hosts = crate::hosts::hosts(facts);
-        Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist, hosts }
+        let thresholds = changed(facts);
+        Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist, thresholds, hosts }
     }
 
     /// The same with all logons made.
@@ -288,8 +292,8 @@ impl<'s> Report<LogonReports<'s>> {
     }
 
     fn with<L>(self, logons: L) -> Report<L> {
-        let Self { schema, capture, logons: _, findings, domain_controllers, checklist, hosts } = self;
-        Report { schema, capture, logons, findings, domain_controllers, checklist, hosts }
+        let Self { schema, capture, logons: _, findings, domain_controllers, checklist, thresholds, hosts } = self;
+        Report { schema, capture, logons, findings, domain_controllers, checklist, thresholds, hosts }
     }
 }
 
