@@ -17,6 +17,8 @@ pub(super) fn note(known: &Known, session: &mut Session) -> anyhow::Result<()> {
         let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
         directory.read(file).with_context(|| format!("cannot read {name}"))?;
     }
+    #[cfg(feature = "directory")]
+    crate::ldap::read(&known.ldap, &mut directory)?;
     if directory.beyond() > 0 {
         complain(&format!(
             "{} objects beyond the first {MAX_OBJECTS} of the directory are left out",
