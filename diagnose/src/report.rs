@@ -24,7 +24,9 @@ use self::{
     writer::Writer,
 };
 pub(crate) use self::{past::Past, signs::Signs, writer::harmless};
-use crate::{Severity, ThresholdReport, checklist, controllers::DomainControllerReport, thresholds::changed};
+use crate::{
+    KeysReport, Severity, ThresholdReport, checklist, controllers::DomainControllerReport, thresholds::changed,
+};
 
 /// The version of this report's form.
 const SCHEMA: &str = "hellotrace.report/1";
@@ -297,6 +299,11 @@ impl<'s> Report<LogonReports<'s>> {
             thresholds,
             hosts,
         }
+    }
+
+    /// Every key that was used or is in an export of the directory. Takes as long as these are large.
+    pub fn keys(&self) -> KeysReport {
+        KeysReport::new(self.logons.facts())
     }
 
     /// The same with all logons made.
