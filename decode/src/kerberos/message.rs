@@ -40,6 +40,23 @@ pub enum Message {
         /// What could not be read first, as a clause.
         stopped: Option<String>,
     },
+    /// KERB-TGT-REQUEST, draft-swift-win2k-krb-user2user-03 §2: a client asks a user's program for that user's ticket, for
+    /// a service ticket can then be encrypted with its session key.
+    TgtRequest {
+        /// Whom the client wants to reach.
+        sname: Option<PrincipalName>,
+        /// Its realm.
+        realm: Option<WireText>,
+        /// What could not be read first, as a clause.
+        stopped: Option<String>,
+    },
+    /// KERB-TGT-REPLY, the answer.
+    TgtReply {
+        /// The ticket-granting ticket of who was asked.
+        ticket: Option<Ticket>,
+        /// What could not be read first, as a clause.
+        stopped: Option<String>,
+    },
 }
 
 impl Message {
@@ -60,6 +77,8 @@ impl Message {
             Self::Safe { .. } => "krb-safe",
             Self::Private(_) => "krb-priv",
             Self::Credential { .. } => "krb-cred",
+            Self::TgtRequest { .. } => "tgt-req",
+            Self::TgtReply { .. } => "tgt-rep",
         }
     }
 
@@ -71,7 +90,10 @@ impl Message {
             Self::ApRequest(request) => request.stopped.as_deref(),
             Self::ApReply(sealed) | Self::Private(sealed) => sealed.stopped.as_deref(),
             Self::Error(error) => error.stopped.as_deref(),
-            Self::Safe { stopped } | Self::Credential { stopped, .. } => stopped.as_deref(),
+            Self::Safe { stopped }
+            | Self::Credential { stopped, .. }
+            | Self::TgtRequest { stopped, .. }
+            | Self::TgtReply { stopped, .. } => stopped.as_deref(),
         }
     }
 }
