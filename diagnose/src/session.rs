@@ -4,10 +4,10 @@ use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Sour
 use crossbeam_channel::{Receiver, Sender, bounded};
 use trace::{ClockOffset, Facts, Governor, Logons, Settings, Tracer};
 
-use crate::{LogonReports, Report, endpoints, report::Past};
+use crate::{LogonReports, Report, Thresholds, endpoints, report::Past};
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
-const BATCHES: usize = 4;
+const BATCHES: usize = 3;
 
 /// Sign-ins for which a report is made each second while a source goes on; for twice as many it is every other second.
 const LOGONS_A_TICK: usize = 2000;
@@ -57,6 +57,11 @@ impl Session {
     /// Notes which domains are verified with Microsoft Entra.
     pub fn note_verified_domains(&mut self, domains: Vec<String>) {
         self.tracer.note_verified_domains(domains);
+    }
+
+    /// Notes which thresholds of the rules the user set.
+    pub fn note_thresholds(&mut self, thresholds: Thresholds) {
+        self.tracer.note_thresholds(thresholds.into_facts());
     }
 
     /// Notes how the clocks of the inputs were found to differ.

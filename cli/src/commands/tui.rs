@@ -20,7 +20,7 @@ use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use diagnose::{LogonReports, Report, Session};
 
-use super::{known, live, open, settings_for};
+use super::{known, live, open, session_file, settings_for};
 use crate::{
     args::Tui,
     exit::{Status, complain},
@@ -36,8 +36,8 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
         bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
     }
     let settings = files::settings(arguments.settings.as_deref())?;
-    let session_file = files::session_file(arguments)?;
-    let marks = session_file.as_deref().map_or_else(|| Ok(Marks::default()), files::marks)?;
+    let session_file = session_file::path(arguments.session.as_deref(), &arguments.files)?;
+    let marks = session_file.as_deref().map_or_else(|| Ok(Marks::default()), session_file::begin)?;
     let (sender, messages) = unbounded();
     let packets_per_batch = arguments.work.batch as usize;
     let reader = thread::Builder::new().name("read".to_owned());
@@ -192,7 +192,7 @@ impl Worker {
                     Some(Message::Told(written.unwrap_or_else(|error| format!("not written: {error:#}"))))
                 }
                 Request::Save(text) => {
-                    let saved = self.session_file.as_deref().map_or(Ok(()), |file| files::save(file, &text));
+                    let saved = self.session_file.as_deref().map_or(Ok(()), |file| session_file::save(file, &text));
                     saved.err().map(|error| Message::Told(format!("not kept: {error:#}")))
                 }
                 Request::Cancel => {
