@@ -2,7 +2,7 @@
 //! sign-in the number of its own.
 //!
 //! A filter is tried on the different values and not on every sign-in, and rows are put in order by the numbers. A key
-//! is then answered at once however many sign-ins there are, for some 40 bytes a sign-in besides the texts.
+//! is then answered at once however many sign-ins there are, for 32 bytes a sign-in besides the texts.
 
 use std::{borrow::Cow, cmp::Reverse};
 
