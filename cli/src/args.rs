@@ -57,6 +57,9 @@ pub(crate) struct Read {
     /// Only sign-ins that began at or after this time: 2026-01-31T08:00:00Z, 2026-01-31 08:00 (UTC), or 15m, 2h, 1d before the capture's end
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
+    /// Add marks and notes that `hellotrace tui --session` kept in a file [default: the capture's name with .session.toml]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) session: Option<std::ffi::OsString>,
     #[command(flatten)]
     pub(crate) limits: Limits,
 }
@@ -143,7 +146,7 @@ pub(crate) struct Tui {
     pub(crate) follow: bool,
     /// Keep marks and notes in a file, and take up those that it holds [default: the capture's name with .session.toml]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub(crate) session: Option<std::path::PathBuf>,
+    pub(crate) session: Option<std::ffi::OsString>,
     /// Take keys, theme and columns from this file [default: hellotrace/tui.toml in the folder for settings, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<std::path::PathBuf>,

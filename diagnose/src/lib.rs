@@ -10,6 +10,8 @@ mod clocks;
 mod codes;
 mod controllers;
 mod diagnose;
+#[cfg(test)]
+mod do_not_conclude;
 mod endpoints;
 mod finding;
 mod hosts;
@@ -35,8 +37,8 @@ pub use finding::{Evidence, Found, Subject};
 pub use hosts::HostReport;
 pub use keys::{DirectoryReport, KeyReport, KeyState, KeysReport, OwnerReport, UseReport};
 pub use report::{
-    CaptureReport, ChecklistItem, ClockReport, EvidenceReport, FindingReport, LogonReport, LogonReports, Report, Row,
-    ShedReport, StepReport,
+    CaptureReport, ChecklistItem, ClockReport, ComparisonReport, EvidenceReport, FindingReport, LogonReport,
+    LogonReports, Report, Row, ShedReport, SideReport, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, SoFar, read_all};

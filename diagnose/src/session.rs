@@ -7,7 +7,7 @@ use trace::{ClockOffset, Facts, Governor, Logons, Settings, Tracer};
 use crate::{LogonReports, Report, Thresholds, endpoints, report::Past};
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
-const BATCHES: usize = 4;
+const BATCHES: usize = 3;
 
 /// Sign-ins for which a report is made each second while a source goes on; for twice as many it is every other second.
 const LOGONS_A_TICK: usize = 2000;
@@ -101,7 +101,7 @@ impl Session {
         source: &mut dyn Source,
         packets_per_batch: usize,
         mut progress: impl FnMut(Position),
-        mut publish: impl FnMut(Report),
+        mut publish: impl FnMut(Report<LogonReports<'_>>),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
@@ -115,7 +115,7 @@ impl Session {
                 told = batches;
                 next = batches + (batches / 4).max(1);
                 self.tracer.account(Losses::default());
-                publish(self.report().collected());
+                publish(self.report());
             }
         });
         self.inputs = source.inputs().to_vec();

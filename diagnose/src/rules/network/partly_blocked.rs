@@ -92,8 +92,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 fn blocked_at(port: &PortUse, facts: &Facts) -> Option<(Seen, bool)> {
     let silent = port
         .unanswered
+        .as_deref()
         .filter(|tried| tried.syns >= UNANSWERED_SYNS.of(facts) && tried.seconds >= UNANSWERED_SECONDS.of(facts));
-    port.refused.map(|seen| (seen, true)).or(silent.map(|tried| (tried.seen, false)))
+    port.refused.as_deref().map(|seen| (*seen, true)).or(silent.map(|tried| (tried.seen, false)))
 }
 
 #[cfg(test)]
