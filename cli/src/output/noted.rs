@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use diagnose::{CaptureReport, ChecklistItem, DomainControllerReport, FindingReport, LogonReports, Report};
+use diagnose::{
+    CaptureReport, ChecklistItem, ComparisonReport, DomainControllerReport, FindingReport, LogonReports, Report,
+};
 use serde::{Serialize, Serializer};
 use tui::{Mark, Marks};
 
@@ -18,7 +20,7 @@ impl Serialize for Noted<'_, '_> {
         if marks.is_empty() {
             return report.serialize(serializer);
         }
-        let Report { schema, capture, logons, findings, domain_controllers, checklist, hosts: _ } = report;
+        let Report { schema, capture, logons, findings, domain_controllers, checklist, comparisons, hosts: _ } = report;
         let findings = findings.iter().map(|finding| With::new(finding, marks.on_finding(finding))).collect();
         let logons_noted = Each(RefCell::new(Some(logons.iter().map(|logon| {
             let mark = marks.on_logon(&logon);
@@ -26,7 +28,7 @@ impl Serialize for Noted<'_, '_> {
         }))));
         let elsewhere = marks.elsewhere(logons.iter(), &report.findings);
         let elsewhere = elsewhere.into_iter().map(|(of, mark)| With::new(Of { of }, Some(mark))).collect();
-        Whole { schema, capture, logons: logons_noted, findings, domain_controllers, checklist, elsewhere }
+        Whole { schema, capture, logons: logons_noted, findings, domain_controllers, checklist, comparisons, elsewhere }
             .serialize(serializer)
     }
 }
@@ -40,6 +42,8 @@ struct Whole<'r, L> {
     findings: Vec<With<'r, &'r FindingReport>>,
     domain_controllers: &'r [DomainControllerReport],
     checklist: &'r [ChecklistItem],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    comparisons: &'r [ComparisonReport],
     #[serde(rename = "noted_elsewhere", skip_serializing_if = "Vec::is_empty")]
     elsewhere: Vec<With<'r, Of<'r>>>,
 }
