@@ -73,6 +73,33 @@ pub(crate) struct Known {
     /// Domains that are verified with Microsoft Entra, with commas between them: user principal names are compared with them
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
     pub(crate) verified_domains: Vec<String>,
+    #[cfg(feature = "directory")]
+    #[command(flatten)]
+    pub(crate) ldap: Ldap,
+    /// Take windows and thresholds of the rules from this TOML file, as docs/settings.md lists them, instead of their defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) thresholds: Option<std::path::PathBuf>,
+}
+
+/// A directory server to ask.
+#[cfg(feature = "directory")]
+#[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "the names of the options")]
+pub(crate) struct Ldap {
+    /// Compare keys with what this server tells: ldaps://dc1.corp.example, or ldap:// for StartTLS, with a port and a base
+    /// (ldaps://host:636/DC=corp,DC=example) where needed. May be given more than once
+    #[arg(long, value_name = "URL")]
+    pub(crate) ldap: Vec<String>,
+    /// Who to bind as: user@corp.example, or a distinguished name. The password is asked for on the terminal, unless it is
+    /// in HELLOTRACE_LDAP_PASSWORD or in a file
+    #[arg(long, value_name = "NAME", requires = "ldap")]
+    pub(crate) ldap_bind: Option<String>,
+    /// Take the password from the first line of this file
+    #[arg(long, value_name = "FILE", requires = "ldap")]
+    pub(crate) ldap_password_file: Option<std::path::PathBuf>,
+    /// Trust the authorities in this PEM file, and no others [default: those that the system trusts]
+    #[arg(long, value_name = "FILE", requires = "ldap")]
+    pub(crate) ldap_ca: Option<std::path::PathBuf>,
 }
 
 /// Captures and what is known besides, for one part of the report.
@@ -95,7 +122,8 @@ pub(crate) struct Part {
 #[derive(Debug, Args)]
 pub(crate) struct Keys {
     /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
-    #[arg(required_unless_present = "directory", value_name = "FILE")]
+    #[cfg_attr(not(feature = "directory"), arg(required_unless_present = "directory", value_name = "FILE"))]
+    #[cfg_attr(feature = "directory", arg(required_unless_present_any = ["directory", "ldap"], value_name = "FILE"))]
     pub(crate) files: Vec<std::path::PathBuf>,
     #[command(flatten)]
     pub(crate) known: Known,

@@ -12,10 +12,12 @@
 
 mod bytes;
 mod columns;
+mod details;
 mod export;
 mod fields;
 mod filter;
 mod health;
+mod index;
 mod keys;
 mod limits;
 mod mark;

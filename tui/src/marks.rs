@@ -108,6 +108,11 @@ impl Marks {
         self.marks.get(of)
     }
 
+    /// Those of sign-ins: by time, client and name as [`of_logon`] writes them.
+    pub(crate) fn of_logons(&self) -> impl Iterator<Item = (&str, &Mark)> {
+        self.marks.iter().filter_map(|(of, mark)| of.strip_prefix(MARK).map(|of| (of, mark)))
+    }
+
     /// Changes one; what is neither marked nor noted is forgotten.
     pub(crate) fn change(&mut self, of: &str, change: impl FnOnce(&mut Mark)) {
         let mark = self.marks.entry(of.to_owned()).or_default();
@@ -118,9 +123,12 @@ impl Marks {
     }
 }
 
+/// What the name of a sign-in in the file begins with.
+pub(crate) const MARK: &str = "sign-in ";
+
 /// What a sign-in is called in the file.
 pub(crate) fn of_logon(logon: &LogonReport) -> String {
-    format!("sign-in {} {} {}", logon.started, logon.client, logon.principal.as_deref().unwrap_or("-"))
+    format!("{MARK}{} {} {}", logon.started, logon.client, logon.principal.as_deref().unwrap_or("-"))
 }
 
 /// What a finding is called in the file.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use diagnose::{
     CaptureReport, ChecklistItem, ComparisonReport, DomainControllerReport, FindingReport, LogonReports, Report,
+    ThresholdReport,
 };
 use serde::{Serialize, Serializer};
 use tui::{Mark, Marks};
@@ -20,7 +21,17 @@ impl Serialize for Noted<'_, '_> {
         if marks.is_empty() {
             return report.serialize(serializer);
         }
-        let Report { schema, capture, logons, findings, domain_controllers, checklist, comparisons, hosts: _ } = report;
+        let Report {
+            schema,
+            capture,
+            logons,
+            findings,
+            domain_controllers,
+            checklist,
+            comparisons,
+            thresholds,
+            hosts: _,
+        } = report;
         let findings = findings.iter().map(|finding| With::new(finding, marks.on_finding(finding))).collect();
         let logons_noted = Each(RefCell::new(Some(logons.iter().map(|logon| {
             let mark = marks.on_logon(&logon);
@@ -28,8 +39,18 @@ impl Serialize for Noted<'_, '_> {
         }))));
         let elsewhere = marks.elsewhere(logons.iter(), &report.findings);
         let elsewhere = elsewhere.into_iter().map(|(of, mark)| With::new(Of { of }, Some(mark))).collect();
-        Whole { schema, capture, logons: logons_noted, findings, domain_controllers, checklist, comparisons, elsewhere }
-            .serialize(serializer)
+        Whole {
+            schema,
+            capture,
+            logons: logons_noted,
+            findings,
+            domain_controllers,
+            checklist,
+            comparisons,
+            thresholds,
+            elsewhere,
+        }
+        .serialize(serializer)
     }
 }
 
@@ -44,6 +65,8 @@ struct Whole<'r, L> {
     checklist: &'r [ChecklistItem],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     comparisons: &'r [ComparisonReport],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    thresholds: &'r [ThresholdReport],
     #[serde(rename = "noted_elsewhere", skip_serializing_if = "Vec::is_empty")]
     elsewhere: Vec<With<'r, Of<'r>>>,
 }

@@ -13,6 +13,7 @@ use std::{collections::BTreeMap, io::Write};
 
 use diagnose::{
     CaptureReport, ComparisonReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport,
+    ThresholdReport,
 };
 use jiff::Timestamp;
 use trace::Class;
@@ -119,6 +120,10 @@ fn header(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Wr
     writeln!(output, "{inputs}: {}{copies}{dropped}{thinned}{span}", counted(capture.packets, "packet"))?;
     if !capture.shed.is_empty() {
         writeln!(output, "not decoded, to keep the limits: {}", shed_line(capture))?;
+    }
+    for threshold in &report.thresholds {
+        let ThresholdReport { name, value, default } = threshold;
+        writeln!(output, "threshold set: {name} is {value}, by default {default}")?;
     }
     for clock in &capture.clock_offsets {
         writeln!(output, "{}", clock_line(&clock.input, clock.ahead_microseconds, clock.packets))?;

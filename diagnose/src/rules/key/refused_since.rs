@@ -74,7 +74,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             .with(refusal.answer("the key is refused"))
             .with(Evidence::new(*accepted, "kerberos.msg_type", "11", "before, the same key was accepted"))
             .with(Evidence::new(card, "kerberos.msg_type", "11", "since, a certificate of a CA is accepted"));
-        for (seen, code) in turned.into_iter().filter(|(seen, _)| *seen != refusal.answered).take(REPEATED) {
+        for (seen, code) in turned.into_iter().filter(|(seen, _)| *seen != refusal.answered).take(REPEATED.of(facts)) {
             let means = "another key that was accepted before";
             found = found.with(Evidence::new(seen, "kerberos.error_code", code.to_string(), means));
         }
@@ -103,7 +103,7 @@ fn turned_against_keys(facts: &Facts, kdc: IpAddr) -> Option<(Vec<(Seen, ErrorCo
     let no_certificate =
         keys().any(|key| key.refused.iter().any(|(_, by, code)| *by == kdc && *code == ErrorCode::PADATA_TYPE_NOSUPP));
     let renewed = dc.certificates.iter().any(|shown| shown.first > last);
-    if turned.len() < REPEATED || first < last || no_certificate || renewed {
+    if turned.len() < REPEATED.of(facts) || first < last || no_certificate || renewed {
         return None;
     }
     let card = dc.issued.iter().find(|issued| issued.self_signed == Some(false) && issued.seen > first)?;
