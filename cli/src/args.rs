@@ -62,6 +62,10 @@ pub(crate) struct Read {
     pub(crate) session: Option<std::ffi::OsString>,
     #[command(flatten)]
     pub(crate) limits: Limits,
+    /// Do with so much memory: decode less when it runs short, what says least of a sign-in first and Kerberos last, and count
+    /// what was not decoded (Linux)
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(64..=1 << 20))]
+    pub(crate) max_memory: Option<u64>,
 }
 
 /// What else is known besides captures.
@@ -175,7 +179,7 @@ pub(crate) struct Live {
     /// How to write the report at the end
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
-    /// Print the built-in filter and exit
+    /// Print the built-in filter and exit. RPC beyond port 135 is not in it: its ports are not known beforehand
     #[arg(long, required_unless_present = "interface", conflicts_with = "interface")]
     pub(crate) print_filter: bool,
 }

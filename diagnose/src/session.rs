@@ -41,7 +41,7 @@ impl Session {
         self.past.keep(most);
     }
 
-    /// Keeps limits while a source goes on ([`Session::run_live`]). To be called before anything is read.
+    /// Keeps limits while a source goes on. To be called before anything is read.
     pub fn govern(&mut self, governor: Governor) {
         if let Some(memory) = governor.limits().memory {
             self.tracer.keep_within(memory);
@@ -139,9 +139,6 @@ impl Session {
         let mut ticks = 0;
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
             let losses = so_far.losses;
-            if let Some(governor) = self.governor.as_mut().filter(|_| batch.tick().is_some()) {
-                self.tracer.shed(governor.tick());
-            }
             self.push(batch, so_far);
             ticks += usize::from(batch.tick().is_some());
             if ticks > self.tracer.logons().len() / LOGONS_A_TICK {
@@ -157,7 +154,10 @@ impl Session {
 
     /// Takes in a batch, behind which things stand like this. At a tick it makes room, by what was known then.
     fn push(&mut self, batch: &Batch, so_far: SoFar) {
-        let Self { tracer, inputs, past, losses, .. } = self;
+        let Self { tracer, inputs, past, losses, governor } = self;
+        if let Some(governor) = governor.as_mut().filter(|_| batch.tick().is_some()) {
+            tracer.shed(governor.tick());
+        }
         inputs.extend(so_far.inputs);
         tracer.push(batch, |grouper, now| {
             grouper.account(now, *losses);

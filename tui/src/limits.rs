@@ -102,7 +102,7 @@ fn gap_means(what: &str) -> &'static str {
 mod tests {
     use std::path::PathBuf;
 
-    use diagnose::{ClockReport, Session, ShedReport};
+    use diagnose::{ClockReport, Session, ShedReport, ThresholdReport};
 
     use super::limits;
 
@@ -120,13 +120,15 @@ mod tests {
         report.capture.limits.insert("ntlm_uses", 3);
         let clock = ClockReport { input: "dc.pcap".to_owned(), ahead_microseconds: -1_002_000, packets: 9 };
         report.capture.clock_offsets.push(clock);
+        report.thresholds.push(ThresholdReport { name: "sync-seconds".to_owned(), value: 3600, default: 1800 });
         let limits = limits(&report);
-        assert_eq!(limits.len(), before + 4);
+        assert_eq!(limits.len(), before + 5);
         for (what, count) in [
             ("packets of ldap not decoded to keep the limits, in 2 s", 7),
             ("earlier sign-ins that succeeded, only counted", 5),
             ("ntlm uses not kept, or no longer: a limit was reached", 3),
             ("packets say that the clock of dc.pcap is 1.002000 s behind", 9),
+            ("threshold sync-seconds set to 3600, by default 1800", 1),
         ] {
             assert!(limits.iter().any(|limit| limit.what == what && limit.count == count), "{what}: {limits:?}");
         }

@@ -118,7 +118,7 @@ pub(super) fn governor(
     if limits == Limits::default() {
         return Ok(None);
     }
-    let meter = Processes::new(source.process()).context("--max-memory and --max-cpu cannot be kept here")?;
+    let meter = Processes::new(Some(source.process())).context("--max-memory and --max-cpu cannot be kept here")?;
     Ok(Some(Governor::new(limits, Box::new(meter), Box::new(tell))))
 }
 

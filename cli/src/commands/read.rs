@@ -5,12 +5,14 @@ use capture::{CaptureTime, Source as _};
 use decode::{WireText, wire::Unread};
 use diagnose::{LogonReports, Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use trace::Governor;
 use tui::Marks;
 
 use super::{known, open, session_file, settings, tell_passed_over};
 use crate::{
     args::{Format, Read},
     exit::{Status, complain},
+    meter::Processes,
     output::{Output, json, noted::Noted, progress::Bar, text},
 };
 
@@ -26,6 +28,11 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
     session.keep_logons(arguments.limits.max_logons as usize);
+    if let Some(megabytes) = arguments.max_memory {
+        let meter = Processes::new(None).context("--max-memory cannot be kept here")?;
+        let limits = trace::Limits { memory: Some(megabytes << 20), cpu: None };
+        session.govern(Governor::new(limits, Box::new(meter), Box::new(|sentence| complain(&sentence))));
+    }
     known::note(&arguments.known, &mut session)?;
     let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();

@@ -164,6 +164,14 @@ fn threads_and_batches_do_not_change_a_byte() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_on_memory_that_is_not_reached_changes_nothing() {
+    let sample = sample("key-trust-success").display().to_string();
+    let limited = run(["read", "--format", "json", "--max-memory", "1048576", &sample]);
+    assert_eq!((limited.stdout, limited.stderr.as_str()), (run(["read", "--format", "json", &sample]).stdout, ""));
+}
+
 #[test]
 fn failed_keeps_failures_and_drops_successes() {
     let report = read(&["--failed"], &[sample("account-disabled"), sample("key-trust-udp-to-tcp")]);
