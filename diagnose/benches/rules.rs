@@ -1,9 +1,8 @@
 //! What the rules cost over many sign-ins, and what a sign-in that is over keeps.
 //!
-//! `cargo bench -p diagnose` prints processor seconds of the rules alone for three mixes of sign-ins, and the bytes for each
-//! sign-in that the program holds when all are over: what is kept of it, and its part of what is known beyond it. Of these
-//! bytes the first mix tells most: later ones use memory again that was given back. The figures are from `/proc/self`, so it
-//! measures on Linux only.
+//! `cargo bench -p diagnose` prints processor seconds of the rules alone for three mixes of sign-ins, and of the first the
+//! bytes for each sign-in that the program holds when all are over: what is kept of it, and its part of what is known
+//! beyond it. The figures are from `/proc/self`, so it measures on Linux only.
 
 use std::{fmt::Write as _, fs, process::ExitCode};
 
@@ -94,15 +93,17 @@ fn main() -> ExitCode {
         println!("there is no /proc here, so nothing is measured");
         return ExitCode::SUCCESS;
     };
-    for mix in MIXES {
+    for (number, mix) in MIXES.into_iter().enumerate() {
         let mut script = String::new();
         (0..LOGONS).for_each(|number| (mix.add)(&mut script, number));
-        // First, while no memory was given back that could be used again.
+        println!("{}:", mix.name);
         let before = resident().unwrap_or_default();
         let kept = group(&script);
         let bytes = resident().unwrap_or_default().saturating_sub(before) / LOGONS as u64;
-        println!("{}:", mix.name);
-        println!("    {} sign-ins, {bytes} bytes each", kept.logons().len());
+        // Of the first only: later ones use memory again that was given back.
+        if number == 0 {
+            println!("    {} sign-ins, {bytes} bytes each", kept.logons().len());
+        }
         drop(kept);
         let played = play(&script);
         let begun = processor_seconds().unwrap_or_default();
