@@ -23,6 +23,7 @@ mod session;
 mod summary;
 #[cfg(test)]
 mod testing;
+mod thresholds;
 mod windows;
 
 pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
@@ -41,3 +42,4 @@ pub use report::{
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, SoFar, read_all};
+pub use thresholds::{MAX_THRESHOLDS, ThresholdReport, Thresholds};

@@ -24,7 +24,9 @@ use self::{
     writer::Writer,
 };
 pub(crate) use self::{past::Past, signs::Signs, writer::harmless};
-use crate::{Severity, checklist, controllers::DomainControllerReport};
+use crate::{
+    KeysReport, Severity, ThresholdReport, checklist, controllers::DomainControllerReport, thresholds::changed,
+};
 
 /// The version of this report's form.
 const SCHEMA: &str = "hellotrace.report/1";
@@ -47,6 +49,9 @@ pub struct Report<L = Vec<LogonReport>> {
     /// What fails on one side and works on the other.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<ComparisonReport>,
+    /// Thresholds of the rules that the user set to something else than the catalogue's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ThresholdReport>,
     /// Hosts of the cloud, those with failures first. For screens only.
     #[serde(skip)]
     pub hosts: Vec<crate::HostReport>,
@@ -282,7 +287,23 @@ impl<'s> Report<LogonReports<'s>> {
         let comparisons = reports.comparisons(&tallies);
         let domain_controllers = reports.domain_controllers(of_kdc, &faults);
         let hosts = crate::hosts::hosts(facts);
-        Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist, comparisons, hosts }
+        let thresholds = changed(facts);
+        Self {
+            schema: SCHEMA,
+            capture,
+            logons: reports,
+            findings,
+            domain_controllers,
+            checklist,
+            comparisons,
+            thresholds,
+            hosts,
+        }
+    }
+
+    /// Every key that was used or is in an export of the directory. Takes as long as these are large.
+    pub fn keys(&self) -> KeysReport {
+        KeysReport::new(self.logons.facts())
     }
 
     /// The same with all logons made.
@@ -297,8 +318,18 @@ impl<'s> Report<LogonReports<'s>> {
     }
 
     fn with<L>(self, logons: L) -> Report<L> {
-        let Self { schema, capture, logons: _, findings, domain_controllers, checklist, comparisons, hosts } = self;
-        Report { schema, capture, logons, findings, domain_controllers, checklist, comparisons, hosts }
+        let Self {
+            schema,
+            capture,
+            logons: _,
+            findings,
+            domain_controllers,
+            checklist,
+            comparisons,
+            thresholds,
+            hosts,
+        } = self;
+        Report { schema, capture, logons, findings, domain_controllers, checklist, comparisons, thresholds, hosts }
     }
 }
 

@@ -151,7 +151,9 @@ fn kerberos(message: &kerberos::Message, logon: &Logon) -> String {
         | kerberos::Message::ApReply(_)
         | kerberos::Message::Safe { .. }
         | kerberos::Message::Private(_)
-        | kerberos::Message::Credential { .. } => String::new(),
+        | kerberos::Message::Credential { .. }
+        | kerberos::Message::TgtRequest { .. }
+        | kerberos::Message::TgtReply { .. } => String::new(),
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Facts {
     pub directory: Directory,
     /// Domains that are verified with Microsoft Entra, in lower case, as the user says; empty where they do not.
     pub verified_domains: BTreeSet<String>,
+    /// Thresholds of rules that the user set, by name; empty where all are the catalogue's.
+    pub thresholds: BTreeMap<&'static str, i64>,
     /// Conversations over TLS and HTTP.
     pub cloud: Cloud,
     /// What the capture covers.

@@ -5,7 +5,7 @@ use diagnose::Report;
 /// One thing, with how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
-    /// What kind of limit: `capture`, `gap`, `program`.
+    /// What kind of limit: `capture`, `gap`, `program`, `setting`.
     pub(crate) kind: &'static str,
     pub(crate) what: String,
     pub(crate) count: u64,
@@ -72,6 +72,10 @@ pub(crate) fn limits(report: &Report) -> Vec<Limit> {
         let (seconds, rest) = (apart / 1_000_000, apart % 1_000_000);
         let what = format!("packets say that the clock of {} is {seconds}.{rest:06} s {way}", clock.input);
         add("capture", what, clock.packets, "its times are put right");
+    }
+    for threshold in &report.thresholds {
+        let what = format!("threshold {} set to {}, by default {}", threshold.name, threshold.value, threshold.default);
+        add("setting", what, 1, "rules judge by it");
     }
     add("capture", "packets recorded twice".to_owned(), capture.copies, "they count once");
     limits

@@ -179,6 +179,11 @@ impl<'s> LogonReports<'s> {
         Self { writer, logons, past, rows, codes }
     }
 
+    /// What they were found by.
+    pub(super) fn facts(&self) -> &'s Facts {
+        self.writer.facts()
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -163,6 +163,44 @@ fn domain_controllers() {
 }
 
 #[test]
+fn domain_controller_in_full() {
+    check("domain-controller-in-full", &["dc-certificate-expired"], &["3", "enter"]);
+    check("domain-controller-to-its-end", &["dc-certificate-expired"], &["3", "enter", "end"]);
+}
+
+#[test]
+fn domain_controllers_by_another_column() {
+    check("domain-controllers-sorted", &["fail-over-to-second-dc"], &["3", "right", "s", "s"]);
+}
+
+#[test]
+fn certificate_of_a_message() {
+    let mut keys = vec!["2", "enter", "tab", "enter"];
+    keys.extend(["j"; 24]);
+    keys.push("enter");
+    check("certificate", &["key-not-in-directory"], &keys);
+}
+
+/// An account with the key that the sample shows, one with a key that nobody uses, and one without any.
+const DIRECTORY: &str = "\
+DistinguishedName,SamAccountName,Enabled,Identifier,Usage,CreationTime,ObjectClass
+\"CN=eve,DC=corp,DC=example\",eve,True,9zGgLR8URdMXsymf9hRNP8I6UXecMF5bU0XQ3BraGhA=,NGC,2026-10-01T10:00:00Z,user
+\"CN=carol,DC=corp,DC=example\",carol,False,AQID,NGC,2026-10-02T10:00:00Z,user
+";
+
+#[test]
+fn keys_of_the_directory() {
+    for (columns, rows) in SIZES {
+        let mut screens = Screens::new(columns, rows);
+        screens.show_with_directory(&["key-not-in-directory", "key-trust-success"], DIRECTORY);
+        screens.press(&["4"]);
+        compare(&format!("keys-of-the-directory-{columns}x{rows}"), &screens.text());
+        screens.press(&["enter"]);
+        compare(&format!("key-in-full-{columns}x{rows}"), &screens.text());
+    }
+}
+
+#[test]
 fn keys_and_users() {
     check("keys-and-users", &MANY, &["4"]);
 }
@@ -170,6 +208,11 @@ fn keys_and_users() {
 #[test]
 fn cloud() {
     check("cloud", &["sign-in-endpoint-refused", "sign-in-endpoint-works", "proxy-refuses-sign-in"], &["5"]);
+}
+
+#[test]
+fn host_in_full() {
+    check("host-in-full", &["sign-in-endpoint-works"], &["5", "enter"]);
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub(super) fn absent<'f>(logon: &Logon, facts: &'f Facts, refusal: &Refusal<'_>,
         let all = credentials.statements(object, key_id);
         let here = |said: &&Statement<'_>| is_same(facts, said.server, refusal.kdc());
         let near = |said: &Statement<'_>, at: CaptureTime| {
-            said.at.since(at).abs() <= DIRECTORY_READ_SECONDS * CaptureTime::SECOND
+            said.at.since(at).abs() <= DIRECTORY_READ_SECONDS.of(facts) * CaptureTime::SECOND
         };
         // A write without an answer, or to another domain controller, that may have brought the key in between.
         let open_since = |from: CaptureTime| {

@@ -72,7 +72,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             .with(refusal.answer("the key is refused"))
             .with(Evidence::new(*accepted, "kerberos.msg_type", "11", "before, the same key was accepted"))
             .with(Evidence::new(card, "kerberos.msg_type", "11", "since, a certificate of a CA is accepted"));
-        for (seen, code) in first.iter().filter(|(seen, _)| *seen != refusal.answered).take(REPEATED) {
+        for (seen, code) in first.iter().filter(|(seen, _)| *seen != refusal.answered).take(REPEATED.of(facts)) {
             let means = "another key that was accepted before";
             found = found.with(Evidence::new(*seen, "kerberos.error_code", code.to_string(), means));
         }
@@ -90,7 +90,7 @@ fn turned_against_keys(facts: &Facts, kdc: IpAddr) -> Option<(u64, &[(Seen, Erro
     // A refusal of such a key before the last one was accepted means that it was not all of them.
     let first = turned.first_turned.iter().map(|(seen, _)| *seen).min()?;
     let renewed = dc.certificates.iter().any(|shown| shown.first > last);
-    if turned.turned < REPEATED as u64 || first < last || turned.cannot_pkinit || renewed {
+    if turned.turned < REPEATED.of(facts) as u64 || first < last || turned.cannot_pkinit || renewed {
         return None;
     }
     let card = dc.last_issued().filter(|card| *card > first)?;

@@ -121,7 +121,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         (false, false) => "the sign-in",
     };
     let summary = format!("the domain controller refuses {what} with error {code}: {why}");
-    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS));
+    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
     Found::new(confidence, subject, summary)
         .with(refusal.code_evidence(code.meaning().unwrap_or("an error without a name")))
         .with_some(refusal.status_evidence())
