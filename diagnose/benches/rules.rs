@@ -4,6 +4,8 @@
 //! bytes for each sign-in that the program holds when all are over: what is kept of it, and its part of what is known
 //! beyond it. The figures are from `/proc/self`, so it measures on Linux only.
 
+#![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
+
 use std::{fmt::Write as _, fs, process::ExitCode};
 
 use trace::script::{group, play};
@@ -51,7 +53,7 @@ fn turned(script: &mut String, number: usize) {
 }
 
 fn one_user(script: &mut String, number: usize) {
-    let answer = if number % 2 == 0 { "" } else { "krb-error 62" };
+    let answer = if number.is_multiple_of(2) { "" } else { "krb-error 62" };
     sign_in(script, number, ("pc", "dc", "alice"), ("pkinit key K1", answer));
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use decode::{Seen, kerberos::ErrorCode};
-use trace::{Facts, Logon};
+use trace::{Facts, Logon, OnKeys};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
@@ -64,15 +64,19 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let kdc = refusal.kdc();
         let accepted = key.granted.iter().find(|(seen, by)| *by == kdc && *seen < refusal.answered);
         let Some((accepted, _)) = accepted else { continue };
-        let Some((turned, first, card)) = turned_against_keys(facts, kdc) else { continue };
+        let Some((turned, card)) = turned_against_keys(facts, kdc) else { continue };
         let name = facts.name_of(kdc).map_or_else(|| kdc.to_string(), str::to_owned);
-        let summary =
-            format!("{name} refuses {turned} keys that it had accepted, and goes on to accept certificates of a CA");
+        let summary = format!(
+            "{name} refuses {} keys that it had accepted, and goes on to accept certificates of a CA",
+            turned.turned
+        );
         let mut found = Found::new(Confidence::Likely, Subject::DomainController(kdc), summary)
             .with(refusal.answer("the key is refused"))
             .with(Evidence::new(*accepted, "kerberos.msg_type", "11", "before, the same key was accepted"))
             .with(Evidence::new(card, "kerberos.msg_type", "11", "since, a certificate of a CA is accepted"));
-        for (seen, code) in first.iter().filter(|(seen, _)| *seen != refusal.answered).take(REPEATED.of(facts)) {
+        for (seen, code) in
+            turned.first_turned.iter().filter(|(seen, _)| *seen != refusal.answered).take(REPEATED.of(facts))
+        {
             let means = "another key that was accepted before";
             found = found.with(Evidence::new(*seen, "kerberos.error_code", code.to_string(), means));
         }
@@ -81,9 +85,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     nothing_found(logon, facts, &REFUSED)
 }
 
-/// If this domain controller accepted keys up to a moment and none since: how many that it had accepted it refuses, the
-/// first refusals of some of them, and where it accepted a certificate of a CA since.
-fn turned_against_keys(facts: &Facts, kdc: IpAddr) -> Option<(u64, &[(Seen, ErrorCode)], Seen)> {
+/// If this domain controller accepted keys up to a moment and none since: what it says of them, and where it accepted a
+/// certificate of a CA since.
+fn turned_against_keys(facts: &Facts, kdc: IpAddr) -> Option<(&OnKeys, Seen)> {
     let dc = facts.domain_controllers.get(&kdc)?;
     let last = dc.last_self_signed()?;
     let turned = &dc.on_keys;
@@ -94,7 +98,7 @@ fn turned_against_keys(facts: &Facts, kdc: IpAddr) -> Option<(u64, &[(Seen, Erro
         return None;
     }
     let card = dc.last_issued().filter(|card| *card > first)?;
-    Some((turned.turned, &turned.first_turned, card))
+    Some((turned, card))
 }
 
 #[cfg(test)]
