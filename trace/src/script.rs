@@ -128,6 +128,16 @@ impl Played {
 /// # Panics
 /// When a line cannot be read: a test's mistake, told with the line.
 pub fn play(text: &str) -> Played {
+    let grouper = group(text);
+    let logons = grouper.logons().iter().map(std::borrow::Cow::into_owned).collect();
+    Played { grouper, logons }
+}
+
+/// Plays a script and gives what a program would keep at its end, nothing else.
+///
+/// # Panics
+/// When a line cannot be read: a test's mistake, told with the line.
+pub fn group(text: &str) -> Grouper {
     let mut grouper = Grouper::default();
     let mut clock = START;
     let mut finished = true;
@@ -192,8 +202,7 @@ pub fn play(text: &str) -> Played {
     visibility.last = Some(last);
     visibility.now = Some(last);
     visibility.finished = finished;
-    let logons = grouper.logons().iter().map(std::borrow::Cow::into_owned).collect();
-    Played { grouper, logons }
+    grouper
 }
 
 struct Line<'t> {

@@ -21,7 +21,9 @@ rule! {
     ///
     /// The domain controller's answer to the computer's netlogon ping, in the 30 seconds before it signed in there, lacks the
     /// flag 0x80 (DS_CLOSEST_FLAG), and no other domain controller answered this computer with that flag within ten seconds.
-    /// A site without a domain controller of its own, on purpose, looks the same.
+    /// A site without a domain controller of its own, on purpose, looks the same. The names of the two sites in the answer are
+    /// not held against each other: where they differ and the flag is set, the domain controller says that it serves the
+    /// computer's site as well, as configured.
     ///
     /// ## What to do
     ///
