@@ -98,6 +98,10 @@ pub(crate) struct Ldap {
     /// in HELLOTRACE_LDAP_PASSWORD or in a file
     #[arg(long, value_name = "NAME", requires = "ldap")]
     pub(crate) ldap_bind: Option<String>,
+    /// Bind with a Kerberos ticket, as of kinit, and no password: by SASL, mechanism GSSAPI, to the service ldap/HOST
+    #[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
+    #[arg(long, requires = "ldap", conflicts_with_all = ["ldap_bind", "ldap_password_file"])]
+    pub(crate) ldap_gssapi: bool,
     /// Take the password from the first line of this file
     #[arg(long, value_name = "FILE", requires = "ldap")]
     pub(crate) ldap_password_file: Option<std::path::PathBuf>,

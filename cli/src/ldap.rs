@@ -6,6 +6,8 @@
 //! sends is bounded in size, number and time.
 
 mod connection;
+#[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
+mod gssapi;
 mod password;
 mod tls;
 mod url;
@@ -19,6 +21,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use decode::directory::{Directory, MAX_OBJECTS, Search, SearchScope};
 use rustls::ClientConfig;
+use zeroize::Zeroizing;
 
 use self::{
     connection::{Connection, Timed},
@@ -53,30 +56,57 @@ pub(crate) fn read(arguments: &Ldap, directory: &mut Directory) -> anyhow::Resul
     if arguments.ldap.is_empty() {
         return Ok(());
     }
-    let Some(name) = arguments.ldap_bind.as_deref().filter(|name| !name.is_empty()) else {
-        bail!("--ldap needs --ldap-bind NAME: a directory tells strangers nothing");
-    };
     let urls = arguments.ldap.iter().map(|text| Url::parse(text)).collect::<anyhow::Result<Vec<Url>>>()?;
     let tls = tls::settings(arguments.ldap_ca.as_deref())?;
-    let password = password::read(arguments.ldap_password_file.as_deref(), name)?;
+    let account = Account::read(arguments)?;
     for url in urls {
-        read_from(&url, &tls, (name, &password), directory)
+        read_from(&url, &tls, &account, directory)
             .with_context(|| format!("cannot read the directory of {}", url.address()))?;
     }
     Ok(())
 }
 
+/// Who asks.
+enum Account<'a> {
+    /// Whom the server knows by a name and a password.
+    Password(&'a str, Zeroizing<String>),
+    /// Whom the Kerberos ticket of this process names.
+    #[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
+    Ticket,
+}
+
+impl<'a> Account<'a> {
+    fn read(arguments: &'a Ldap) -> anyhow::Result<Self> {
+        #[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
+        if arguments.ldap_gssapi {
+            return Ok(Self::Ticket);
+        }
+        let Some(name) = arguments.ldap_bind.as_deref().filter(|name| !name.is_empty()) else {
+            bail!("--ldap needs --ldap-bind NAME{OR_TICKET}: a directory tells strangers nothing");
+        };
+        Ok(Self::Password(name, password::read(arguments.ldap_password_file.as_deref(), name)?))
+    }
+}
+
+/// What may stand in place of a name, in this build.
+const OR_TICKET: &str =
+    if cfg!(all(feature = "directory-gssapi", target_os = "linux")) { " or --ldap-gssapi" } else { "" };
+
 /// Reads one server.
 fn read_from(
     url: &Url,
     tls: &Arc<ClientConfig>,
-    (name, password): (&str, &str),
+    account: &Account<'_>,
     directory: &mut Directory,
 ) -> anyhow::Result<()> {
     let stream = Timed::connect(url, deadline(MAX_SECONDS))?;
     let stream = tls::secure(stream, url, tls)?;
     let mut connection = Connection::new(stream);
-    connection.bind(name, password)?;
+    match account {
+        Account::Password(name, password) => connection.bind(name, password)?,
+        #[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
+        Account::Ticket => gssapi::bind(&mut connection, &url.host)?,
+    }
     ask(&mut connection, url.base.as_deref(), directory)?;
     connection.unbind();
     Ok(())

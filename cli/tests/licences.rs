@@ -1,9 +1,9 @@
 //! What a build that is given to others may contain, by licence.
 //!
-//! Asks cargo which packages the program `cli`, with the feature `directory` and without, and the capture helper (`capture`
-//! with the feature `live`) reach by normal and build dependencies, on every platform, and requires of each a licence from
-//! [`ALLOWED`]. Dev-dependencies are left out: nobody receives them. One of these, `kerberos_asn1`, is under the AGPL, so
-//! that it stays one is tested too.
+//! Asks cargo which packages the program `cli`, with the features `directory` and `directory-gssapi` and without, and the
+//! capture helper (`capture` with the feature `live`) reach by normal and build dependencies, on every platform, and
+//! requires of each a licence from [`ALLOWED`]. Dev-dependencies are left out: nobody receives them. One of these,
+//! `kerberos_asn1`, is under the AGPL, so that it stays one is tested too.
 //!
 //! `deny.toml` holds the same list for `cargo deny`, which is not everywhere installed.
 
@@ -36,8 +36,13 @@ fn the_program_contains_allowed_licences_only() {
     let graph = Graph::of_the_workspace(&[]);
     assert_allowed(&graph, &graph.reached_from(&["cli"]));
     assert!(!graph.reached_from(&["cli"]).iter().any(|id| graph.packages[id].name == "rustls"), "it is off by default");
-    let graph = Graph::of_the_workspace(&["--features", "cli/directory"]);
-    assert_allowed(&graph, &graph.reached_from(&["cli"]));
+    for feature in ["cli/directory", "cli/directory-gssapi"] {
+        let graph = Graph::of_the_workspace(&["--features", feature]);
+        let reached = graph.reached_from(&["cli"]);
+        assert_allowed(&graph, &reached);
+        let has_gssapi = reached.iter().any(|id| graph.packages[id].name == "libgssapi-sys");
+        assert_eq!(has_gssapi, feature.ends_with("gssapi"), "{feature}: only one links with libkrb5");
+    }
 }
 
 #[test]

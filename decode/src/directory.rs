@@ -20,7 +20,7 @@ mod query;
 mod record;
 
 pub use object::{Class, Object};
-pub use query::{Answer, Done, Entry, QueryError, Request, Search, SearchScope, length_of};
+pub use query::{Answer, Done, Entry, QueryError, Request, Search, SearchScope, length_of, no_security_layer};
 use record::Record;
 
 /// Why an export cannot be read.

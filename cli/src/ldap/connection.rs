@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context as _, anyhow, bail};
 use decode::directory::{Answer, Done, Entry, Request, Search, SearchScope, length_of};
+#[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
+use decode::ldap::ResultCode;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
@@ -51,6 +53,24 @@ impl<S: Read + Write> Connection<S> {
             None => Ok(()),
             Some(refused) => bail!("the server refuses the bind as {name}: {refused}"),
         }
+    }
+
+    /// One step of a bind by SASL: what the server says to it, and whether it is done with that.
+    #[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
+    pub(super) fn bind_step(&mut self, mechanism: &str, credentials: &[u8]) -> anyhow::Result<(bool, Vec<u8>)> {
+        let mut step = Err(anyhow!("no answer"));
+        self.run(
+            &Request::SaslBind { mechanism, credentials },
+            |_| Ok(()),
+            |done| {
+                step = match done.code {
+                    ResultCode::SUCCESS => Ok((true, done.credentials.to_vec())),
+                    ResultCode::SASL_BIND_IN_PROGRESS => Ok((false, done.credentials.to_vec())),
+                    _ => Err(anyhow!("the server refuses the bind: {}", done.reason())),
+                };
+            },
+        )?;
+        step
     }
 
     /// Sends a request that has one answer. How it was refused, if it was.

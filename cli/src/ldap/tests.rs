@@ -221,6 +221,8 @@ fn fetched(url: &str, authority: &str, starts_in_clear: bool) -> (Result<Directo
     let arguments = Ldap {
         ldap: vec![url.replace("PORT", &port.to_string())],
         ldap_bind: Some("bob@corp.example".to_owned()),
+        #[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
+        ldap_gssapi: false,
         ldap_password_file: Some(password),
         ldap_ca: Some(data(authority)),
     };

@@ -25,6 +25,13 @@ pub enum Request<'a> {
         /// The password. An empty one would make it an anonymous bind (RFC 4513 §5.1.2).
         password: &'a str,
     },
+    /// One step of a bind by SASL. RFC 4511 §4.2, RFC 4513 §5.2.1.
+    SaslBind {
+        /// As it is registered: `GSSAPI` (RFC 4752).
+        mechanism: &'a str,
+        /// What the mechanism says in this step.
+        credentials: &'a [u8],
+    },
     /// Asks for TLS. RFC 4511 §4.14.
     StartTls,
     /// Asks for objects.
@@ -62,11 +69,17 @@ pub enum SearchScope {
 }
 
 impl Request<'_> {
-    /// The message, which holds the password of a bind.
+    /// The message, which holds the password or the token of a bind.
     pub fn message(&self, id: u32) -> Vec<u8> {
         let (operation, controls) = match self {
             Self::SimpleBind { name, password } => {
                 let parts = [integer(3), octets(name.as_bytes()), element(0x80, password.as_bytes())];
+                (element(0x60, &parts.concat()), Vec::new())
+            }
+            Self::SaslBind { mechanism, credentials } => {
+                let sasl = [octets(mechanism.as_bytes()), octets(credentials)].concat();
+                // The mechanism says who it is: no name besides.
+                let parts = [integer(3), octets(b""), element(0xa3, &sasl)];
                 (element(0x60, &parts.concat()), Vec::new())
             }
             Self::StartTls => (element(0x77, &element(0x80, START_TLS.as_bytes())), Vec::new()),
@@ -160,6 +173,12 @@ pub enum QueryError {
     /// An element of it cannot be read.
     #[error("the server's answer cannot be read: {0}")]
     Unreadable(DerError),
+    /// The offer of security layers, by its length. RFC 4752 §3.1.
+    #[error("the server's offer of security layers has {0} bytes and not four")]
+    LayersUnreadable(usize),
+    /// It takes no bind without a security layer besides TLS. RFC 4752 §3.1.
+    #[error("the server wants a SASL security layer inside TLS, which is not done")]
+    LayerWanted,
 }
 
 impl From<DerError> for QueryError {
@@ -187,6 +206,26 @@ pub fn length_of(bytes: &[u8]) -> Result<Option<usize>, QueryError> {
     if length > MAX_LDAP_MESSAGE { Err(QueryError::TooLarge) } else { Ok(Some(header + length)) }
 }
 
+/// What to answer, to be wrapped without encryption, to a server's offer of security layers in the mechanism `GSSAPI`, which
+/// was unwrapped before: none, as TLS is one already. RFC 4752 §3.1.
+///
+/// The offer has a bit for each layer, then the size of the largest message that the server takes under one. That size is
+/// not looked at: nothing will be sent under one, and servers state a size where there is nothing to state it for.
+///
+/// # Errors
+/// When it has another length, or "none" is not offered.
+pub fn no_security_layer(offer: &[u8]) -> Result<[u8; 4], QueryError> {
+    let &[layers, _, _, _] = offer else { return Err(QueryError::LayersUnreadable(offer.len())) };
+    if layers & NO_LAYER == 0 {
+        return Err(QueryError::LayerWanted);
+    }
+    // Without a layer nothing can be received under one: size 0. No name to act as follows, so it is the ticket's.
+    Ok([NO_LAYER, 0, 0, 0])
+}
+
+/// The bit for "no security layer"; 2 is integrity, 4 is encryption. RFC 4752 §3.3.
+const NO_LAYER: u8 = 1;
+
 /// What a server answers.
 #[derive(Clone, Debug)]
 pub enum Answer<'a> {
@@ -205,6 +244,8 @@ pub struct Done<'a> {
     pub code: ResultCode,
     /// What to ask the next page with; empty after the last.
     pub cookie: &'a [u8],
+    /// What the mechanism of a bind by SASL says (`serverSaslCreds`); empty where it says nothing.
+    pub credentials: &'a [u8],
     text: &'a [u8],
 }
 
@@ -267,6 +308,12 @@ fn done<'a>(operation: &Element<'a>, mut rest: Reader<'a>) -> Result<Done<'a>, Q
     let code = ResultCode(parts.element()?.integer()?);
     parts.expect(Tag::OCTET_STRING)?;
     let text = parts.expect(Tag::OCTET_STRING)?.contents;
+    let mut credentials: &[u8] = &[];
+    if operation.tag == Tag(0x61) {
+        // A referral may come first.
+        parts.optional(Tag(0xa3))?;
+        credentials = parts.optional(Tag(0x87))?.map_or(credentials, |element| element.contents);
+    }
     let mut cookie: &[u8] = &[];
     if let Some(controls) = rest.optional(Tag(0xa0))? {
         let mut controls = controls.reader();
@@ -281,7 +328,7 @@ fn done<'a>(operation: &Element<'a>, mut rest: Reader<'a>) -> Result<Done<'a>, Q
             }
         }
     }
-    Ok(Done { code, cookie, text })
+    Ok(Done { code, cookie, credentials, text })
 }
 
 impl<'a> Entry<'a> {
@@ -354,7 +401,10 @@ impl Directory {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Answer, Directory, QueryError, Request, Search, SearchScope, element, integer, length_of, octets};
+    use super::{
+        Answer, Directory, QueryError, Request, Search, SearchScope, element, integer, length_of, no_security_layer,
+        octets,
+    };
 
     fn entry(id: u32, dn: &str, attributes: &[(&str, &[&[u8]])]) -> Vec<u8> {
         let attribute = |(name, values): &(&str, &[&[u8]])| {
@@ -376,6 +426,41 @@ mod tests {
         assert_eq!(message, wanted);
         let decoded = crate::ldap::decode(&message).unwrap();
         assert_eq!(decoded.name(), "bindRequest");
+    }
+
+    #[test]
+    fn a_step_of_a_bind_by_sasl_is_as_the_rfc_has_it_and_so_is_its_answer() {
+        let message = Request::SaslBind { mechanism: "GSSAPI", credentials: b"token" }.message(1);
+        let wanted = b"\x30\x1b\x02\x01\x01\x60\x16\x02\x01\x03\x04\x00\xa3\x0f\x04\x06GSSAPI\x04\x05token";
+        assert_eq!(message, wanted);
+        assert_eq!(crate::ldap::decode(&message).unwrap().stopped, None);
+
+        let result = [element(0x0a, &[14]), octets(b""), octets(b"")].concat();
+        for (rest, wanted) in [
+            (vec![], b"".as_slice()),
+            (element(0x87, b"token"), b"token"),
+            ([element(0xa3, &octets(b"ldap://dc2")), element(0x87, b"token")].concat(), b"token"),
+        ] {
+            let operation = element(0x61, &[result.clone(), rest].concat());
+            let message = element(0x30, &[integer(7), operation].concat());
+            let Some(Answer::Done(done)) = Answer::read(&message, 7).unwrap() else { panic!() };
+            assert_eq!((done.code.0, done.credentials, done.is_success()), (14, wanted, false));
+        }
+    }
+
+    #[test]
+    fn no_security_layer_is_chosen_where_it_is_offered() {
+        for offer in [b"\x01\0\0\0", b"\x07\0\xff\xff", b"\x03\xff\xff\xff", b"\x01\0\x10\0", b"\xff\0\0\0"] {
+            assert_eq!(no_security_layer(offer).unwrap(), [1, 0, 0, 0], "{offer:?}");
+        }
+        for offer in [b"\0\0\0\0", b"\x06\0\xff\xff", b"\x02\0\xff\xff", b"\xfe\0\0\0"] {
+            assert!(matches!(no_security_layer(offer), Err(QueryError::LayerWanted)), "{offer:?}");
+        }
+        for offer in [b"".as_slice(), b"\x01", b"\x01\0\0", b"\x01\0\0\0\0", &[1; 300]] {
+            let error = no_security_layer(offer).unwrap_err();
+            assert!(matches!(error, QueryError::LayersUnreadable(length) if length == offer.len()), "{error}");
+            assert_eq!(error.to_string().lines().count(), 1);
+        }
     }
 
     #[test]
