@@ -370,6 +370,74 @@ fn a_hangup_begins_the_next_file_and_a_count_ends_it() {
     assert_eq!(logons(&read), logons(&live));
 }
 
+/// A small disk of its own; gone when it goes out of scope.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mount(size: &str) -> Option<Self> {
+        let folder = folder();
+        let options = format!("size={size},mode=777");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder.path()).status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+
+    fn recordings(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.0.path()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|it| it == "pcapng")).collect();
+        files.sort();
+        files
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_stops_the_recording_until_there_is_room_and_nothing_else() {
+    let Some(wire) = Wire::lay() else { return };
+    let Some(disk) = Disk::mount("2m") else {
+        println!("skipped: nothing can be mounted here");
+        return;
+    };
+    let filler = disk.0.path().join("filler");
+    fs::write(&filler, vec![0; 1500 << 10]).unwrap();
+    let path = disk.0.path().join("live.pcapng");
+    let arguments = ["live", "-i", "r0", "--format", "json", "--min-free", "0", "--write", path.to_str().unwrap()];
+    let mut child = wire.run(&arguments);
+    let said = listen(&mut child);
+    wait("the recording", || path.exists());
+    let sample = frames("key-trust-success");
+    let mut sent = 0;
+    wait("the disk to be full", || {
+        wire.send(&sample);
+        sent += sample.len() as u64;
+        disk.recordings().iter().map(|file| fs::metadata(file).unwrap().len()).sum::<u64>() > 500_000
+    });
+    // Some tries in vain.
+    thread::sleep(Duration::from_millis(3500));
+    assert_eq!(disk.recordings().len(), 1, "files of nothing were left behind");
+    fs::remove_file(&filler).unwrap();
+    wait("the next recording", || disk.recordings().len() == 2);
+    wire.send(&sample);
+    sent += sample.len() as u64;
+    thread::sleep(Duration::from_millis(1500));
+    tell(&child, Signal::SIGTERM);
+    let (_, out, errors) = end_of(child, said);
+    let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
+    assert_eq!(errors.matches("recording pauses: cannot write").count(), 1, "{errors}");
+    assert_eq!(live["capture"]["packets"].as_u64(), Some(sent), "{errors}");
+    assert_eq!(live["capture"]["losses"], 0);
+    let files = disk.recordings();
+    let read = &report(&files.iter().map(|file| file.to_str().unwrap()).collect::<Vec<_>>())["capture"];
+    let (packets, lost) = (read["packets"].as_u64().unwrap(), read["losses"].as_u64().unwrap());
+    assert!(lost > 0 && packets > sample.len() as u64, "{read}");
+    // Of the packets that were on their way to the disk when it was full, some may be on it.
+    assert!((sent..sent + 2000).contains(&(packets + lost)), "{packets} and {lost} of {sent}");
+}
+
 #[test]
 fn the_filter_keeps_every_port_that_is_decoded() {
     let Some(wire) = Wire::lay() else { return };
