@@ -49,6 +49,11 @@ fn usage(other: Option<u32>, passed: Duration) -> Option<Usage> {
     Some(Usage { memory, busy: own.saturating_add(other), passed })
 }
 
+/// Bytes that this process has in memory, where the system tells.
+pub(crate) fn memory() -> Option<u64> {
+    resident(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
 /// Processor time of the children of a process, which has few.
 fn children(process: u32) -> Duration {
     let list = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();

@@ -24,6 +24,8 @@ fn main() {
 enum Kind {
     /// AS-REQ and AS-REP of a sign-in with a key: certificates, a signature and Diffie-Hellman values in both.
     PkinitPair,
+    /// The same pair, its signatures of a kind that is not checked.
+    PkinitPairUnchecked,
     /// AS-REQ with a password.
     AsReq,
     /// AS-REP to it.
@@ -33,7 +35,8 @@ enum Kind {
     KrbError,
 }
 
-const KINDS: [Kind; 6] = [Kind::PkinitPair, Kind::AsReq, Kind::AsRep, Kind::TgsReq, Kind::TgsRep, Kind::KrbError];
+const KINDS: [Kind; 7] =
+    [Kind::PkinitPair, Kind::PkinitPairUnchecked, Kind::AsReq, Kind::AsRep, Kind::TgsReq, Kind::TgsRep, Kind::KrbError];
 
 #[divan::bench(args = KINDS)]
 fn hellotrace(bencher: Bencher<'_, '_>, kind: Kind) {
@@ -77,7 +80,8 @@ static MESSAGES: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// The first of this kind that all three decoders read to their end; of a pair, both.
 fn messages(kind: Kind) -> Vec<Vec<u8>> {
-    let sample = if kind == Kind::PkinitPair { "key-trust-success" } else { "password-success" };
+    let pkinit = matches!(kind, Kind::PkinitPair | Kind::PkinitPairUnchecked);
+    let sample = if pkinit { "key-trust-success" } else { "password-success" };
     let keep = |bytes: &[u8]| {
         MESSAGES.lock().expect("one thread").push(bytes.to_vec());
         Err(String::new())
@@ -94,17 +98,32 @@ fn messages(kind: Kind) -> Vec<Vec<u8>> {
         found.iter().find(fits).unwrap_or_else(|| panic!("the sample has a {wanted:?}")).clone()
     };
     match kind {
-        Kind::PkinitPair => {
+        Kind::PkinitPair | Kind::PkinitPairUnchecked => {
             let signed = |tag: u8| {
                 let fits = |bytes: &&Vec<u8>| {
                     bytes.first() == Some(&tag) && kind_of(bytes) == Some(Kind::PkinitPair) && others_read(bytes)
                 };
                 found.iter().find(fits).expect("the sample has both").clone()
             };
-            vec![signed(0x6a), signed(0x6b)]
+            let pair = vec![signed(0x6a), signed(0x6b)];
+            if kind == Kind::PkinitPair { pair } else { pair.into_iter().map(unchecked).collect() }
         }
         kind => vec![first(kind)],
     }
+}
+
+/// With a signature algorithm that nobody has: the last algorithm of PKCS #1 in the message is the signature's.
+fn unchecked(mut message: Vec<u8>) -> Vec<u8> {
+    const PKCS1: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
+    let place = message.windows(PKCS1.len()).rposition(|bytes| bytes == PKCS1).expect("an algorithm of PKCS #1");
+    message[place + PKCS1.len()] = 0x7f;
+    let signed = match kerberos::decode(&message).expect("a message") {
+        Message::KdcRequest(request) => request.pkinit.expect("PKINIT").signed,
+        Message::KdcReply(reply) => reply.pkinit.expect("PKINIT").signed,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(signed.signer.expect("a signer").reason, Some("signatures of this kind are not checked"));
+    message
 }
 
 fn kind_of(bytes: &[u8]) -> Option<Kind> {

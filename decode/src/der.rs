@@ -180,8 +180,11 @@ impl<'a> Reader<'a> {
         if tag & 0x1f == 0x1f {
             return Err(fail(DerErrorKind::Tag));
         }
-        let (length, header, trailer) = match after.split_first() {
-            Some((0x80, body)) if self.ber && tag & 0x20 != 0 => (end_of_contents(body).map_err(fail)?, 1, 2),
+        let (length, header, trailer) = match *after {
+            // Nearly all lengths are written in one of these forms.
+            [length @ ..=0x7f, ..] => (usize::from(length), 1, 0),
+            [0x82, high, low, ..] => (usize::from(u16::from_be_bytes([high, low])), 3, 0),
+            [0x80, ref body @ ..] if self.ber && tag & 0x20 != 0 => (end_of_contents(body).map_err(fail)?, 1, 2),
             _ => length_of(after).map(|(length, header)| (length, header, 0)).map_err(fail)?,
         };
         let header = header + 1;
@@ -289,8 +292,8 @@ impl<'a> Element<'a> {
 /// The contents of an OBJECT IDENTIFIER in dotted form. `None` when they are empty, end inside an arc, or have an
 /// arc above 64 bits.
 pub fn dotted(contents: &[u8]) -> Option<String> {
-    use fmt::Write as _;
-    let mut text = String::new();
+    // Two or three characters for each byte are enough for nearly all.
+    let mut text = String::with_capacity(contents.len() * 3);
     let mut arc: u64 = 0;
     let mut open = false;
     for &byte in contents {
@@ -301,13 +304,22 @@ pub fn dotted(contents: &[u8]) -> Option<String> {
         }
         if text.is_empty() {
             let first = (arc / 40).min(2);
-            let _ = write!(text, "{first}.{}", arc - first * 40);
-        } else {
-            let _ = write!(text, ".{arc}");
+            push_decimal(&mut text, first);
+            arc -= first * 40;
         }
+        text.push('.');
+        push_decimal(&mut text, arc);
         arc = 0;
     }
     if text.is_empty() || open { None } else { Some(text) }
+}
+
+/// Appends a number. Certificates and CMS are full of object identifiers, and the formatter costs several times as much.
+fn push_decimal(text: &mut String, number: u64) {
+    if number >= 10 {
+        push_decimal(text, number / 10);
+    }
+    text.push(char::from(b'0' + u8::try_from(number % 10).unwrap_or_default()));
 }
 
 /// How many bytes stand before the end-of-contents octets that close an indefinite length begun just before `bytes`.
@@ -387,6 +399,8 @@ mod tests {
         let oid = [6, 6, 0x2b, 6, 1, 5, 2, 3];
         assert_eq!(Reader::new(&oid).element().unwrap().object_identifier().unwrap(), "1.3.6.1.5.2.3");
         assert!(Reader::new(&[6, 2, 0x2b, 0x86]).element().unwrap().object_identifier().is_err());
+        let largest = [0x88, 0x37, 0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 100];
+        assert_eq!(super::dotted(&largest).unwrap(), "2.999.18446744073709551615.100");
     }
 
     #[test]

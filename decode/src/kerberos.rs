@@ -78,6 +78,38 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
     })
 }
 
+/// The two tokens of authentication to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UserToUser {
+    /// KERB-TGT-REQUEST.
+    Request,
+    /// KERB-TGT-REPLY.
+    Reply,
+}
+
+/// Decodes what prepares authentication to a user: a SEQUENCE without an APPLICATION tag, so its token says which it is.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn decode_user_to_user(which: UserToUser, bytes: &[u8]) -> Result<Message, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let sequence = reader.lax_element()?;
+    if sequence.tag != Tag::SEQUENCE {
+        return Err(DecodeError { offset: 0, kind: DecodeErrorKind::NotKerberos(sequence.tag.0) });
+    }
+    if !starts_with_a_field(&sequence) {
+        return Err(DecodeError { offset: sequence.reader().offset(), kind: DecodeErrorKind::NoFields });
+    }
+    let mut faults = fields::Faults::default();
+    if sequence.missing == 0 && !reader.is_empty() {
+        faults.note_message(format_args!("{} bytes after the message", reader.rest().len()));
+    }
+    Ok(match which {
+        UserToUser::Request => other::tgt_request(&sequence, faults),
+        UserToUser::Reply => other::tgt_reply(&sequence, faults),
+    })
+}
+
 /// Whether the first thing inside is a field with at least its tag and the head of its value.
 fn starts_with_a_field(sequence: &Element<'_>) -> bool {
     sequence

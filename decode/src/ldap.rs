@@ -3,7 +3,7 @@
 //! In: the bytes of one message, or of a datagram with several. Out: a [`Message`] each. Unknown operations and result
 //! codes survive; what breaks off keeps what came before, and `stopped` says where. Our own reader goes through the
 //! message in place, because values must not be copied, and because domain controllers send what RFC 4511 does not
-//! have (Sicily binds, binary DNs, codes of their own); `rasn-ldap` reads filters, the one part that nests.
+//! have (Sicily binds, binary DNs, codes of their own). Filters are the one part that nests; `filter` bounds how deep.
 //!
 //! What a directory or a client calls a secret is never kept: no password of a simple bind, no SASL credentials, no
 //! attribute values but those of a netlogon answer and what key credentials say, and in filters no values of password

@@ -10,7 +10,8 @@ use crate::{
     Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
     decoder::length,
     der::{DerError, Reader, Tag},
-    kerberos, ntlm,
+    kerberos::{self, UserToUser, decode_user_to_user},
+    ntlm,
 };
 
 /// Whether bytes begin like a token that [`decode`] knows, for carriers that may carry other mechanisms' tokens, too.
@@ -173,11 +174,16 @@ fn mechanism_token(mechanism: &[u8], inside: &[u8], carriage: Carriage, out: &mu
     match mechanism {
         KERBEROS | KERBEROS_MICROSOFT | KERBEROS_USER_TO_USER => match inside {
             // AP-REQ, AP-REP, KRB-ERROR. RFC 4121 §4.1.
-            [0x01..=0x03, 0x00, message @ ..] => kerberos(message, carriage, out),
+            [0x01..=0x03, 0x00, message @ ..] => kerberos(message, carriage, out, kerberos::decode),
             // RFC 1964 §1.2: a checksum, a wrapped message, an end of the context.
             [0x01 | 0x02, 0x01, ..] | [0x01, 0x02, ..] => {}
             // draft-swift-win2k-krb-user2user-03 §2: the server's ticket is asked for, and given.
-            [0x04, 0x00 | 0x01, ..] => out.push(unknown(carriage, inside, "a Kerberos user-to-user token")),
+            [0x04, 0x00, message @ ..] => {
+                kerberos(message, carriage, out, |bytes| decode_user_to_user(UserToUser::Request, bytes));
+            }
+            [0x04, 0x01, message @ ..] => {
+                kerberos(message, carriage, out, |bytes| decode_user_to_user(UserToUser::Reply, bytes));
+            }
             _ => out.push(unknown(carriage, inside, "a Kerberos token of unknown type")),
         },
         NTLM => bare(inside, carriage, out),
@@ -200,11 +206,11 @@ fn iakerb(inside: &[u8], carriage: Carriage, out: &mut Vec<Decoded>) {
             let mut reader = Reader::new(proxied);
             match reader.expect(Tag::SEQUENCE) {
                 Ok(_) if reader.is_empty() => {}
-                Ok(_) => kerberos(reader.rest(), carriage, out),
+                Ok(_) => kerberos(reader.rest(), carriage, out, kerberos::decode),
                 Err(error) => out.push(gap(carriage, Protocol::Kerberos, proxied, error.to_string())),
             }
         }
-        [0x01..=0x03, 0x00, message @ ..] => kerberos(message, carriage, out),
+        [0x01..=0x03, 0x00, message @ ..] => kerberos(message, carriage, out, kerberos::decode),
         _ => out.push(unknown(carriage, inside, "a token of IAKERB of unknown type")),
     }
 }
@@ -213,7 +219,7 @@ fn iakerb(inside: &[u8], carriage: Carriage, out: &mut Vec<Decoded>) {
 fn bare(token: &[u8], carriage: Carriage, out: &mut Vec<Decoded>) {
     match Form::of(token) {
         Form::Empty | Form::Protection => {}
-        Form::Kerberos => kerberos(token, carriage, out),
+        Form::Kerberos => kerberos(token, carriage, out, kerberos::decode),
         Form::Ntlm => out.push(match ntlm::decode(token) {
             Ok(message) => Decoded { carriage, message: Message::Ntlm(Box::new(message)) },
             Err(error) => gap(carriage, Protocol::Ntlm, token, error.to_string()),
@@ -225,8 +231,13 @@ fn bare(token: &[u8], carriage: Carriage, out: &mut Vec<Decoded>) {
     }
 }
 
-fn kerberos(message: &[u8], carriage: Carriage, out: &mut Vec<Decoded>) {
-    out.push(match kerberos::decode(message) {
+fn kerberos(
+    message: &[u8],
+    carriage: Carriage,
+    out: &mut Vec<Decoded>,
+    decode: impl FnOnce(&[u8]) -> Result<kerberos::Message, kerberos::DecodeError>,
+) {
+    out.push(match decode(message) {
         Ok(message) => Decoded { carriage, message: Message::Kerberos(Box::new(message)) },
         Err(error) => gap(carriage, Protocol::Kerberos, message, error.to_string()),
     });
@@ -260,7 +271,9 @@ const NEGOEX: &[u8] = &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 2, 2, 30];
 mod tests {
     use proptest::prelude::*;
 
-    use super::{IAKERB, KERBEROS, NEGOEX, NTLM, SPNEGO, decode, decode_base64, from_base64, is_token};
+    use super::{
+        IAKERB, KERBEROS, KERBEROS_USER_TO_USER, NEGOEX, NTLM, SPNEGO, decode, decode_base64, from_base64, is_token,
+    };
     use crate::{Carriage, Carrier, Message, ntlm};
 
     /// KRB-ERROR 25 from krbtgt/CORP, as far as it must have fields.
@@ -340,6 +353,41 @@ mod tests {
         assert_eq!(told(&init(&response(&KRB_ERROR))), gap("spnego: a negotiation inside another one"));
         assert_eq!(told(&response(b"?")), gap("spnego: a token of unknown form"));
         assert_eq!(told(b"NTLMSSP\0\x04\0\0\0"), ["[\"smb2\"] undecodable ntlm: an NTLM message of unknown type 4"]);
+    }
+
+    #[test]
+    fn a_user_s_ticket_is_asked_for_and_given() {
+        let name = tlv(0x30, &[tlv(0xa0, &[2, 1, 1]), tlv(0xa1, &tlv(0x30, &tlv(0x1b, b"bob")))].concat());
+        let head = |kind: u8| [tlv(0xa0, &[2, 1, 5]), tlv(0xa1, &[2, 1, kind])].concat();
+        let realm = tlv(0x1b, b"CORP");
+        let asked = [head(16), tlv(0xa2, &name), tlv(0xa3, &realm)].concat();
+        let asked = gss(KERBEROS_USER_TO_USER, &[&[4, 0][..], &tlv(0x30, &asked)].concat());
+        let sealed = tlv(0x30, &[tlv(0xa0, &[2, 1, 18]), tlv(0xa2, &tlv(4, &[7; 20]))].concat());
+        let ticket = [tlv(0xa0, &[2, 1, 5]), tlv(0xa1, &realm), tlv(0xa2, &name), tlv(0xa3, &sealed)].concat();
+        let given = [head(17), tlv(0xa2, &tlv(0x61, &tlv(0x30, &ticket)))].concat();
+        let given = gss(KERBEROS_USER_TO_USER, &[&[4, 1][..], &tlv(0x30, &given)].concat());
+        assert_eq!(told(&init(&asked)), ["[\"smb2\", \"spnego\"] tgt-req"]);
+        assert_eq!(told(&response(&given)), ["[\"smb2\", \"spnego\"] tgt-rep"]);
+        let json = |token: &[u8]| {
+            let mut out = Vec::new();
+            decode(token, Carriage::DIRECT, &mut out);
+            let Some(Message::Kerberos(message)) = out.pop().map(|decoded| decoded.message) else {
+                panic!("{token:?}")
+            };
+            serde_json::to_value(message).unwrap()
+        };
+        assert_eq!(json(&asked), serde_json::json!({"realm": "CORP", "sname": "bob", "sname_type": 1}));
+        let id = json(&given)["ticket"]["id"].clone();
+        assert_eq!(
+            json(&given),
+            serde_json::json!({"ticket": {"realm": "CORP", "sname": "bob", "etype": 18, "id": id}})
+        );
+        // Cut anywhere, it is told as far as it goes, or as a gap.
+        for end in 20..given.len() {
+            assert_eq!(told(&given[..end]).len(), 1, "{end}");
+        }
+        let odd = gss(KERBEROS_USER_TO_USER, &[4, 0, 0x61, 0]);
+        assert_eq!(told(&odd), ["[\"smb2\"] undecodable kerberos: not a Kerberos message: it begins with 0x61"]);
     }
 
     #[test]

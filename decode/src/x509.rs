@@ -8,6 +8,7 @@
 use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc, sync::Arc};
 
 use data_encoding::HEXLOWER;
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::Serialize;
 use sha1::Sha1;
@@ -269,7 +270,7 @@ const MAX_KNOWN: usize = 256;
 const MAX_KNOWN_BYTES: usize = 4096;
 
 thread_local! {
-    static KNOWN: RefCell<HashMap<Box<[u8]>, Known>> = RefCell::default();
+    static KNOWN: RefCell<HashMap<Box<[u8]>, Known, RandomState>> = RefCell::default();
 }
 
 /// As [`Certificate::parse`], for certificates that are likely to have come before: what was read then is shared, which

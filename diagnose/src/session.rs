@@ -4,10 +4,10 @@ use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Sour
 use crossbeam_channel::{Receiver, Sender, bounded};
 use trace::{ClockOffset, Facts, Governor, Logons, Settings, Tracer};
 
-use crate::{LogonReports, Report, endpoints, report::Past};
+use crate::{LogonReports, Report, Thresholds, endpoints, report::Past};
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
-const BATCHES: usize = 4;
+const BATCHES: usize = 3;
 
 /// Sign-ins for which a report is made each second while a source goes on; for twice as many it is every other second.
 const LOGONS_A_TICK: usize = 2000;
@@ -59,6 +59,11 @@ impl Session {
         self.tracer.note_verified_domains(domains);
     }
 
+    /// Notes which thresholds of the rules the user set.
+    pub fn note_thresholds(&mut self, thresholds: Thresholds) {
+        self.tracer.note_thresholds(thresholds.into_facts());
+    }
+
     /// Notes how the clocks of the inputs were found to differ.
     pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
         self.tracer.note_clocks(clocks);
@@ -96,7 +101,7 @@ impl Session {
         source: &mut dyn Source,
         packets_per_batch: usize,
         mut progress: impl FnMut(Position),
-        mut publish: impl FnMut(Report),
+        mut publish: impl FnMut(Report<LogonReports<'_>>),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
@@ -110,7 +115,7 @@ impl Session {
                 told = batches;
                 next = batches + (batches / 4).max(1);
                 self.tracer.account(Losses::default());
-                publish(self.report().collected());
+                publish(self.report());
             }
         });
         self.inputs = source.inputs().to_vec();

@@ -62,6 +62,9 @@ pub fn of_the_project(root: &Path) -> Seeds {
             message(target, &contents(golden), &mut seeds);
         }
     }
+    for answer in entries(&goldens.join("ldap")).iter().filter(|path| has_extension(path, &["bin"])) {
+        seeds.insert(("directory", contents(answer)));
+    }
     for export in entries(&root.join("cli/tests/data")) {
         let export = contents(&export);
         for quarter in 1..=4 {

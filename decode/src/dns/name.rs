@@ -9,7 +9,8 @@ use crate::WireText;
 /// inside a label gets a `\` in front, and a control character becomes `\` and three decimal digits. All other bytes stay
 /// as they are.
 pub(super) fn read(message: &[u8], offset: usize) -> Result<(WireText, usize), DnsErrorKind> {
-    let mut text = Vec::new();
+    // Most names are shorter.
+    let mut text = Vec::with_capacity(64);
     let mut on_wire = 1_usize;
     let mut after = None;
     let mut pointers = 0;
@@ -29,6 +30,11 @@ pub(super) fn read(message: &[u8], offset: usize) -> Result<(WireText, usize), D
                 }
                 if !text.is_empty() {
                     text.push(b'.');
+                }
+                let plain = |&byte: &u8| !matches!(byte, b'.' | b'\\' | 0..=0x1f | 0x7f);
+                if label.iter().all(plain) {
+                    text.extend_from_slice(label);
+                    continue;
                 }
                 for &byte in label {
                     match byte {

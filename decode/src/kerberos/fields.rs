@@ -21,6 +21,7 @@ pub(super) struct Faults(Option<String>);
 
 impl Faults {
     /// Remembers that `field` has a fault, unless an earlier one is known.
+    #[cold]
     pub(super) fn note(&mut self, field: &str, fault: impl fmt::Display) {
         if self.0.is_none() {
             self.0 = Some(format!("{field}: {fault}"));
@@ -28,6 +29,7 @@ impl Faults {
     }
 
     /// Remembers a fault of the message as a whole, unless an earlier one is known.
+    #[cold]
     pub(super) fn note_message(&mut self, fault: impl fmt::Display) {
         if self.0.is_none() {
             self.0 = Some(fault.to_string());
@@ -36,7 +38,13 @@ impl Faults {
 
     /// Takes over the value, or remembers why there is none.
     pub(super) fn keep<T>(&mut self, field: &str, value: Result<T, DerError>) -> Option<T> {
-        value.inspect_err(|fault| self.note(field, fault)).ok()
+        match value {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.note(field, fault);
+                None
+            }
+        }
     }
 
     /// The clause, if there was a fault.
@@ -89,7 +97,9 @@ impl<'a> Fields<'a> {
                 continue;
             }
             self.seen |= 1 << number;
-            self.cut = self.cut.or(tagged.complete().err());
+            if tagged.missing > 0 && self.cut.is_none() {
+                self.cut = tagged.complete().err();
+            }
             if let Some(value) = faults.keep(self.name, tagged.reader().lax_element()) {
                 return Some(Field { number, value });
             }
@@ -126,7 +136,13 @@ pub(super) fn list<'a, T>(
         }
         left -= 1;
         let Some(element) = faults.keep(name, reader.lax_element()) else { return entries };
-        entries.extend(read(&element, faults));
+        if left + 1 == limit {
+            // Most lists hold elements of one size.
+            entries.reserve((sequence.contents.len() / element.whole.len().max(1)).min(limit));
+        }
+        if let Some(entry) = read(&element, faults) {
+            entries.push(entry);
+        }
     }
     if let Err(cut) = sequence.complete() {
         faults.note(name, cut);

@@ -1,7 +1,9 @@
-//! Messages between client and service of which little is visible: AP-REP, KRB-SAFE, KRB-PRIV, KRB-CRED.
+//! Messages between client and service of which little is visible: AP-REP, KRB-SAFE, KRB-PRIV, KRB-CRED; and those that
+//! prepare authentication to a user.
 
 use super::exchange::MAX_TICKETS;
 use super::fields::{self, Faults, Fields};
+use super::principal::principal;
 use super::ticket::{encrypted_part, ticket};
 use super::{Message, Sealed};
 use crate::der::Element;
@@ -80,4 +82,51 @@ pub(super) fn credential(sequence: &Element<'_>, mut faults: Faults) -> Message 
         }
     }
     Message::Credential { tickets, enc_part, stopped: faults.into_stopped() }
+}
+
+/// Reads KERB-TGT-REQUEST.
+///
+/// ```text
+/// KERB-TGT-REQUEST ::= SEQUENCE {
+///     pvno        [0] INTEGER (5),
+///     msg-type    [1] INTEGER (16),
+///     server-name [2] PrincipalName OPTIONAL,
+///     realm       [3] Realm OPTIONAL
+/// }
+/// ```
+///
+/// draft-swift-win2k-krb-user2user-03 §2.
+pub(super) fn tgt_request(sequence: &Element<'_>, mut faults: Faults) -> Message {
+    let (mut sname, mut realm) = (None, None);
+    let mut walk = Fields::of(sequence, "KERB-TGT-REQUEST");
+    while let Some(field) = walk.next(&mut faults) {
+        match field.number {
+            2 => sname = principal(&field.value, "server-name", &mut faults),
+            3 => realm = faults.keep("realm", fields::text(&field.value)),
+            _ => {}
+        }
+    }
+    Message::TgtRequest { sname, realm, stopped: faults.into_stopped() }
+}
+
+/// Reads KERB-TGT-REPLY.
+///
+/// ```text
+/// KERB-TGT-REPLY ::= SEQUENCE {
+///     pvno     [0] INTEGER (5),
+///     msg-type [1] INTEGER (17),
+///     ticket   [2] Ticket
+/// }
+/// ```
+///
+/// draft-swift-win2k-krb-user2user-03 §2.
+pub(super) fn tgt_reply(sequence: &Element<'_>, mut faults: Faults) -> Message {
+    let mut shown = None;
+    let mut walk = Fields::of(sequence, "KERB-TGT-REPLY");
+    while let Some(field) = walk.next(&mut faults) {
+        if field.number == 2 {
+            shown = ticket(&field.value, "ticket", &mut faults);
+        }
+    }
+    Message::TgtReply { ticket: shown, stopped: faults.into_stopped() }
 }

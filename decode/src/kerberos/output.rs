@@ -26,6 +26,13 @@ impl Serialize for Message {
             Self::Credential { tickets, enc_part, .. } => {
                 Fields { tickets, ..Fields::default() }.with_enc_part(enc_part.as_ref())
             }
+            Self::TgtRequest { sname, realm, .. } => Fields {
+                realm: realm.as_ref(),
+                sname: sname.as_ref(),
+                sname_type: sname.as_ref().map(|name| name.name_type),
+                ..Fields::default()
+            },
+            Self::TgtReply { ticket, .. } => Fields { ticket: ticket.as_ref(), ..Fields::default() },
         };
         fields.stopped = self.stopped();
         fields.serialize(serializer)

@@ -86,8 +86,8 @@ impl<'a> Cursor<'a> {
 fn client_hello(bytes: &[u8], detail: Detail) -> (ClientHello, Option<String>) {
     let mut hello = ClientHello::default();
     let mut lists = Lists::default();
-    let stopped = read_client_hello(&mut Cursor(bytes), &mut hello, &mut lists);
-    if !lists.ciphers.is_empty() && detail == Detail::Every {
+    let stopped = read_client_hello(&mut Cursor(bytes), &mut hello, &mut lists, detail == Detail::Every);
+    if !lists.ciphers.is_empty() {
         hello.ja3 = fingerprint::ja3(&lists);
         let first = hello.alpn.first().map(WireText::as_bytes);
         hello.ja4 = fingerprint::ja4(&lists, &hello.supported_versions, first);
@@ -95,17 +95,35 @@ fn client_hello(bytes: &[u8], detail: Detail) -> (ClientHello, Option<String>) {
     (hello, stopped.err().map(str::to_owned))
 }
 
-fn read_client_hello(bytes: &mut Cursor<'_>, hello: &mut ClientHello, lists: &mut Lists) -> Result<(), &'static str> {
+/// Fills in the lists only if they are wanted: nothing but fingerprints is made of them.
+fn read_client_hello(
+    bytes: &mut Cursor<'_>,
+    hello: &mut ClientHello,
+    lists: &mut Lists,
+    wanted: bool,
+) -> Result<(), &'static str> {
     const EARLY: &str = "the client_hello ends early";
     hello.version = Version(bytes.u16().ok_or(EARLY)?);
     lists.version = hello.version;
     bytes.take(RANDOM).ok_or(EARLY)?;
     bytes.vector(1).ok_or(EARLY)?;
-    lists.ciphers = bytes.vector(2).ok_or(EARLY)?.numbers();
+    let ciphers = bytes.vector(2).ok_or(EARLY)?;
+    if wanted {
+        lists.ciphers = ciphers.numbers();
+    }
     bytes.vector(1).ok_or(EARLY)?;
+    if !wanted {
+        return extensions(bytes, EARLY, |kind, value| client_extension(kind, value, hello));
+    }
     extensions(bytes, EARLY, |kind, value| {
         lists.extensions.push(kind);
-        client_extension(kind, value, hello, lists)
+        match kind {
+            10 => lists.groups = value.vector(2)?.numbers(),
+            11 => lists.point_formats = value.vector(1)?.0.to_vec(),
+            13 => lists.signature_algorithms = value.vector(2)?.numbers(),
+            _ => client_extension(kind, value, hello)?,
+        }
+        Some(())
     })
 }
 
@@ -130,14 +148,18 @@ fn extensions(
     outcome
 }
 
-fn client_extension(kind: u16, value: &mut Cursor<'_>, hello: &mut ClientHello, lists: &mut Lists) -> Option<()> {
+fn client_extension(kind: u16, value: &mut Cursor<'_>, hello: &mut ClientHello) -> Option<()> {
     match kind {
         // It may be empty, and another type of name than a host's is not in use.
         SERVER_NAME if !value.is_empty() => hello.sni = server_name(value),
         fingerprint::ALPN => hello.alpn = protocols(value)?,
-        10 => lists.groups = value.vector(2)?.numbers(),
-        11 => lists.point_formats = value.vector(1)?.0.to_vec(),
-        13 => lists.signature_algorithms = value.vector(2)?.numbers(),
+        // Groups and signature algorithms have a length before them, the forms of points one octet.
+        10 | 13 => {
+            value.vector(2)?;
+        }
+        11 => {
+            value.vector(1)?;
+        }
         EARLY_DATA => hello.early_data = true,
         SUPPORTED_VERSIONS => {
             let versions = value.vector(1)?.numbers().into_iter().filter(|version| !is_grease(*version));

@@ -81,6 +81,12 @@ fn short_name(oid: &str) -> Option<&'static str> {
 }
 
 fn write_attribute(text: &mut String, oid: &str, value: &Element<'_>) {
+    if let (Some(short), Some(harmless)) = (short_name(oid), harmless(value)) {
+        text.push_str(short);
+        text.push('=');
+        text.push_str(harmless);
+        return;
+    }
     let units = units(value);
     match (short_name(oid), units) {
         (Some(short), Some(units)) => {
@@ -99,6 +105,20 @@ fn write_attribute(text: &mut String, oid: &str, value: &Element<'_>) {
 enum Unit {
     Character(char),
     Byte(u8),
+}
+
+/// The text of a string in which nothing has to be escaped, as of nearly all.
+fn harmless<'a>(value: &Element<'a>) -> Option<&'a str> {
+    let plain = |byte: &u8| {
+        matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'#' | b'+' | b',' | b';' | b'<' | b'>' | b'\\')
+    };
+    let outer_space = value.contents.first() == Some(&b' ') || value.contents.last() == Some(&b' ');
+    let string = matches!(value.tag.0, 0x0c | 0x12 | 0x13 | 0x14 | 0x16 | 0x1a | 0x1b);
+    if string && !outer_space && value.contents.iter().all(plain) {
+        std::str::from_utf8(value.contents).ok()
+    } else {
+        None
+    }
 }
 
 /// A string's characters by the kind of string it is; `None` where it is no string.
@@ -165,6 +185,9 @@ fn write_escaped(text: &mut String, units: &[Unit]) {
 
 /// A string's text for a person: nothing but what could harm a terminal is escaped. `None` where it is no string.
 pub(crate) fn plain(value: &Element<'_>) -> Option<String> {
+    if let Some(harmless) = harmless(value) {
+        return Some(harmless.to_owned());
+    }
     let mut text = Vec::new();
     for unit in units(value)? {
         match unit {

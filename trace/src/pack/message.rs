@@ -31,9 +31,13 @@ impl Pack for Message {
                 error.pack(to);
             }
             // See `is_packed`.
-            Self::ApRequest(_) | Self::ApReply(_) | Self::Safe { .. } | Self::Private(_) | Self::Credential { .. } => {
-                3_u8.pack(to);
-            }
+            Self::ApRequest(_)
+            | Self::ApReply(_)
+            | Self::Safe { .. }
+            | Self::Private(_)
+            | Self::Credential { .. }
+            | Self::TgtRequest { .. }
+            | Self::TgtReply { .. } => 3_u8.pack(to),
         }
     }
 
