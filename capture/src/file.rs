@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::{Aftermath, CaptureError, CaptureTime, Damage, InputId, LinkType, Losses, Packet, PacketId};
 
+mod gzip;
 mod looks;
 mod lz4;
 mod order;
@@ -540,6 +541,7 @@ impl Input {
         self.taken = window.taken();
         let Some(format) = format else {
             let first = window.bytes();
+            let first = first.get(..looks::ENOUGH).unwrap_or(first);
             return Err(match window.ended() {
                 Some(Ended::Damaged(what)) if first.len() < 4 => {
                     CaptureError::NothingReadable { name: name(), what: (*what).to_owned(), offset: 0 }

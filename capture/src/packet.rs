@@ -93,26 +93,48 @@ impl LinkType {
     pub const PPP_ETHER: Self = Self(51);
     /// Raw IPv4 or IPv6, told apart by the first four bits.
     pub const RAW: Self = Self(101);
+    /// Cisco's HDLC.
+    pub const C_HDLC: Self = Self(104);
     /// 802.11, from the MAC header on.
     pub const IEEE802_11: Self = Self(105);
     /// OpenBSD loopback: a 4-byte address family in network byte order.
     pub const LOOP: Self = Self(108);
+    /// IPsec as OpenBSD shows it: 12 bytes of what it belongs to, then IP.
+    pub const ENC: Self = Self(109);
     /// Linux cooked capture.
     pub const LINUX_SLL: Self = Self(113);
+    /// What the packet filter of BSD logs: a header that tells its own length, then IP.
+    pub const PFLOG: Self = Self(117);
     /// 802.11 behind a radiotap header.
     pub const IEEE802_11_RADIOTAP: Self = Self(127);
+    /// For private use. Apple's programs write [`LinkType::PKTAP`] under this number.
+    pub const USER2: Self = Self(149);
+    /// Ethernet behind a header of Juniper's.
+    pub const JUNIPER_ETHER: Self = Self(178);
     /// Per-packet information in front of another link type, mostly of 802.11.
     pub const PPI: Self = Self(192);
+    /// What Solaris shows of its loopback and of zones: 24 bytes, then IP.
+    pub const IPNET: Self = Self(226);
     /// Raw IPv4.
     pub const IPV4: Self = Self(228);
     /// Raw IPv6.
     pub const IPV6: Self = Self(229);
     /// What Linux's netfilter logs: attributes, one of which is the IP packet.
     pub const NFLOG: Self = Self(239);
+    /// IP over InfiniBand: 40 bytes of addresses, an EtherType, two bytes.
+    pub const IPOIB: Self = Self(242);
     /// Apple's packet metadata in front of another link type.
     pub const PKTAP: Self = Self(258);
     /// Linux cooked capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
+    /// Ethernet with four bytes of a Broadcom switch behind the addresses.
+    pub const DSA_BROADCOM: Self = Self(281);
+    /// Ethernet behind four bytes of a Broadcom switch.
+    pub const DSA_BROADCOM_PREPENDED: Self = Self(282);
+    /// Ethernet with four bytes of a Marvell switch behind the addresses.
+    pub const DSA_MARVELL: Self = Self(284);
+    /// Ethernet with an EtherType and six bytes of a Marvell switch behind the addresses.
+    pub const DSA_MARVELL_TYPED: Self = Self(285);
 }
 
 /// One captured packet, borrowed from its batch.

@@ -458,6 +458,102 @@ fn pcap_of_patched_libpcap() {
     }
 }
 
+/// A frame that carries IPv4, its addresses and the rest filled with a byte.
+fn frame(filled: u8, length: usize) -> Vec<u8> {
+    let mut frame = vec![filled; length];
+    frame[12..14].copy_from_slice(&[8, 0]);
+    frame
+}
+
+/// Three frames in records whose headers are longer than usual by `more`.
+fn longer_records(order: Order, magic: u32, more: &[u8]) -> (Builder, Vec<Vec<u8>>) {
+    let frames = vec![frame(0x0a, 60), frame(0xfe, 1514), frame(0x11, 42)];
+    let capture = frames.iter().fold(Builder::pcap(order, magic, 1), |it, frame| {
+        let header = it.words(&[u32::try_from(SECOND).unwrap(), 1, length(frame), length(frame)]);
+        let mut it = Builder { bytes: [&it.bytes, &header, more, frame].concat(), ..it };
+        it.ends.push(it.bytes.len());
+        it
+    });
+    (capture, frames)
+}
+
+fn bytes_of(packets: Vec<Got>) -> Vec<Vec<u8>> {
+    packets.into_iter().map(|got| got.bytes).collect()
+}
+
+#[test]
+fn pcap_with_longer_records_is_told_by_its_second() {
+    for order in ORDERS {
+        // Interface 2, IPv4 in the order of the network and of the machine, a broadcast; for SuSE two processors.
+        let interface = Builder::new(order).u32(2);
+        let kuznetzov = [&interface[..], &[8, 0, 1, 0]].concat();
+        let turned = [&interface[..], &[0, 8, 1, 0]].concat();
+        let suse = [&interface[..], &[8, 0, 1, 0, 1, 0, 0, 0]].concat();
+        for (magic, more) in [
+            (MICROSECONDS, &kuznetzov[..]),
+            (MICROSECONDS, &turned),
+            (MICROSECONDS, &[0x53, 0x01, 0x99, 0x80]),
+            (0xa1b2_cd34, &kuznetzov),
+            (0xa1b2_cd34, &suse),
+        ] {
+            let (capture, frames) = longer_records(order, magic, more);
+            assert_eq!(bytes_of(read_bytes(&capture.bytes).whole()), frames, "{order:?} {more:x?}");
+            // Nothing more comes behind the empty piece.
+            let pieces = capture.bytes.chunks(7).chain([&[][..]]).map(<[u8]>::to_vec).collect();
+            let slowly = read(Files::from_reader("x", Pipe(pieces)), 4096);
+            assert_eq!(bytes_of(slowly.whole()), frames, "{order:?} {more:x?}, from a pipe");
+            // A file of one packet.
+            let alone = &capture.bytes[..capture.ends[0]];
+            assert_eq!(bytes_of(read_bytes(alone).whole()), frames[..1], "{order:?} {more:x?}");
+            for cut in capture.ends[1]..capture.bytes.len() {
+                let packets = bytes_of(read_bytes(&capture.bytes[..cut]).packets());
+                assert_eq!(packets, frames[..2], "{order:?} {more:x?} cut at {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn usual_pcap_is_not_taken_for_one_with_longer_records() {
+    // What stands where a longer record has an interface and types, in packets of a link that has them there, too.
+    let odd = [&[0, 0, 0, 2, 8, 0, 1, 0][..], &[0x45; 30]].concat();
+    for link in [1, 113, 147] {
+        let capture = Builder::pcap(Order::Little, MICROSECONDS, link);
+        let capture = capture.record(SECOND, 5, length(&odd), &odd).record(SECOND, 6, length(&odd), &odd);
+        assert_eq!(bytes_of(read_bytes(&capture.bytes).whole()), [odd.clone(), odd.clone()]);
+    }
+}
+
+#[test]
+fn pcap_of_other_programs() {
+    for order in ORDERS {
+        // Ixia: how many bytes follow stands behind the usual header.
+        for (magic, unit) in [(0x1c00_01ab, 1000), (0x1c00_01ac, 1)] {
+            let mut capture = Builder::pcap(order, magic, 1);
+            capture.bytes.extend([9; 4]);
+            let packets = read_bytes(&capture.record(SECOND, 5, 60, b"first").bytes).whole();
+            assert_eq!((packets[0].at, &packets[0].bytes[..]), (nanoseconds(SECOND, 5 * unit), &b"first"[..]));
+        }
+        // AIX: version 2.2, Ethernet is 6, and fractions are nanoseconds.
+        let mut capture = Builder::pcap(order, MICROSECONDS, 6);
+        capture.bytes[6..8].copy_from_slice(&Builder::new(order).u16(2));
+        let packets = read_bytes(&capture.record(SECOND, 999_999_999, 60, b"first").bytes).whole();
+        assert_eq!((packets[0].at, packets[0].link), (nanoseconds(SECOND, 999_999_999), 1));
+        // Up to 2.2 the length on the wire came first; some say 2.3 and do the same.
+        for minor in [0, 1, 2, 3] {
+            let mut capture = Builder::pcap(order, MICROSECONDS, 1);
+            capture.bytes[6..8].copy_from_slice(&Builder::new(order).u16(minor));
+            for bytes in [&b"first"[..], b"second"] {
+                let header = capture.words(&[u32::try_from(SECOND).unwrap(), 1, 60, length(bytes)]);
+                capture.bytes.extend([&header, bytes].concat());
+            }
+            let packets = read_bytes(&capture.bytes).whole();
+            assert_eq!(packets.iter().map(|got| got.wire_len).collect::<Vec<_>>(), [60, 60]);
+            assert_eq!(bytes_of(packets), [&b"first"[..], b"second"]);
+        }
+    }
+}
+
 #[test]
 fn pcapng_sections_interfaces_and_blocks() {
     for first in ORDERS {

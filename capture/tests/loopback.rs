@@ -14,7 +14,7 @@ fn own_packets_are_recorded_and_others_are_not() {
     let [kept, other] = [0, 1].map(|_| UdpSocket::bind("127.0.0.1:0").unwrap());
     let filter = format!("udp dst port {}", kept.local_addr().unwrap().port());
     let recorder = Command::new(env!("CARGO_BIN_EXE_hellotrace-capture"))
-        .args(["-i", "lo", "--count", "3", "--duration", "10", "--filter", &filter])
+        .args(["-i", "lo", "--count", "3", "--duration", "120", "--filter", &filter])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -57,8 +57,15 @@ pub(crate) struct Read {
     /// Only sign-ins that began at or after this time: 2026-01-31T08:00:00Z, 2026-01-31 08:00 (UTC), or 15m, 2h, 1d before the capture's end
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
+    /// Add marks and notes that `hellotrace tui --session` kept in a file [default: the capture's name with .session.toml]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) session: Option<std::ffi::OsString>,
     #[command(flatten)]
     pub(crate) limits: Limits,
+    /// Do with so much memory: decode less when it runs short, what says least of a sign-in first and Kerberos last, and count
+    /// what was not decoded (Linux)
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(64..=1 << 20))]
+    pub(crate) max_memory: Option<u64>,
 }
 
 /// What else is known besides captures.
@@ -70,6 +77,33 @@ pub(crate) struct Known {
     /// Domains that are verified with Microsoft Entra, with commas between them: user principal names are compared with them
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
     pub(crate) verified_domains: Vec<String>,
+    #[cfg(feature = "directory")]
+    #[command(flatten)]
+    pub(crate) ldap: Ldap,
+    /// Take windows and thresholds of the rules from this TOML file, as docs/settings.md lists them, instead of their defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) thresholds: Option<std::path::PathBuf>,
+}
+
+/// A directory server to ask.
+#[cfg(feature = "directory")]
+#[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "the names of the options")]
+pub(crate) struct Ldap {
+    /// Compare keys with what this server tells: ldaps://dc1.corp.example, or ldap:// for StartTLS, with a port and a base
+    /// (ldaps://host:636/DC=corp,DC=example) where needed. May be given more than once
+    #[arg(long, value_name = "URL")]
+    pub(crate) ldap: Vec<String>,
+    /// Who to bind as: user@corp.example, or a distinguished name. The password is asked for on the terminal, unless it is
+    /// in HELLOTRACE_LDAP_PASSWORD or in a file
+    #[arg(long, value_name = "NAME", requires = "ldap")]
+    pub(crate) ldap_bind: Option<String>,
+    /// Take the password from the first line of this file
+    #[arg(long, value_name = "FILE", requires = "ldap")]
+    pub(crate) ldap_password_file: Option<std::path::PathBuf>,
+    /// Trust the authorities in this PEM file, and no others [default: those that the system trusts]
+    #[arg(long, value_name = "FILE", requires = "ldap")]
+    pub(crate) ldap_ca: Option<std::path::PathBuf>,
 }
 
 /// Captures and what is known besides, for one part of the report.
@@ -92,7 +126,8 @@ pub(crate) struct Part {
 #[derive(Debug, Args)]
 pub(crate) struct Keys {
     /// Captures: pcap, pcapng or snoop, also packed with gzip, zstd or lz4, or folders of them; `-` is standard input
-    #[arg(required_unless_present = "directory", value_name = "FILE")]
+    #[cfg_attr(not(feature = "directory"), arg(required_unless_present = "directory", value_name = "FILE"))]
+    #[cfg_attr(feature = "directory", arg(required_unless_present_any = ["directory", "ldap"], value_name = "FILE"))]
     pub(crate) files: Vec<std::path::PathBuf>,
     #[command(flatten)]
     pub(crate) known: Known,
@@ -115,7 +150,7 @@ pub(crate) struct Tui {
     pub(crate) follow: bool,
     /// Keep marks and notes in a file, and take up those that it holds [default: the capture's name with .session.toml]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub(crate) session: Option<std::path::PathBuf>,
+    pub(crate) session: Option<std::ffi::OsString>,
     /// Take keys, theme and columns from this file [default: hellotrace/tui.toml in the folder for settings, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<std::path::PathBuf>,
@@ -144,7 +179,7 @@ pub(crate) struct Live {
     /// How to write the report at the end
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
-    /// Print the built-in filter and exit
+    /// Print the built-in filter and exit. RPC beyond port 135 is not in it: its ports are not known beforehand
     #[arg(long, required_unless_present = "interface", conflicts_with = "interface")]
     pub(crate) print_filter: bool,
 }

@@ -10,6 +10,7 @@ mod known;
 mod live;
 mod read;
 mod rules;
+mod session_file;
 mod tui;
 
 use std::{

@@ -4,6 +4,8 @@ mod args;
 mod commands;
 mod exit;
 mod interrupt;
+#[cfg(feature = "directory")]
+mod ldap;
 mod meter;
 mod output;
 mod signals;

@@ -7,17 +7,17 @@ use std::{
 
 use trace::{Meter, Usage};
 
-/// This process, and another with its children.
+/// This process, and perhaps another with its children.
 #[derive(Debug)]
 pub(crate) struct Processes {
-    other: u32,
+    other: Option<u32>,
     since: Instant,
 }
 
 impl Processes {
     /// Also counts the processor time of `other` and its children. Their memory is the kernel's buffer, whose size is an
     /// option of its own.
-    pub(crate) fn new(other: u32) -> io::Result<Self> {
+    pub(crate) fn new(other: Option<u32>) -> io::Result<Self> {
         let meter = Self { other, since: now() };
         match usage(other, Duration::ZERO) {
             Some(_) => Ok(meter),
@@ -40,12 +40,18 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn usage(other: u32, passed: Duration) -> Option<Usage> {
+fn usage(other: Option<u32>, passed: Duration) -> Option<Usage> {
     let memory = resident(&fs::read_to_string("/proc/self/status").ok()?)?;
     let own = busy("self")?;
     // It may have ended, or not be shown to us.
-    let other = busy(&other.to_string()).unwrap_or_default().saturating_add(children(other));
+    let other = other
+        .map_or(Duration::ZERO, |other| busy(&other.to_string()).unwrap_or_default().saturating_add(children(other)));
     Some(Usage { memory, busy: own.saturating_add(other), passed })
+}
+
+/// Bytes that this process has in memory, where the system tells.
+pub(crate) fn memory() -> Option<u64> {
+    resident(&fs::read_to_string("/proc/self/status").ok()?)
 }
 
 /// Processor time of the children of a process, which has few.
@@ -91,7 +97,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn work_and_memory_show() {
-        let mut meter = Processes::new(std::process::id()).unwrap();
+        let mut meter = Processes::new(None).unwrap();
         let before = meter.read().unwrap();
         let memory = vec![1_u8; 64 << 20];
         let mut after = meter.read().unwrap();

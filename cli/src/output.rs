@@ -1,6 +1,7 @@
 //! Where output goes: standard output, or a file that appears under its name only when it is complete.
 
 pub(crate) mod json;
+pub(crate) mod noted;
 pub(crate) mod progress;
 pub(crate) mod text;
 

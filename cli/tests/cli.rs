@@ -20,6 +20,8 @@ mod interruption;
 mod keys;
 #[path = "cli/messages.rs"]
 mod messages;
+#[path = "cli/notes.rs"]
+mod notes;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/places.rs"]

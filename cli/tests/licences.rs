@@ -1,8 +1,9 @@
 //! What a build that is given to others may contain, by licence.
 //!
-//! Asks cargo which packages the program `cli` and the capture helper (`capture` with the feature `live`) reach by normal and
-//! build dependencies, on every platform, and requires of each a licence from [`ALLOWED`]. Dev-dependencies are left out:
-//! nobody receives them. One of these, `kerberos_asn1`, is under the AGPL, so that it stays one is tested too.
+//! Asks cargo which packages the program `cli`, with the feature `directory` and without, and the capture helper (`capture`
+//! with the feature `live`) reach by normal and build dependencies, on every platform, and requires of each a licence from
+//! [`ALLOWED`]. Dev-dependencies are left out: nobody receives them. One of these, `kerberos_asn1`, is under the AGPL, so
+//! that it stays one is tested too.
 //!
 //! `deny.toml` holds the same list for `cargo deny`, which is not everywhere installed.
 
@@ -33,6 +34,9 @@ const TESTS_ONLY: [&str; 4] = ["kerberos_asn1", "kerberos_constants", "red_asn1"
 #[test]
 fn the_program_contains_allowed_licences_only() {
     let graph = Graph::of_the_workspace(&[]);
+    assert_allowed(&graph, &graph.reached_from(&["cli"]));
+    assert!(!graph.reached_from(&["cli"]).iter().any(|id| graph.packages[id].name == "rustls"), "it is off by default");
+    let graph = Graph::of_the_workspace(&["--features", "cli/directory"]);
     assert_allowed(&graph, &graph.reached_from(&["cli"]));
 }
 

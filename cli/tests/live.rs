@@ -7,12 +7,19 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of this is tests")]
 
+#[path = "tui/terminal.rs"]
+mod terminal;
+
 use std::{
     fs::{self, File},
+    io::{BufRead as _, BufReader},
     os::{fd::AsRawFd as _, unix::fs::PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -27,6 +34,8 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
+
+use terminal::{BEFORE, Terminal};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hellotrace");
 
@@ -145,19 +154,43 @@ fn frames(name: &str) -> Vec<Vec<u8>> {
 /// Waits until something is so, for as long as a slow machine may take.
 #[track_caller]
 fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..1200 {
+    for _ in 0..2400 {
         if is_so() {
             return;
         }
-        thread::sleep(Duration::from_millis(25));
+        thread::sleep(Duration::from_millis(50));
     }
     panic!("waited in vain for {what}");
 }
 
-fn text_of(from: &mut impl std::io::Read) -> String {
-    let mut text = String::new();
-    from.read_to_string(&mut text).unwrap();
-    text
+/// What is read from a pipe, from another thread: whoever is not heard waits at some point.
+struct Heard {
+    text: Arc<Mutex<String>>,
+    listener: thread::JoinHandle<()>,
+}
+
+impl Heard {
+    fn from(pipe: impl std::io::Read + Send + 'static) -> Self {
+        let text = Arc::<Mutex<String>>::default();
+        let heard = Arc::clone(&text);
+        let listener = thread::spawn(move || {
+            let mut lines = BufReader::new(pipe);
+            let mut line = String::new();
+            while lines.read_line(&mut line).unwrap() > 0 {
+                heard.lock().unwrap().push_str(&std::mem::take(&mut line));
+            }
+        });
+        Self { text, listener }
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.text.lock().unwrap().contains(text)
+    }
+
+    fn whole(self) -> String {
+        self.listener.join().unwrap();
+        std::mem::take(&mut *self.text.lock().unwrap())
+    }
 }
 
 /// What a run said: status, standard output, standard error.
@@ -168,12 +201,11 @@ fn end(mut child: Child) -> (i32, String, String) {
 }
 
 /// What a child says on standard output and on standard error.
-type Said = (thread::JoinHandle<String>, thread::JoinHandle<String>);
+type Said = (Heard, Heard);
 
-/// Takes in what it says from now on: whoever is not heard waits at some point.
+/// Takes in what it says from now on.
 fn listen(child: &mut Child) -> Said {
-    let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    (thread::spawn(move || text_of(&mut stdout)), thread::spawn(move || text_of(&mut stderr)))
+    (Heard::from(child.stdout.take().unwrap()), Heard::from(child.stderr.take().unwrap()))
 }
 
 #[track_caller]
@@ -183,7 +215,7 @@ fn end_of(mut child: Child, (out, errors): Said) -> (i32, String, String) {
         status = child.try_wait().unwrap();
         status.is_some()
     });
-    (status.unwrap().code().unwrap(), out.join().unwrap(), errors.join().unwrap())
+    (status.unwrap().code().unwrap(), out.whole(), errors.whole())
 }
 
 fn tell(child: &Child, signal: Signal) {
@@ -193,6 +225,14 @@ fn tell(child: &Child, signal: Signal) {
 fn report(arguments: &[&str]) -> Value {
     let output = Command::new(PROGRAM).args(["read", "--format", "json"]).args(arguments).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What recordings in this folder hold by now: a number of a report's `capture`.
+fn recorded(folder: &Path, field: &str) -> u64 {
+    let output = Command::new(PROGRAM).args(["read", "--format", "json"]).arg(folder).output().unwrap();
+    // Nothing can be read of a file that has just been begun.
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    report["capture"][field].as_u64().unwrap_or(0)
 }
 
 /// Who signed in how, with what result.
@@ -209,6 +249,11 @@ fn logons(report: &Value) -> Vec<(String, String, String)> {
 fn recorders(namespace: &str) -> Vec<String> {
     let output = Command::new("ip").args(["netns", "pids", namespace]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Whether the device is open: its rights are given up only then.
+fn records(namespace: &str) -> bool {
+    recorders(namespace).iter().any(|process| status_line(process, "Seccomp:") == "2")
 }
 
 /// The line of `/proc/PID/status` with this name.
@@ -228,7 +273,9 @@ fn what_is_seen_live_is_what_the_recording_says() {
         let child = wire.run(&arguments);
         wait("the recording", || recording.exists());
         wire.send(&frames(name));
-        // Long enough for the counters to be written once more.
+        let sent = frames(name).len() as u64;
+        wait("the packets", || recorded(folder.path(), "packets") == sent);
+        // For the counters to be written once more without packets; nothing depends on it.
         thread::sleep(Duration::from_millis(1500));
         tell(&child, Signal::SIGTERM);
         let (status, out, errors) = end(child);
@@ -253,16 +300,44 @@ fn what_is_seen_live_is_what_the_recording_says() {
 #[test]
 fn sign_ins_are_told_as_they_settle_and_the_report_follows() {
     let Some(wire) = Wire::lay() else { return };
-    let child = wire.run(&["live", "-i", "r0", "--duration", "14"]);
-    wait("the recorder", || recorders(&wire.recorder).len() >= 3);
-    thread::sleep(Duration::from_secs(1));
+    let mut child = wire.run(&["live", "-i", "r0"]);
+    let said = listen(&mut child);
+    wait("the recorder", || records(&wire.recorder));
     wire.send(&frames("key-not-in-directory"));
-    let (status, out, errors) = end(child);
+    wait("the line of the sign-in", || said.0.has("KEY-02"));
+    tell(&child, Signal::SIGTERM);
+    let (status, out, errors) = end_of(child, said);
     assert_eq!((status, errors.as_str()), (1, ""), "{out}");
     let (lines, report) = out.split_once("\n\n").unwrap_or_else(|| panic!("no line before the report: {out}"));
     let line = lines.lines().find(|line| line.contains("KEY-02")).unwrap_or_else(|| panic!("{out}"));
     assert!(line.contains("FAILED") && line.contains("bob@CORP.EXAMPLE"), "{line}");
     assert!(report.contains("to do") && report.contains("KEY-02"), "{out}");
+}
+
+#[test]
+fn screens_show_sign_ins_as_they_are_recorded() {
+    let Some(wire) = Wire::lay() else { return };
+    let Some(terminal) = Terminal::start("live", 100, 30) else { return };
+    terminal.line(&format!("ip netns exec {} {PROGRAM} tui -i r0; echo ended with $?", wire.recorder));
+    wait("the recorder", || records(&wire.recorder));
+    terminal.wait_for("live, 0 packets");
+    let sample = frames("key-not-in-directory");
+    wire.send(&sample);
+    terminal.wait_for_all(&["KEY-02", &format!("live, {} packets", sample.len())]);
+    terminal.keys(&["2"]);
+    terminal.wait_for_all(&["FAILED", "bob@CORP.EXAMPLE"]);
+    terminal.keys(&["q"]);
+    terminal.wait_for_all(&[BEFORE, "ended with 0"]);
+    terminal.is_as_it_was();
+    wait("the recorder's end", || recorders(&wire.recorder).is_empty());
+}
+
+#[test]
+fn a_duration_ends_it() {
+    let Some(wire) = Wire::lay() else { return };
+    let (status, out, errors) = end(wire.run(&["live", "-i", "r0", "--duration", "1"]));
+    assert_eq!((status, errors.as_str()), (0, ""), "{out}");
+    assert!(out.contains("0 packets"), "{out}");
 }
 
 #[test]
@@ -299,25 +374,26 @@ fn an_interface_that_goes_down_or_away_is_waited_for() {
     let folder = folder();
     let first = folder.path().join("live.pcapng");
     let path = first.to_str().unwrap();
-    let child = wire.run(&["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0"]);
+    let mut child = wire.run(&["live", "-i", "r0", "--format", "json", "--write", path, "--min-free", "0"]);
+    let said = listen(&mut child);
     wait("the recording", || first.exists());
     let sample = frames("key-not-in-directory");
-    thread::sleep(Duration::from_millis(500));
     assert!(ip(&["-n", &wire.recorder, "link", "set", "r0", "down"]));
-    thread::sleep(Duration::from_millis(1500));
+    // It is told with what comes next; the recording holds it before.
+    wait("it to be noticed", || recorded(folder.path(), "interruptions") == 1);
     assert!(ip(&["-n", &wire.recorder, "link", "set", "r0", "up"]));
-    thread::sleep(Duration::from_millis(1500));
     let (before, rest) = sample.split_at(10);
     wire.send(before);
-    thread::sleep(Duration::from_millis(500));
+    wait("the first packets", || recorded(folder.path(), "packets") == 10);
+    wait("word that it is up", || said.1.has("r0 is up again"));
     assert!(ip(&["-n", &wire.recorder, "link", "del", "r0"]));
-    thread::sleep(Duration::from_millis(1500));
+    wait("the recorder's end", || recorders(&wire.recorder).len() == 2);
     assert!(wire.connect());
     wait("the next recording", || fs::read_dir(folder.path()).unwrap().count() == 2);
     wire.send(rest);
-    thread::sleep(Duration::from_millis(500));
+    wait("the other packets", || recorded(folder.path(), "packets") == sample.len() as u64);
     tell(&child, Signal::SIGTERM);
-    let (_, out, errors) = end(child);
+    let (_, out, errors) = end_of(child, said);
     let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
     for said in ["r0 is down", "r0 is up again", "waiting for r0", "r0 is there again"] {
         assert!(errors.contains(said), "{said:?} is not in: {errors}");
@@ -347,7 +423,7 @@ fn a_hangup_begins_the_next_file_and_a_count_ends_it() {
     wait("the recording", || first.exists());
     let (before, rest) = sample.split_at(10);
     wire.send(before);
-    thread::sleep(Duration::from_millis(500));
+    wait("the first packets", || recorded(folder.path(), "packets") == 10);
     tell(&child, Signal::SIGHUP);
     wait("the next file", || fs::read_dir(folder.path()).unwrap().count() == 2);
     wire.send(rest);
@@ -368,7 +444,8 @@ fn the_filter_keeps_every_port_that_is_decoded() {
     let (status, out, errors) = end(wire.run(&["live", "--print-filter"]));
     assert_eq!((status, errors.as_str()), (0, ""));
     let words: Vec<&str> = out.split_whitespace().collect();
-    for port in decode::connection::MATTERING_PORTS {
+    // SMB over NetBIOS and SQL Server are known by their content.
+    for port in decode::connection::MATTERING_PORTS.into_iter().chain([139, 1433]) {
         assert!(words.windows(2).any(|pair| pair == ["port", &port.to_string()]), "{port} is not in: {out}");
     }
 }
@@ -376,12 +453,20 @@ fn the_filter_keeps_every_port_that_is_decoded() {
 #[test]
 fn a_limit_is_kept_by_decoding_less_and_that_is_told() {
     let Some(wire) = Wire::lay() else { return };
-    let child = wire.run(&["live", "-i", "r0", "--format", "json", "--max-cpu", "1", "--max-memory", "1024"]);
-    wait("the recorder", || recorders(&wire.recorder).len() >= 3);
-    thread::sleep(Duration::from_secs(1));
+    let mut child = wire.run(&["live", "-i", "r0", "--format", "json", "--max-cpu", "1", "--max-memory", "1024"]);
+    let said = listen(&mut child);
+    wait("the recorder", || records(&wire.recorder));
     let mut mix = Mix::new();
     wire.send_each(|send| {
-        for turn in 0..600_u16 {
+        // Until it is told and for some seconds more, during which something is left out.
+        let mut more = 300;
+        for turn in 0..12_000_u16 {
+            if said.1.has("not decoded from here on") {
+                more -= 1;
+            }
+            if more == 0 {
+                break;
+            }
             // Connections that are new, so that none of it is bulk behind their beginning.
             for frame in &mut mix.bulk {
                 frame[34..36].copy_from_slice(&(10_000 + turn).to_be_bytes());
@@ -391,7 +476,7 @@ fn a_limit_is_kept_by_decoding_less_and_that_is_told() {
         }
     });
     tell(&child, Signal::SIGTERM);
-    let (_, out, errors) = end(child);
+    let (_, out, errors) = end_of(child, said);
     let live: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{errors}"));
     let (first, _) = errors.split_once('\n').unwrap_or_else(|| panic!("nothing was told: {errors}"));
     assert!(first.starts_with("hellotrace: in use: ") && first.contains(" % of a processor, of 1 %"), "{first}");

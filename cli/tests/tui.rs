@@ -2,6 +2,13 @@
 //!
 //! Where there is no `tmux` these tests say so and pass.
 
+#[path = "tui/demo.rs"]
+mod demo;
+#[path = "tui/large.rs"]
+mod large;
+#[path = "tui/terminal.rs"]
+mod terminal;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -9,11 +16,9 @@ use std::{
     time::Duration,
 };
 
+use terminal::{BEFORE, Terminal};
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hellotrace");
-/// Written before the program starts: it has to be there again when it has ended.
-const BEFORE: &str = "this was here before";
-/// A shell that knows nothing of where the tests run.
-const SHELL: &str = "env -u NO_COLOR -u ENV LC_ALL=C.UTF-8 PS1='$ ' sh";
 /// How the colour of text is set.
 const COLOUR: &str = "\u{1b}[38;5;";
 
@@ -40,10 +45,11 @@ fn find_a_failure(name: &str, columns: u16, rows: u16) {
     assert!(finding.contains("packet 14") && finding.contains("kerberos.error_code = 62"), "{finding}");
     terminal.keys(&["End"]);
     terminal.wait_for("hellotrace explain KEY-02");
-    terminal.keys(&["Escape", "2"]);
+    terminal.keys(&["Escape"]);
+    terminal.wait_for("what is wrong");
+    terminal.keys(&["2"]);
 
-    let list = terminal.wait_for("To do first");
-    assert!(list.contains("FAILED") && list.contains("bob@CORP.EXAMPLE") && list.contains("KEY-02"), "{list}");
+    terminal.wait_for_all(&["To do first", "FAILED", "bob@CORP.EXAMPLE", "KEY-02"]);
     terminal.keys(&["Enter"]);
     let logon = terminal.wait_for("findings (2)");
     assert!(logon.contains("client") && logon.contains("DNS") && logon.contains("dc1"), "{logon}");
@@ -74,8 +80,7 @@ fn a_filter_and_failures_only_leave_what_was_asked_for() {
     terminal.line(&format!("{PROGRAM} tui {} {}", bad.display(), good.display()));
     terminal.wait_for("what is wrong");
     terminal.keys(&["2"]);
-    let list = terminal.wait_for("To do first");
-    assert!(list.contains("frank@") && list.contains("alice@"), "{list}");
+    terminal.wait_for_all(&["To do first", "frank@", "alice@"]);
     terminal.keys(&["f"]);
     let failures = terminal.wait_for("failures only: 1 of 2");
     assert!(failures.contains("frank@") && !failures.contains("alice@"), "{failures}");
@@ -94,13 +99,15 @@ fn a_filter_and_failures_only_leave_what_was_asked_for() {
 fn what_is_shown_is_written_to_files_and_notes_are_there_again() {
     let Some(terminal) = Terminal::start("files", 100, 30) else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let session = folder.path().join("notes.toml");
-    let command = format!("{PROGRAM} tui --session={} {}", session.display(), sample("key-not-in-directory").display());
+    std::fs::copy(sample("key-not-in-directory"), folder.path().join("capture.pcap")).expect("copied");
+    let command = format!("{PROGRAM} tui --session capture.pcap");
     terminal.line(&format!("cd {}; {command}", folder.path().display()));
     terminal.wait_for("KEY-02");
     terminal.keys(&["Enter", "e"]);
     terminal.wait_for("wrote KEY-02.md");
-    terminal.keys(&["Escape", "2", "e"]);
+    terminal.keys(&["Escape"]);
+    terminal.wait_for("what is wrong");
+    terminal.keys(&["2", "e"]);
     terminal.wait_for("wrote logons.csv: 2 lines");
     terminal.keys(&["e"]);
     terminal.wait_for("wrote logons-2.csv");
@@ -118,6 +125,13 @@ fn what_is_shown_is_written_to_files_and_notes_are_there_again() {
         .expect("the program starts");
     let report = String::from_utf8_lossy(&report.stdout).into_owned();
     assert!(report.contains("KEY-02"), "the packets alone show the same: {report}");
+    let report = Command::new(PROGRAM)
+        .args(["read", "--session", "capture.pcap"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    let report = String::from_utf8_lossy(&report.stdout).into_owned();
+    assert!(report.contains("\n           marked  now\n"), "the report repeats it: {report}");
     terminal.line(&command);
     terminal.wait_for("what is wrong");
     terminal.keys(&["2"]);
@@ -178,12 +192,41 @@ fn a_capture_that_grows_is_followed_and_sizes_change_meanwhile() {
     {
         file.write_all(part).expect("written");
         file.flush().expect("written");
-        terminal.tmux(&["resize-window", "-x", &size.0.to_string(), "-y", &size.1.to_string()]);
+        terminal.resize(*size);
         sleep(Duration::from_millis(20));
     }
-    terminal.tmux(&["resize-window", "-x", "100", "-y", "30"]);
+    terminal.resize((100, 30));
     terminal.wait_for("KEY-02");
     terminal.keys(&["q"]);
+    terminal.wait_for(BEFORE);
+    terminal.is_as_it_was();
+}
+
+#[test]
+fn screens_are_whole_again_after_a_storm_of_sizes() {
+    let Some(terminal) = Terminal::start("storm", 100, 30) else { return };
+    terminal.line(&format!("{PROGRAM} tui {}", sample("key-not-in-directory").display()));
+    // What is waited for is on the screen that the keys before lead to.
+    for (keys, text) in [
+        (&[][..], "KEY-02"),
+        (&["Enter"], "Because"),
+        (&["Escape"], "what is wrong"),
+        (&["2"], "To do first"),
+        (&["Enter"], "findings (2)"),
+        (&["Tab", "Enter"], "bytes, "),
+        (&["?"], "a screenful up"),
+    ] {
+        terminal.keys(keys);
+        let before = terminal.wait_for(text);
+        for size in [(10, 4), (200, 60), (1, 1), (80, 24), (20, 3), (300, 10), (10, 4), (99, 31), (5, 40)].repeat(4) {
+            terminal.resize(size);
+        }
+        terminal.resize((100, 30));
+        terminal.wait_until(&format!("the screen as it was:\n{before}"), |screen| {
+            without_memory(screen) == without_memory(&before)
+        });
+    }
+    terminal.keys(&["C-c"]);
     terminal.wait_for(BEFORE);
     terminal.is_as_it_was();
 }
@@ -227,84 +270,15 @@ fn screens_need_a_terminal() {
     assert!(output.stdout.is_empty());
 }
 
+/// A screen without the memory in use, which is another each time.
+fn without_memory(screen: &str) -> String {
+    let line = |line: &str| match line.split_once(" MB of memory") {
+        Some((before, _)) => before.trim_end_matches(|it: char| it.is_ascii_digit()).trim_end_matches(", ").to_owned(),
+        None => line.to_owned(),
+    };
+    screen.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples").join(name).join("capture.pcap")
-}
-
-/// A terminal with a shell in it, in a tmux server of its own.
-struct Terminal {
-    server: String,
-}
-
-impl Terminal {
-    /// `None`, aloud, where there is no tmux.
-    #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-    fn start(name: &str, columns: u16, rows: u16) -> Option<Self> {
-        if Command::new("tmux").arg("-V").output().is_err() {
-            println!("skipped: there is no tmux here");
-            return None;
-        }
-        let terminal = Self { server: format!("hellotrace-{name}-{}", std::process::id()) };
-        let (columns, rows) = (columns.to_string(), rows.to_string());
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, SHELL]);
-        terminal.wait_for("$");
-        terminal.line(&format!("echo {BEFORE}"));
-        terminal.wait_for(&format!("\n{BEFORE}"));
-        Some(terminal)
-    }
-
-    fn tmux(&self, arguments: &[&str]) -> String {
-        let output = Command::new("tmux")
-            .args(["-u", "-L", &self.server])
-            .args(arguments)
-            .env_remove("TMUX")
-            .stdin(Stdio::null())
-            .output()
-            .expect("tmux starts");
-        assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Types a command.
-    fn line(&self, line: &str) {
-        self.tmux(&["send-keys", "-l", line]);
-        self.keys(&["Enter"]);
-    }
-
-    fn keys(&self, keys: &[&str]) {
-        for key in keys {
-            self.tmux(&["send-keys", key]);
-        }
-    }
-
-    fn capture(&self, options: &[&str]) -> String {
-        self.tmux(&[&["capture-pane", "-p"], options].concat())
-    }
-
-    /// The screen once `text` is on it and nothing changes any more; fails after half a minute.
-    fn wait_for(&self, text: &str) -> String {
-        let mut screen = String::new();
-        for _ in 0..600 {
-            let before = std::mem::replace(&mut screen, self.capture(&[]));
-            if screen.contains(text) && screen == before {
-                return screen;
-            }
-            sleep(Duration::from_millis(50));
-        }
-        panic!("{text:?} does not appear:\n{screen}");
-    }
-
-    /// Checks what a program can leave behind: the other screen, no cursor, raw mode.
-    fn is_as_it_was(&self) {
-        self.line("stty -a | tr -s ' ;' '\\n' | grep -E '^-?(icanon|echo|isig)$' | sort | tr '\\n' ' '; echo done");
-        let text = self.wait_for(" isig done");
-        assert!(text.contains("echo icanon isig done"), "the terminal is not as it was:\n{text}");
-        assert_eq!(self.tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]).trim(), "0 1");
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = Command::new("tmux").args(["-L", &self.server, "kill-server"]).output();
-    }
 }

@@ -289,6 +289,15 @@ impl Tracker {
         (after(&self.client), after(&self.server))
     }
 
+    /// Bytes that one side sent beyond its FIN.
+    pub fn beyond_fin(&self, side: Side) -> u64 {
+        let half = match side {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        };
+        half.fin.map_or(0, |fin| half.high.saturating_sub(fin))
+    }
+
     /// What is waited for next.
     pub fn stage(&self) -> Stage {
         match (self.told == Told::Yes, self.client.fin.is_some(), self.server.fin.is_some()) {

@@ -16,9 +16,11 @@ mod json;
 mod ldif;
 mod list;
 mod object;
+mod query;
 mod record;
 
 pub use object::{Class, Object};
+pub use query::{Answer, Done, Entry, QueryError, Request, Search, SearchScope, length_of};
 use record::Record;
 
 /// Why an export cannot be read.

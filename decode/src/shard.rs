@@ -28,8 +28,8 @@ use crate::{
     cms::costly,
     connection::{Fate, Mark, RST, Relation, SYN, Stage, Tracker, matters},
     content::{self, ContentStream},
-    decoder::{Counted, Decoder, Decoders, KERBEROS_PORT},
-    stream::{Duplex, Out, Scratch},
+    decoder::{Counted, Decoder, Decoders, KERBEROS_PORT, Side},
+    stream::{Duplex, Out, Scratch, out_of_place},
     tls,
     wire::{Datagram, Segment, Unit},
 };
@@ -290,6 +290,7 @@ impl Shard {
             if let Some(fate) = fate {
                 let missing = flow.streams.as_ref().map(|streams| streams.missing());
                 out.events.extend(tracker.tell(fate, missing, None));
+                flow.close(out);
             }
         }
         let mut after = flow.footprint();
@@ -412,6 +413,8 @@ struct Flow {
     streams: Option<Box<Duplex>>,
     /// It is one of which nothing more is decoded.
     dropped: bool,
+    /// It came to its end and was told, and was decoded as this.
+    closed: Option<Protocol>,
     /// Encrypted alerts can be told from data in it; what carries them.
     alerts: Option<Carriage>,
     /// Second of the last packet, by the shard's clock.
@@ -434,6 +437,7 @@ impl Flow {
             tracker,
             streams: None,
             dropped: false,
+            closed: None,
             alerts: None,
             touched: 0,
             waiting_since: None,
@@ -448,8 +452,34 @@ impl Flow {
         if let Some(streams) = &mut self.streams {
             streams.finish(decided.unwrap_or(tracker.last()), out);
         }
+        if let Some(protocol) = self.closed.take() {
+            let seen = decided.unwrap_or(tracker.last()).into();
+            let to_server = tracker.path();
+            let to_client = Path { source: to_server.destination, destination: to_server.source, ..to_server };
+            for (side, path) in [(Side::Client, to_server), (Side::Server, to_client)] {
+                let bytes = tracker.beyond_fin(side);
+                if bytes > 0 {
+                    let detail = out_of_place(bytes);
+                    let gap = Gap { kind: GapKind::Undecodable, protocol, bytes, detail };
+                    out.events.push(Event::direct(seen, Some(path), Message::Gap(Box::new(gap))));
+                }
+            }
+        }
         let missing = self.streams.as_ref().map(|streams| streams.missing());
         out.events.extend(tracker.tell(fate, missing, decided));
+    }
+
+    /// It has been told. Where its streams have come to their end, their memory goes back: the ports are kept for a while, so
+    /// that what comes late is no connection of its own, and there are many such.
+    fn close(&mut self, out: &mut Out<'_>) {
+        let (Some(tracker), Some(streams)) = (&self.tracker, &mut self.streams) else { return };
+        let is_clean = [Side::Client, Side::Server].iter().all(|&side| tracker.beyond_fin(side) == 0);
+        if tracker.stage() == Stage::Told && streams.has_ended() && is_clean {
+            streams.finish(tracker.last(), out);
+            self.closed = Some(streams.protocol());
+            self.streams = None;
+            self.dropped = true;
+        }
     }
 
     /// Passes all holes of its streams.

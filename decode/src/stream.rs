@@ -108,6 +108,11 @@ struct Held {
     packet: PacketId,
 }
 
+/// How to say that so many bytes are outside of a stream.
+pub fn out_of_place(bytes: u64) -> String {
+    format!("{bytes} bytes came before the stream began or after it ended")
+}
+
 impl Default for Stream {
     fn default() -> Self {
         Self {
@@ -237,8 +242,7 @@ impl Stream {
         }
         let Tally { stray, conflicting, .. } = self.tally;
         if stray > 0 {
-            let detail = format!("{stray} bytes came before the stream began or after it ended");
-            sink.gap(sink.packet, GapKind::Undecodable, stray, detail);
+            sink.gap(sink.packet, GapKind::Undecodable, stray, out_of_place(stray));
         }
         if conflicting > 0 {
             let detail = format!("{conflicting} bytes were sent again with another content; the first were used");

@@ -415,6 +415,30 @@ fn bytes_from_before_the_stream_are_told() {
 }
 
 #[test]
+fn bytes_beyond_the_end_of_a_connection_are_told() {
+    let mut net = Net::opened();
+    let request = kerberos(0x6a, 300, 1);
+    net.send(&seg(CLIENT, 0, &request).flags(ACK | FIN));
+    net.send(&seg(SERVER, 0, &[]).flags(ACK | FIN).ack(301));
+    net.send(&seg(CLIENT, 301, &[]).ack(1));
+    // What was sent before comes once more, and then what does not belong to it.
+    net.send(&seg(CLIENT, 0, &request));
+    net.lines();
+    net.finish();
+    assert_eq!(net.stream_lines(), Vec::<String>::new());
+    let mut net = Net::opened();
+    net.send(&seg(CLIENT, 0, &request).flags(ACK | FIN));
+    net.send(&seg(SERVER, 0, &[]).flags(ACK | FIN).ack(301));
+    net.send(&seg(CLIENT, 300, &[1; 100]));
+    net.lines();
+    net.finish();
+    assert_eq!(
+        net.stream_lines(),
+        ["6-6 c>s undecodable kerberos 100: 100 bytes came before the stream began or after it ended"]
+    );
+}
+
+#[test]
 fn twenty_thousand_segments_of_one_byte_backwards() {
     let mut net = Net::opened();
     let reply = kerberos(0x6b, 20_001, 1);

@@ -283,7 +283,8 @@ fn hosts_shown<'f, I: Iterator<Item = &'f trace::cloud::Service>>(facts: &'f Fac
     if let Some((service, worked)) = hosts().find_map(|service| Some((service, service.worked.as_ref()?))) {
         return works(service, worked);
     }
-    let wanted = Wanted { failures: cloud::is_any, seconds: ENDPOINT_SECONDS, confidence: Confidence::Likely };
+    let wanted =
+        Wanted { failures: cloud::is_any, seconds: ENDPOINT_SECONDS.of(facts), confidence: Confidence::Likely };
     for service in hosts() {
         if let Verdict::Found(found) = cloud::check(service, facts, wanted) {
             return Shown { evidence: found.evidence, note: found.summary, fails: true };

@@ -1,7 +1,11 @@
 //! How clients got on with the hosts that a sign-in by way of the cloud depends on, one entry for each name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
+use decode::Seen;
 use trace::{
     Facts,
     cloud::{Failure, Service},
@@ -13,6 +17,8 @@ use crate::report::harmless;
 const MAX_CLIENTS: usize = 50;
 /// Hosts told of, those with failures first: as many as anybody looks through.
 const MAX_HOSTS: usize = 5000;
+/// Contacts told of one host: some for each of as many clients as a site has.
+const MAX_CONTACTS: usize = 10_000;
 
 /// A host, and how clients got on with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +43,21 @@ pub struct HostReport {
     pub by_proxy: bool,
     /// The last status of a KDC proxy under this name.
     pub kdc_proxy: Option<u16>,
+    /// Of each client the first and the last time that it worked, and some of the times that it did not.
+    pub contacts: Vec<HostContact>,
+}
+
+/// A time that a client turned to a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostContact {
+    /// Who did.
+    pub client: IpAddr,
+    /// Where it arrived, or who answered for it; `None` where that is not kept.
+    pub server: Option<IpAddr>,
+    /// What shows how it came out.
+    pub seen: Seen,
+    /// What went wrong; `None` where the handshake was finished.
+    pub failure: Option<String>,
 }
 
 /// Every host, those with failures first, then by name.
@@ -72,9 +93,25 @@ fn host(name: &str, services: &[&Service]) -> HostReport {
         versions: versions.into_iter().collect(),
         issuer: shown.map(|shown| harmless(&shown.certificate.issuer)).unwrap_or_default(),
         not_after: shown.map(|shown| shown.certificate.not_after.to_string()).unwrap_or_default(),
+        contacts: services.iter().flat_map(|service| contacts(service)).take(MAX_CONTACTS).collect(),
         by_proxy: services.iter().flat_map(|service| service.instances()).any(|(_, instance)| instance.tunnelled),
         kdc_proxy: services.iter().filter_map(|service| service.kdc_proxy).max_by_key(|(seen, _)| *seen).map(|it| it.1),
     }
+}
+
+fn contacts(service: &Service) -> Vec<HostContact> {
+    let contact = |seen, server, failure| HostContact { client: service.client, server, seen, failure };
+    let mut contacts: Vec<HostContact> = service
+        .instances()
+        .map(|(failure, it)| contact(it.seen, Some(it.server.address), Some(words(failure))))
+        .collect();
+    if let Some(worked) = service.worked {
+        contacts.push(contact(worked.first, None, None));
+        if worked.last != worked.first {
+            contacts.push(contact(worked.last, None, None));
+        }
+    }
+    contacts
 }
 
 fn words(failure: Failure) -> String {

@@ -10,6 +10,8 @@ mod clocks;
 mod codes;
 mod controllers;
 mod diagnose;
+#[cfg(test)]
+mod do_not_conclude;
 mod endpoints;
 mod finding;
 mod hosts;
@@ -21,6 +23,7 @@ mod session;
 mod summary;
 #[cfg(test)]
 mod testing;
+mod thresholds;
 mod windows;
 
 pub use catalogue::{CATALOGUE, by_code, by_error, by_event, by_status};
@@ -31,11 +34,12 @@ pub use controllers::{
 };
 pub use diagnose::{Diagnosis, diagnose};
 pub use finding::{Evidence, Found, Subject};
-pub use hosts::HostReport;
+pub use hosts::{HostContact, HostReport};
 pub use keys::{DirectoryReport, KeyReport, KeyState, KeysReport, OwnerReport, UseReport};
 pub use report::{
-    CaptureReport, ChecklistItem, ClockReport, EvidenceReport, FindingReport, LogonReport, LogonReports, Report, Row,
-    ShedReport, StepReport,
+    CaptureReport, ChecklistItem, ClockReport, ComparisonReport, EvidenceReport, FindingReport, LogonReport,
+    LogonReports, Report, Row, ShedReport, SideReport, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, SoFar, read_all};
+pub use thresholds::{MAX_THRESHOLDS, ThresholdReport, Thresholds};

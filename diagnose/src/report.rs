@@ -2,6 +2,7 @@
 //!
 //! Field names are those of `docs/report.schema.json`; scripts read them. Text in it is harmless on a screen.
 
+mod comparisons;
 mod logons;
 mod past;
 mod signs;
@@ -14,13 +15,18 @@ use decode::Event;
 use serde::{Serialize, Serializer};
 use trace::{Facts, Logons};
 
-pub use self::logons::{LogonReports, Row};
+pub use self::{
+    comparisons::{ComparisonReport, SideReport},
+    logons::{LogonReports, Row},
+};
 use self::{
     logons::{Sketch, note_faults},
     writer::Writer,
 };
 pub(crate) use self::{past::Past, signs::Signs, writer::harmless};
-use crate::{Severity, checklist, controllers::DomainControllerReport};
+use crate::{
+    KeysReport, Severity, ThresholdReport, checklist, controllers::DomainControllerReport, thresholds::changed,
+};
 
 /// The version of this report's form.
 const SCHEMA: &str = "hellotrace.report/1";
@@ -40,6 +46,12 @@ pub struct Report<L = Vec<LogonReport>> {
     pub domain_controllers: Vec<DomainControllerReport>,
     /// Prerequisites of the deployment, as far as the capture shows them.
     pub checklist: Vec<ChecklistItem>,
+    /// What fails on one side and works on the other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<ComparisonReport>,
+    /// Thresholds of the rules that the user set to something else than the catalogue's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ThresholdReport>,
     /// Hosts of the cloud, those with failures first. For screens only.
     #[serde(skip)]
     pub hosts: Vec<crate::HostReport>,
@@ -270,10 +282,28 @@ impl<'s> Report<LogonReports<'s>> {
         let mut faults = past.faults().clone();
         note_faults(&mut faults, &diagnoses, &sketches);
         let mut of_kdc = past.of_kdc().clone();
-        let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc);
+        let mut tallies = past.tallies().clone();
+        let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc, &mut tallies);
+        let comparisons = reports.comparisons(&tallies);
         let domain_controllers = reports.domain_controllers(of_kdc, &faults);
         let hosts = crate::hosts::hosts(facts);
-        Self { schema: SCHEMA, capture, logons: reports, findings, domain_controllers, checklist, hosts }
+        let thresholds = changed(facts);
+        Self {
+            schema: SCHEMA,
+            capture,
+            logons: reports,
+            findings,
+            domain_controllers,
+            checklist,
+            comparisons,
+            thresholds,
+            hosts,
+        }
+    }
+
+    /// Every key that was used or is in an export of the directory. Takes as long as these are large.
+    pub fn keys(&self) -> KeysReport {
+        KeysReport::new(self.logons.facts())
     }
 
     /// The same with all logons made.
@@ -288,8 +318,18 @@ impl<'s> Report<LogonReports<'s>> {
     }
 
     fn with<L>(self, logons: L) -> Report<L> {
-        let Self { schema, capture, logons: _, findings, domain_controllers, checklist, hosts } = self;
-        Report { schema, capture, logons, findings, domain_controllers, checklist, hosts }
+        let Self {
+            schema,
+            capture,
+            logons: _,
+            findings,
+            domain_controllers,
+            checklist,
+            comparisons,
+            thresholds,
+            hosts,
+        } = self;
+        Report { schema, capture, logons, findings, domain_controllers, checklist, comparisons, thresholds, hosts }
     }
 }
 

@@ -4,10 +4,10 @@ use capture::{Batch, CaptureError, CaptureTime, Losses, Position, Progress, Sour
 use crossbeam_channel::{Receiver, Sender, bounded};
 use trace::{ClockOffset, Facts, Governor, Logons, Settings, Tracer};
 
-use crate::{LogonReports, Report, endpoints, report::Past};
+use crate::{LogonReports, Report, Thresholds, endpoints, report::Past};
 
 /// Batches in flight between the reader and the tracer: enough that neither waits for long, few enough to stay small.
-const BATCHES: usize = 4;
+const BATCHES: usize = 3;
 
 /// Sign-ins for which a report is made each second while a source goes on; for twice as many it is every other second.
 const LOGONS_A_TICK: usize = 2000;
@@ -41,7 +41,7 @@ impl Session {
         self.past.keep(most);
     }
 
-    /// Keeps limits while a source goes on ([`Session::run_live`]). To be called before anything is read.
+    /// Keeps limits while a source goes on. To be called before anything is read.
     pub fn govern(&mut self, governor: Governor) {
         if let Some(memory) = governor.limits().memory {
             self.tracer.keep_within(memory);
@@ -57,6 +57,11 @@ impl Session {
     /// Notes which domains are verified with Microsoft Entra.
     pub fn note_verified_domains(&mut self, domains: Vec<String>) {
         self.tracer.note_verified_domains(domains);
+    }
+
+    /// Notes which thresholds of the rules the user set.
+    pub fn note_thresholds(&mut self, thresholds: Thresholds) {
+        self.tracer.note_thresholds(thresholds.into_facts());
     }
 
     /// Notes how the clocks of the inputs were found to differ.
@@ -96,7 +101,7 @@ impl Session {
         source: &mut dyn Source,
         packets_per_batch: usize,
         mut progress: impl FnMut(Position),
-        mut publish: impl FnMut(Report),
+        mut publish: impl FnMut(Report<LogonReports<'_>>),
     ) -> Result<(), ReadError> {
         self.inputs = source.inputs().to_vec();
         let (mut batches, mut next, mut told) = (0_u64, 1, 0);
@@ -110,7 +115,7 @@ impl Session {
                 told = batches;
                 next = batches + (batches / 4).max(1);
                 self.tracer.account(Losses::default());
-                publish(self.report().collected());
+                publish(self.report());
             }
         });
         self.inputs = source.inputs().to_vec();
@@ -134,9 +139,6 @@ impl Session {
         let mut ticks = 0;
         let (result, losses) = read_all(source, packets_per_batch, |batch, so_far| {
             let losses = so_far.losses;
-            if let Some(governor) = self.governor.as_mut().filter(|_| batch.tick().is_some()) {
-                self.tracer.shed(governor.tick());
-            }
             self.push(batch, so_far);
             ticks += usize::from(batch.tick().is_some());
             if ticks > self.tracer.logons().len() / LOGONS_A_TICK {
@@ -152,7 +154,10 @@ impl Session {
 
     /// Takes in a batch, behind which things stand like this. At a tick it makes room, by what was known then.
     fn push(&mut self, batch: &Batch, so_far: SoFar) {
-        let Self { tracer, inputs, past, losses, .. } = self;
+        let Self { tracer, inputs, past, losses, governor } = self;
+        if let Some(governor) = governor.as_mut().filter(|_| batch.tick().is_some()) {
+            tracer.shed(governor.tick());
+        }
         inputs.extend(so_far.inputs);
         tracer.push(batch, |grouper, now| {
             grouper.account(now, *losses);

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use decode::{
-    Message, Refusal,
-    kerberos::{self, ErrorData, KdcRequest, PaType, Stage, pkinit::KeyAgreement},
+    Message, Refusal, WireText,
+    kerberos::{self, ErrorData, KdcRequest, PaType, PrincipalName, Stage, pkinit::KeyAgreement},
 };
 use trace::{Located, Logon, PingAnswer, Session, SessionAnswer, SessionProof, Step};
 
@@ -24,7 +24,7 @@ fn line(step: &Step, logon: &Logon) -> String {
                 .and_then(|index| logon.exchanges.get(index))
                 .filter(|exchange| exchange.request.as_deref().is_some_and(|event| event.seen == step.seen))
                 .map_or(0, |exchange| exchange.repeat_count);
-            let mut text = kerberos(message);
+            let mut text = kerberos(message, logon);
             if repeats > 0 {
                 let _ = write!(text, ", sent {} times", repeats + 1);
             }
@@ -106,13 +106,20 @@ pub(crate) fn session_answer(answer: SessionAnswer) -> String {
     }
 }
 
-fn kerberos(message: &kerberos::Message) -> String {
+fn kerberos(message: &kerberos::Message, logon: &Logon) -> String {
     match message {
         kerberos::Message::KdcRequest(request) => request_line(request),
         kerberos::Message::KdcReply(reply) => {
-            let name = reply.cname.as_ref().map(ToString::to_string).unwrap_or_default();
+            // Under FAST a TGS-REP names nobody (RFC 6113 §5.4.3): the ticket is for whom the logon is.
+            let hidden = |name: &&PrincipalName| reply.stage == Stage::Tgs && name.is_anonymous();
+            let named = reply.cname.as_ref().filter(|name| !hidden(name)).map(ToString::to_string);
+            let name = named
+                .or_else(|| logon.principal().map(|principal| WireText::from(principal.name.as_str()).to_string()));
             let service = reply.ticket.as_ref().and_then(|ticket| ticket.sname.as_ref()).map(ToString::to_string);
-            let mut text = format!("ticket for {} issued to {name}", service.unwrap_or_default());
+            let mut text = format!("ticket for {} issued", service.unwrap_or_default());
+            if let Some(name) = name {
+                let _ = write!(text, " to {name}");
+            }
             if let Some(certificate) = reply
                 .pkinit
                 .as_deref()
@@ -188,5 +195,31 @@ fn agreement(agreement: &KeyAgreement) -> String {
         KeyAgreement::Dh { group: None, bits } => format!("Diffie-Hellman in an unknown group of {bits} bits"),
         KeyAgreement::Ecdh { curve, .. } => format!("ECDH {curve}"),
         KeyAgreement::Other(oid) => format!("key agreement {oid}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trace::script::play;
+
+    #[test]
+    fn a_ticket_of_nobody_is_for_whom_the_logon_is() {
+        let lines = |client: &str| {
+            let played = play(&format!(
+                "
+                0.000 pc > dc as-req alice pkinit
+                0.010 dc > pc as-rep alice ticket T1 pkinit
+                0.020 pc > dc tgs-req cifs/files ticket T1 fast
+                0.030 dc > pc tgs-rep cifs/files ticket T2 client {client}
+                0.040 pc > dc tgs-req host/pc ticket T9 fast
+                0.050 dc > pc tgs-rep host/pc ticket T3 client {client}
+                "
+            ));
+            let last = |logon: &trace::Logon| super::step(logon.steps().last().expect("it has steps"), logon);
+            played.logons().iter().map(last).collect::<Vec<_>>()
+        };
+        let nobody = lines("WELLKNOWN/ANONYMOUS");
+        assert_eq!(nobody, ["ticket for cifs/files issued to alice", "ticket for host/pc issued"]);
+        assert_eq!(lines("bob")[0], "ticket for cifs/files issued to bob");
     }
 }

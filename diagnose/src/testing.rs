@@ -2,7 +2,7 @@
 
 use trace::script::{Played, play};
 
-use crate::{Found, Rule, Scope, Verdict};
+use crate::{Found, Rule, Scope, Verdict, thresholds::asked, windows::TABLE};
 
 /// A finding with what tests ask of it.
 pub(crate) struct Finding {
@@ -22,8 +22,18 @@ impl Finding {
     }
 }
 
-/// What the rule answers to everything in its scope, in order.
+/// What the rule answers to everything in its scope, in order. The thresholds that it asks for must be known to be its.
 pub(crate) fn verdicts(rule: &Rule, played: &Played) -> Vec<Verdict> {
+    asked::take();
+    let verdicts = answered(rule, played);
+    for symbol in asked::take() {
+        let row = TABLE.iter().find(|row| row.symbol == symbol).unwrap();
+        assert!(row.rules.contains(&rule.code), "{symbol} must name {} in windows.rs", rule.code);
+    }
+    verdicts
+}
+
+fn answered(rule: &Rule, played: &Played) -> Vec<Verdict> {
     match rule.check {
         Scope::Logon(check) => played.logons().iter().map(|logon| check(logon, played.facts())).collect(),
         Scope::Device(check) => {

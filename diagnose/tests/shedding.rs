@@ -21,6 +21,10 @@ impl Meter for Scripted {
 const LIMIT: u64 = 1 << 30;
 
 fn report(capture: &Path, percent: &[u64]) -> Report {
+    report_of(capture, percent, true)
+}
+
+fn report_of(capture: &Path, percent: &[u64], is_live: bool) -> Report {
     let mut source = capture::open(&[capture]).expect("the sample can be opened");
     let mut session = Session::new(Settings { shards: 2 });
     if !percent.is_empty() {
@@ -28,7 +32,11 @@ fn report(capture: &Path, percent: &[u64]) -> Report {
         let limits = Limits { memory: Some(LIMIT), cpu: None };
         session.govern(Governor::new(limits, Box::new(meter), Box::new(drop)));
     }
-    session.run_live(&mut source, 64, |_, _| {}).expect("the sample can be read");
+    let ended = match is_live {
+        true => session.run_live(&mut source, 64, |_, _| {}),
+        false => session.run(&mut source, 64, |_| {}),
+    };
+    ended.expect("the sample can be read");
     session.report().collected()
 }
 
@@ -83,4 +91,14 @@ fn classes_go_in_the_stated_order_and_come_back() {
     assert!(packets(&back) > 0 && packets(&back) < packets(&all));
     assert_eq!(packets(&report(&path, &[79])), 0);
     assert_eq!(all.capture.packets, report(&path, &[]).capture.packets, "what is left out was there");
+}
+
+#[test]
+fn a_file_is_read_within_the_same_limits() {
+    let path = sample("five-workstations");
+    for percent in [79, 80, 90, 100] {
+        let [live, file] = [true, false].map(|is_live| report_of(&path, &[percent], is_live).capture.shed);
+        assert_eq!(format!("{live:?}"), format!("{file:?}"), "{percent} %");
+        assert_eq!(file.is_empty(), percent < 80, "{percent} %");
+    }
 }

@@ -1,8 +1,11 @@
-//! `directory`: an export of a directory.
+//! `directory`: an export of a directory, or what a server answers.
 
-use decode::{directory::Directory, text::is_harmful};
+use decode::{
+    directory::{Answer, Directory, length_of},
+    text::is_harmful,
+};
 
-/// The input is the whole file.
+/// The input is the whole file, or a whole message.
 pub fn run(bytes: &[u8]) {
     let read = || {
         let mut directory = Directory::default();
@@ -20,5 +23,20 @@ pub fn run(bytes: &[u8]) {
             }
         }
         Err(why) => assert!(!why.chars().any(is_harmful), "{why:?}"),
+    }
+    answer(bytes);
+}
+
+/// Whatever the number of the request that it answers.
+fn answer(bytes: &[u8]) {
+    let Ok(Some(length)) = length_of(bytes) else { return };
+    let Some(message) = bytes.get(..length) else { return };
+    for id in 0..8 {
+        match Answer::read(message, id) {
+            Ok(Some(Answer::Entry(entry))) => Directory::default().add(&entry, 1).expect("it has a name"),
+            Ok(Some(Answer::Done(done))) => assert!(!done.reason().chars().any(is_harmful), "{done:?}"),
+            Ok(Some(Answer::Reference) | None) => {}
+            Err(why) => assert!(!why.to_string().chars().any(is_harmful), "{why:?}"),
+        }
     }
 }

@@ -62,6 +62,9 @@ pub fn of_the_project(root: &Path) -> Seeds {
             message(target, &contents(golden), &mut seeds);
         }
     }
+    for answer in entries(&goldens.join("ldap")).iter().filter(|path| has_extension(path, &["bin"])) {
+        seeds.insert(("directory", contents(answer)));
+    }
     for export in entries(&root.join("cli/tests/data")) {
         let export = contents(&export);
         for quarter in 1..=4 {
@@ -113,6 +116,9 @@ fn of_a_capture(path: &Path, seeds: &mut Seeds) {
                 fragments.extend_from_slice(&seed);
             }
             seeds.insert(("wire", seed));
+            if packet.link == LinkType::ETHERNET && frames.len() < 2 {
+                in_other_links(packet.bytes, seeds);
+            }
             if let Some(key) = unit.as_ref().and_then(Unit::flow) {
                 let (places, segments) = flows.entry(key).or_default();
                 places.push(frames.len());
@@ -153,7 +159,7 @@ fn of_a_capture(path: &Path, seeds: &mut Seeds) {
         }
         if let Some(port) = stream::PORTS.iter().position(|port| [key.low.port, key.high.port].contains(port)) {
             seeds.insert(("stream", [vec![u8::try_from(port).unwrap_or_default()], segments.written].concat()));
-            seeds.insert(("capture", pcap(places.iter().map(|&place| &frames[place]), false, false)));
+            seeds.insert(("capture", pcap(places.iter().map(|&place| &frames[place]), false, 0xa1b2_c3d4, &[])));
         }
     }
     of_a_file(&frames[..frames.len().min(PACKETS_OF_A_FILE)], seeds);
@@ -324,13 +330,55 @@ fn pkinit_value<'a>(element: &Element<'a>) -> Option<&'a [u8]> {
     [16, 17].contains(&kind).then_some(value.contents)
 }
 
+/// An Ethernet frame as other links have it.
+fn in_other_links(frame: &[u8], seeds: &mut Seeds) {
+    let (Some((addresses, typed)), Some(ip)) = (frame.split_at_checked(12), frame.get(14..)) else { return };
+    let mut apple = [0; 108];
+    (apple[0], apple[4], apple[8]) = (108, 1, 1);
+    let snap = [&[0xaa, 0xaa, 3, 0, 0, 0], typed].concat();
+    let length = u16::try_from(snap.len()).unwrap_or_default().to_be_bytes();
+    let mut wireless = [0; 26];
+    (wireless[0], wireless[24]) = (0x88, 0x80);
+    for (link, written) in [
+        (LinkType::USER2, [&apple[..], frame].concat()),
+        (LinkType::PKTAP, [&apple[..], frame].concat()),
+        (LinkType::PFLOG, [&[61, 2][..], &[0; 62], ip].concat()),
+        (LinkType::IPOIB, [&[0; 40][..], &[8, 0, 0, 0], ip].concat()),
+        (LinkType::JUNIPER_ETHER, [b"MGC\x81\0\x03\x01\x01\x07", frame].concat()),
+        (LinkType::DSA_MARVELL, [addresses, &[0x40, 8, 0, 0], typed].concat()),
+        (LinkType::DSA_MARVELL_TYPED, [addresses, &[0xda, 0xda, 0, 0, 0x40, 8, 0, 0], typed].concat()),
+        (LinkType::DSA_BROADCOM_PREPENDED, [&[0, 0, 0, 1], frame].concat()),
+        (LinkType::IEEE802_11, [&wireless[..], addresses, &length, &snap].concat()),
+    ] {
+        seeds.insert(("wire", wire::written(link, 0, &written)));
+    }
+}
+
 /// The same packets in every form of file.
 fn of_a_file(frames: &[Frame], seeds: &mut Seeds) {
     for (big_endian, nanoseconds) in [(false, false), (false, true), (true, false), (true, true)] {
-        seeds.insert(("file", pcap(frames.iter(), big_endian, nanoseconds)));
+        let magic = if nanoseconds { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
+        seeds.insert(("file", pcap(frames.iter(), big_endian, magic, &[])));
     }
-    let plain = pcap(frames.iter().take(2), false, false);
-    seeds.insert(("file", gzip(&plain)));
+    // Records of patched libpcaps and of Nokia.
+    for (magic, more) in [
+        (0xa1b2_c3d4, &[2, 0, 0, 0, 8, 0, 0, 0][..]),
+        (0xa1b2_c3d4, &[0x53, 1, 0x99, 0x80]),
+        (0xa1b2_cd34, &[2, 0, 0, 0, 8, 0, 0, 0]),
+        (0xa1b2_cd34, &[2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0]),
+    ] {
+        seeds.insert(("file", pcap(frames.iter().take(3), false, magic, more)));
+    }
+    let plain = pcap(frames.iter().take(2), false, 0xa1b2_c3d4, &[]);
+    let zipped = gzip(&plain);
+    // Cut, damaged, and with something behind it.
+    seeds.insert(("file", zipped[..zipped.len() / 2].to_vec()));
+    seeds.insert(("file", [&zipped[..], &zipped].concat()));
+    seeds.insert(("file", [&zipped[..], b"no member"].concat()));
+    let mut damaged = zipped.clone();
+    damaged[zipped.len() / 2] ^= 1;
+    seeds.insert(("file", damaged));
+    seeds.insert(("file", zipped));
     seeds.insert(("file", plain[..plain.len().saturating_sub(5)].to_vec()));
     let mut recorder = Recorder::new(Vec::new(), "seeds").expect("memory can be written");
     let link = frames.first().map_or(LinkType::ETHERNET, |frame| frame.link);
@@ -343,22 +391,22 @@ fn of_a_file(frames: &[Frame], seeds: &mut Seeds) {
     seeds.insert(("file", recorder.into_inner()));
 }
 
-/// <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>
-fn pcap<'f>(frames: impl Iterator<Item = &'f Frame>, big_endian: bool, nanoseconds: bool) -> Vec<u8> {
+/// <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>, with `more` behind the header of each record.
+fn pcap<'f>(frames: impl Iterator<Item = &'f Frame>, big_endian: bool, magic: u32, more: &[u8]) -> Vec<u8> {
     let u32_of = |number: u32| if big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
     let u16_of = |number: u16| if big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
     let mut frames = frames.peekable();
     let link = frames.peek().map_or(LinkType::ETHERNET, |frame| frame.link);
-    let magic = if nanoseconds { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
     let version = [u16_of(2), u16_of(4)].concat();
     let mut file = [&u32_of(magic)[..], &version, &[0; 8], &u32_of(65_535), &u32_of(link.0.into())].concat();
     for Frame { at, wire_len, bytes, .. } in frames {
-        let fraction = at.0.rem_euclid(CaptureTime::SECOND) / if nanoseconds { 1 } else { 1000 };
+        let fraction = at.0.rem_euclid(CaptureTime::SECOND) / if magic == 0xa1b2_3c4d { 1 } else { 1000 };
         let size = u32::try_from(bytes.len()).unwrap_or_default();
         for number in [at.seconds(), fraction].map(|number| u32::try_from(number).unwrap_or_default()) {
             file.extend(u32_of(number));
         }
         file.extend([u32_of(size), u32_of(*wire_len)].concat());
+        file.extend(more);
         file.extend(bytes);
     }
     file

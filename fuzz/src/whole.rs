@@ -51,6 +51,6 @@ fn report(bytes: &[u8], shards: usize, packets_per_batch: usize) -> [String; 3] 
     let [as_json, last_line, as_text] = &mut written;
     json::write_report(&report, as_json).expect("a report is JSON");
     json::write_line(&json::Summary::new(&session.facts().visibility), last_line).expect("a summary is JSON");
-    text::write(&report, 0, as_text).expect("a report is text");
+    text::write(&report, 0, &tui::Marks::default(), as_text).expect("a report is text");
     written.map(|bytes| String::from_utf8(bytes).expect("what is written is UTF-8"))
 }

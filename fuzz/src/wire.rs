@@ -6,7 +6,7 @@ use decode::wire::{Unit, Wire, WireCounters};
 use super::{check, input::Input};
 
 /// Link types by their number in an input; the last is one that is not read.
-pub(crate) const LINKS: [LinkType; 10] = [
+pub(crate) const LINKS: [LinkType; 24] = [
     LinkType::ETHERNET,
     LinkType::NULL,
     LinkType::RAW,
@@ -16,6 +16,20 @@ pub(crate) const LINKS: [LinkType; 10] = [
     LinkType::LINUX_SLL2,
     LinkType::IPV4,
     LinkType::IPV6,
+    LinkType::C_HDLC,
+    LinkType::PPP_ETHER,
+    LinkType::IEEE802_11,
+    LinkType::IEEE802_11_RADIOTAP,
+    LinkType::PPI,
+    LinkType::PKTAP,
+    LinkType::USER2,
+    LinkType::NFLOG,
+    LinkType::PFLOG,
+    LinkType::IPOIB,
+    LinkType::JUNIPER_ETHER,
+    LinkType::DSA_BROADCOM_PREPENDED,
+    LinkType::DSA_MARVELL,
+    LinkType::DSA_MARVELL_TYPED,
     LinkType(147),
 ];
 

@@ -17,11 +17,19 @@ use std::{
 
 use capture::CaptureTime;
 use decode::{
-    Closing, Connection, Endpoint, Event, FlowKey, Message, Path, Refusal, Seen, WireText, dns,
-    http::{self, Crl, Ocsp},
+    Closing, Connection, Endpoint, Event, FlowKey, Message, Path, Refusal, Seen, WireText, dns, http,
     tls::{self, Alert, Body, Version},
     x509::Certificate,
 };
+
+mod fetch;
+mod service;
+
+pub use fetch::{Fetch, FetchBody};
+pub use service::{Failure, Failures, Instance, Service, Shown, Tally};
+
+use fetch::gives_out_lists;
+use service::show;
 
 /// HTTP, where CRLs and OCSP responders are.
 const HTTP_PORT: u16 = 80;
@@ -54,211 +62,6 @@ pub struct Cloud {
     revocation_addresses: HashSet<String>,
     /// The hosts of those.
     revocation_hosts: HashSet<String>,
-}
-
-/// How one client got on with one name.
-#[derive(Clone, Debug)]
-pub struct Service {
-    /// The client, or what speaks for it.
-    pub client: IpAddr,
-    /// The name in lower case, or the address where there is none. Not safe for a screen.
-    pub name: String,
-    /// When DNS last had an address for the name.
-    pub resolved: Option<CaptureTime>,
-    /// Where it worked: handshakes that both sides finished.
-    pub worked: Option<Tally>,
-    /// ServerHellos by the version chosen.
-    pub versions: BTreeMap<Version, Tally>,
-    /// The latest answer of a KDC proxy (MS-KKDCP) under this name: its status, where the capture holds it in the clear.
-    pub kdc_proxy: Option<(Seen, u16)>,
-    /// What went wrong.
-    pub failures: BTreeMap<Failure, Failures>,
-    /// Certificates that servers showed. At most [`Service::MAX_CERTIFICATES`].
-    pub certificates: Vec<Shown>,
-}
-
-/// How often something was seen, the first time and the last.
-#[derive(Clone, Copy, Debug)]
-pub struct Tally {
-    /// The first time.
-    pub first: Seen,
-    /// The last time.
-    pub last: Seen,
-    /// How often.
-    pub count: u64,
-}
-
-/// A certificate that a server showed in the clear.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    /// The server's own certificate.
-    pub certificate: Arc<Certificate>,
-    /// Who showed it: of a tunnel, the proxy.
-    pub server: Endpoint,
-    /// When.
-    pub times: Tally,
-}
-
-/// What went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Failure {
-    /// DNS answered with this code, 3 (no such name) for instance.
-    Name(u8),
-    /// The server answered the SYN with RST.
-    Refused,
-    /// An ICMP message with this code says that the SYN did not arrive.
-    Unreachable(u8),
-    /// Nothing answered the SYN.
-    Unanswered,
-    /// A proxy answered CONNECT with this status.
-    Proxy(u16),
-    /// The server closed the connection in answer to the ClientHello.
-    Closed,
-    /// Nothing answered the ClientHello.
-    Silent,
-    /// What answered the ClientHello is not TLS.
-    NotTls,
-    /// A fatal alert in the clear, before data.
-    Alert {
-        /// Of the server; else of the client, after the ServerHello.
-        of_server: bool,
-        /// RFC 8446 §6.
-        description: u8,
-    },
-    /// An alert of the client where TLS 1.3 has its Finished. What it says is encrypted.
-    HiddenAlert,
-    /// The connection ended behind the ServerHello, before any data, and nobody said why.
-    BrokenOff,
-}
-
-/// The times that the same thing went wrong.
-#[derive(Clone, Debug, Default)]
-pub struct Failures {
-    /// How often.
-    pub count: u64,
-    /// The first and the last of them, in order. At most [`Failures::MAX_INSTANCES`], never empty.
-    pub instances: Vec<Instance>,
-}
-
-/// One time that something went wrong.
-#[derive(Clone, Copy, Debug)]
-pub struct Instance {
-    /// What shows it: the answer, or the last packet where there was none.
-    pub seen: Seen,
-    /// What was not answered as it should be: the question, the SYN, the CONNECT, the ClientHello.
-    pub asked: Seen,
-    /// The server, or the proxy, or who answered for DNS.
-    pub server: Endpoint,
-    /// Whether it was in the tunnel of a proxy.
-    pub tunnelled: bool,
-    /// SYN segments, where the connection did not open.
-    pub syns: u32,
-    /// Seconds from the first SYN to the last, or from the ClientHello to when the client closed.
-    pub seconds_tried: i64,
-    /// The client ended it, and nobody had answered.
-    pub gave_up: bool,
-    /// An answer may be in a part that the capture does not hold.
-    pub hidden: bool,
-    /// The client had sent its certificate. `Some(true)`: it was asked for one and had none.
-    pub client_certificate: Option<(Seen, bool)>,
-    /// When this name last worked for this client before.
-    pub worked_before: Option<CaptureTime>,
-    /// When it worked for the first time after.
-    pub worked_after: Option<CaptureTime>,
-}
-
-impl Service {
-    /// Certificates kept of one name: a farm of servers shows some.
-    pub const MAX_CERTIFICATES: usize = 8;
-
-    /// Every kept time that something went wrong, by what it was.
-    pub fn instances(&self) -> impl Iterator<Item = (Failure, &Instance)> {
-        self.failures
-            .iter()
-            .flat_map(|(failure, failures)| failures.instances.iter().map(move |instance| (*failure, instance)))
-    }
-}
-
-impl Failures {
-    /// Times kept of what goes wrong again and again: some from the beginning, some from the end.
-    pub const MAX_INSTANCES: usize = 8;
-
-    fn push(&mut self, instance: Instance) {
-        self.count = self.count.saturating_add(1);
-        if self.instances.len() >= Self::MAX_INSTANCES {
-            self.instances.remove(Self::MAX_INSTANCES / 2);
-        }
-        self.instances.push(instance);
-    }
-}
-
-impl Instance {
-    /// Whether the name worked for the client at most `seconds` before this or after it.
-    pub fn worked_within(&self, seconds: i64) -> bool {
-        let near = |gap: i64| (0..=seconds * CaptureTime::SECOND).contains(&gap);
-        self.worked_after.is_some_and(|after| near(after.since(self.asked.at)))
-            || self.worked_before.is_some_and(|before| near(self.asked.at.since(before)))
-    }
-}
-
-impl Tally {
-    fn new(seen: Seen) -> Self {
-        Self { first: seen, last: seen, count: 1 }
-    }
-
-    fn add(&mut self, seen: Seen) {
-        self.last = self.last.max(seen);
-        self.count = self.count.saturating_add(1);
-    }
-}
-
-/// A CRL or an OCSP response that was asked for over HTTP.
-#[derive(Clone, Debug)]
-pub struct Fetch {
-    /// Who asked.
-    pub client: IpAddr,
-    /// Whom: the server or a proxy.
-    pub server: Endpoint,
-    /// The host asked for, in lower case. Not safe for a screen.
-    pub host: String,
-    /// The path, without what stands behind `?`.
-    pub path: String,
-    /// The request, where the capture holds it.
-    pub asked: Option<Seen>,
-    /// The status of the answer, and where. `None`: there was none.
-    pub answer: Option<(Seen, u16)>,
-    /// It was not even asked for, because there was no connection. The path is then not known.
-    pub failure: Option<(Failure, Instance)>,
-    /// An answer may be in a part that the capture does not hold, or come yet.
-    pub undecided: bool,
-    /// What was in the answer.
-    pub body: FetchBody,
-}
-
-/// What was in the answer to a [`Fetch`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FetchBody {
-    /// A CRL.
-    Crl(Crl),
-    /// An OCSP response.
-    Ocsp(Ocsp),
-    /// Something else.
-    Other,
-    /// Nothing, or it was not read.
-    Unread,
-}
-
-impl Fetch {
-    /// `host/path`, as certificates name it behind `http://`. Not safe for a screen.
-    pub fn address(&self) -> String {
-        format!("{}{}", self.host, self.path)
-    }
-
-    /// Where it is seen: the answer, else the request, else what there was in place of a connection.
-    pub fn seen(&self) -> Option<Seen> {
-        let answer = self.answer.map(|(seen, _)| seen);
-        answer.or(self.asked).or(self.failure.map(|(_, instance)| instance.seen))
-    }
 }
 
 /// A conversation that is not decided.
@@ -294,6 +97,8 @@ impl Cloud {
     pub const MAX_RESOLVED: usize = 100_000;
     /// Certificates, addresses in them, and names of KDC proxies that are remembered.
     pub const MAX_CERTIFICATES: usize = 20_000;
+    /// Servers on the ports of LDAP whose certificates are kept: more domain controllers than any forest has.
+    pub const MAX_DIRECTORIES: usize = 20_000;
 
     /// How clients got on with names, by client and name.
     pub fn services(&self) -> impl Iterator<Item = &Service> {
@@ -311,16 +116,6 @@ impl Cloud {
     /// How a client got on with a name, which is in lower case.
     pub fn service(&self, client: IpAddr, name: &str) -> Option<&Service> {
         self.services.get(&(client, name.to_owned()))
-    }
-
-    /// CRLs and OCSP responses that were asked for, in order.
-    pub fn fetches(&self) -> &[Fetch] {
-        &self.fetches
-    }
-
-    /// When this client last got what it asked this address (`host/path`) for, or may have.
-    pub fn obtained(&self, client: IpAddr, address: &str) -> Option<CaptureTime> {
-        self.obtained.get(&(client, address.to_owned())).copied()
     }
 
     /// Certificates that a server showed on the ports of LDAP.
@@ -350,18 +145,6 @@ impl Cloud {
             Message::Tls(message) => self.tls(message, event.seen, path),
             Message::Http(message) => self.http(message, event.seen, path),
             _ => {}
-        }
-    }
-
-    /// Learns where a certificate says that its revocation can be asked for.
-    pub(crate) fn learn(&mut self, certificate: &Certificate) {
-        for url in certificate.crl_urls.iter().chain(&certificate.ocsp_urls) {
-            if let Some(address) = without_scheme(url)
-                && self.revocation_addresses.len() < Self::MAX_CERTIFICATES
-            {
-                self.revocation_hosts.insert(address.split('/').next().unwrap_or_default().to_owned());
-                self.revocation_addresses.insert(address);
-            }
         }
     }
 
@@ -505,7 +288,11 @@ impl Cloud {
         }
         let certificate = self.remembered(leaf);
         if of_directory {
-            show(self.directory.entry(server.address).or_default(), &certificate, server, seen);
+            if self.directory.len() < Self::MAX_DIRECTORIES || self.directory.contains_key(&server.address) {
+                show(self.directory.entry(server.address).or_default(), &certificate, server, seen);
+            } else {
+                self.beyond = self.beyond.saturating_add(1);
+            }
         }
         let Some(service) = self.service_mut(client, name) else { return };
         show(&mut service.certificates, &certificate, server, seen);
@@ -580,114 +367,6 @@ impl Cloud {
         self.fail(client, name, Failure::Proxy(status), instance);
     }
 
-    /// A request for what may be a CRL or an OCSP response.
-    fn ask(&mut self, message: &http::Message, seen: Seen, path: Path) {
-        let Some((host, target)) = self.revocation(message) else { return };
-        let (flow, _) = path.flow();
-        if self.fetches.len() >= Self::MAX_FETCHES {
-            self.beyond = self.beyond.saturating_add(1);
-            return;
-        }
-        let index = self.fetches.len();
-        if let Some(conversation) = self.conversation(path) {
-            conversation.fetch = Some(index);
-            self.fetches.push(Fetch {
-                client: path.source.address,
-                server: path.destination,
-                host,
-                path: target,
-                asked: Some(seen),
-                answer: None,
-                failure: None,
-                undecided: true,
-                body: FetchBody::Unread,
-            });
-        } else {
-            self.open.remove(&flow);
-        }
-    }
-
-    fn fetched(&mut self, message: &http::Message, status: u16, seen: Seen, path: Path) {
-        if status < 200 {
-            return;
-        }
-        let is_kdc_proxy = |target: &WireText| target.as_bytes().to_ascii_lowercase().ends_with(b"/kdcproxy");
-        if message.target.as_ref().is_some_and(is_kdc_proxy) {
-            let (host, _) = address_of(message);
-            if self.kdc_proxies.len() < Self::MAX_CERTIFICATES {
-                self.kdc_proxies.insert(host.clone());
-            }
-            if let Some(service) = self.service_mut(path.destination.address, host) {
-                service.kdc_proxy = Some((seen, status));
-            }
-            return;
-        }
-        let (flow, _) = path.flow();
-        let body = match (&message.crl, &message.ocsp) {
-            (Some(crl), _) => FetchBody::Crl(crl.clone()),
-            (None, Some(ocsp)) => FetchBody::Ocsp(ocsp.clone()),
-            (None, None) if message.has_other_body() => FetchBody::Other,
-            (None, None) => FetchBody::Unread,
-        };
-        let told = self.revocation(message);
-        let waited = self.open.get_mut(&flow).and_then(|conversation| conversation.fetch.take());
-        let fetch = waited.and_then(|index| self.fetches.get_mut(index));
-        let fits =
-            |fetch: &&mut Fetch| told.as_ref().is_none_or(|(host, path)| *host == fetch.host && *path == fetch.path);
-        if let Some(fetch) = fetch.filter(fits) {
-            fetch.answer = Some((seen, status));
-            fetch.undecided = false;
-            fetch.body = body;
-            // What is not read may be it, and 304 says that the client has it.
-            let is_list = matches!(fetch.body, FetchBody::Crl(_) | FetchBody::Ocsp(_));
-            if is_list || (fetch.body == FetchBody::Unread && matches!(status, 200..=299 | 304)) {
-                self.obtained.insert((fetch.client, fetch.address()), seen.at);
-            }
-            self.open.remove(&flow);
-            return;
-        }
-        let is_list = matches!(body, FetchBody::Crl(_) | FetchBody::Ocsp(_));
-        let address = told.or_else(|| is_list.then(|| address_of(message)));
-        let Some((host, target)) = address else { return };
-        if self.fetches.len() >= Self::MAX_FETCHES {
-            self.beyond = self.beyond.saturating_add(1);
-            return;
-        }
-        self.fetches.push(Fetch {
-            client: path.destination.address,
-            server: path.source,
-            host,
-            path: target,
-            asked: None,
-            answer: Some((seen, status)),
-            failure: None,
-            undecided: false,
-            body,
-        });
-    }
-
-    /// Host and path of what looks like a CRL or an OCSP responder, or is named as one in a certificate that was seen.
-    fn revocation(&self, message: &http::Message) -> Option<(String, String)> {
-        let target = message.target.as_ref()?.as_bytes();
-        let end = target.iter().position(|&byte| byte == b'?').unwrap_or(target.len());
-        let is_list = target.get(..end)?.to_ascii_lowercase().ends_with(b".crl");
-        let host = message.host.as_ref().map(WireText::as_bytes).unwrap_or_default();
-        let first = host.split(|&byte| byte == b'.').next().unwrap_or_default().to_ascii_lowercase();
-        let is_responder = first.windows(4).any(|word| word == b"ocsp");
-        if !is_list && !is_responder && self.revocation_addresses.is_empty() {
-            return None;
-        }
-        let (host, path) = address_of(message);
-        let named = || {
-            let whole = format!("{host}{path}");
-            self.revocation_addresses.contains(&whole)
-                // What is asked of a responder by GET is behind its address.
-                || self.revocation_addresses.contains(&host)
-                || self.revocation_addresses.contains(&format!("{host}/"))
-        };
-        (is_list || is_responder || named()).then_some((host, path))
-    }
-
     /// Takes in what became of a TCP connection.
     pub(crate) fn connection(&mut self, seen: Seen, connection: &Connection, path: Path) {
         let (flow, _) = path.flow();
@@ -749,25 +428,6 @@ impl Cloud {
             }
             _ => {}
         }
-    }
-
-    /// A host that certificates name for revocation, or that gives out lists by its name, was not reached.
-    fn no_connection(&mut self, client: IpAddr, host: &str, failure: Failure, instance: Instance) {
-        if self.fetches.len() >= Self::MAX_FETCHES {
-            self.beyond = self.beyond.saturating_add(1);
-            return;
-        }
-        self.fetches.push(Fetch {
-            client,
-            server: instance.server,
-            host: host.to_owned(),
-            path: String::new(),
-            asked: None,
-            answer: None,
-            failure: Some((failure, instance)),
-            undecided: false,
-            body: FetchBody::Unread,
-        });
     }
 
     /// The conversation on this path, from the client to the server; a new one if there is none. `None`: too many.
@@ -852,21 +512,6 @@ impl Cloud {
     }
 }
 
-impl Service {
-    /// Notes with what failed before, of which it is the remedy, that it works at this time.
-    fn works_again(&mut self, at: CaptureTime, mends: impl Fn(Failure) -> bool) {
-        for (failure, failures) in &mut self.failures {
-            if mends(*failure) {
-                for instance in &mut failures.instances {
-                    if at >= instance.asked.at {
-                        instance.worked_after.get_or_insert(at);
-                    }
-                }
-            }
-        }
-    }
-}
-
 impl Conversation {
     fn new(path: Path) -> Self {
         Self {
@@ -895,39 +540,6 @@ impl Conversation {
     }
 }
 
-impl Instance {
-    fn new(seen: Seen, asked: Seen, server: Endpoint) -> Self {
-        Self {
-            seen,
-            asked,
-            server,
-            tunnelled: false,
-            syns: 0,
-            seconds_tried: 0,
-            gave_up: false,
-            hidden: false,
-            client_certificate: None,
-            worked_before: None,
-            worked_after: None,
-        }
-    }
-}
-
-/// Notes that a certificate was shown.
-fn show(list: &mut Vec<Shown>, certificate: &Arc<Certificate>, server: Endpoint, seen: Seen) {
-    let same = |shown: &&mut Shown| shown.server == server && shown.certificate.sha256 == certificate.sha256;
-    if let Some(shown) = list.iter_mut().find(same) {
-        shown.times.add(seen);
-    } else if list.len() < Service::MAX_CERTIFICATES {
-        list.push(Shown { certificate: Arc::clone(certificate), server, times: Tally::new(seen) });
-    }
-}
-
-/// Whether a host is one for CRLs by its name, such as `crl3.digicert.com` or `mscrl.microsoft.com`.
-fn gives_out_lists(name: &str) -> bool {
-    name.split_once('.').is_some_and(|(first, _)| first.contains("crl"))
-}
-
 /// A name in lower case, without the dot at its end.
 fn named(name: &WireText) -> String {
     let name = name.to_unicode().to_lowercase();
@@ -941,24 +553,4 @@ fn host_of(authority: &WireText) -> String {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
         _ => name,
     }
-}
-
-/// Host and path that a request, or the request of a response, asks for.
-fn address_of(message: &http::Message) -> (String, String) {
-    let host = message.host.as_ref().map(host_of).unwrap_or_default();
-    let target = message.target.as_ref().map(WireText::to_unicode).unwrap_or_default();
-    // Of a proxy the whole address is asked for.
-    let target = match target.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
-        None => target,
-    };
-    let end = target.find('?').unwrap_or(target.len());
-    (host, target.get(..end).unwrap_or_default().to_owned())
-}
-
-/// `host/path` of an HTTP address, the host in lower case and without the port.
-fn without_scheme(url: &str) -> Option<String> {
-    let rest = url.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("http://")).and_then(|_| url.get(7..))?;
-    let (host, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
-    Some(format!("{}{path}", host.split(':').next().unwrap_or_default().to_lowercase()))
 }

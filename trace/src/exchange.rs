@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use decode::{
     Endpoint, Event, Message, Seen, Transport,
-    kerberos::{self, ErrorCode, KdcReply, KdcRequest, KrbError, PaType, Stage},
+    kerberos::{self, ErrorCode, KdcReply, KdcRequest, KrbError, PaType, PrincipalName, Stage},
 };
 
 /// One request to a KDC and what became of it.
@@ -112,6 +112,25 @@ impl Exchange {
         self.kdc_request().is_some_and(|request| request.has(PaType::PK_AS_REQ))
     }
 
+    /// Whether a partial ticket is to be exchanged for a full ticket-granting ticket, with the keys of the user beside it.
+    /// MS-KILE 2.2.11 and 3.3.5.7.8.
+    pub fn asks_for_full_ticket(&self) -> bool {
+        self.kdc_request().is_some_and(|request| {
+            let for_krbtgt = request.sname.as_ref().is_some_and(PrincipalName::is_krbtgt);
+            request.stage == Stage::Tgs && for_krbtgt && request.has(PaType::KERB_KEY_LIST_REQ)
+        })
+    }
+
+    /// Whether it is about a ticket for changing the password (`kadmin/changepw`, RFC 3244 §2), which signs nobody in.
+    pub fn is_for_new_password(&self) -> bool {
+        match self.kdc_request() {
+            Some(request) => is_for_new_password(request),
+            None => {
+                self.granted().and_then(|reply| reply.ticket.as_ref()?.sname.as_ref()).is_some_and(changes_password)
+            }
+        }
+    }
+
     /// Where the request was first seen, else the reply.
     pub fn began(&self) -> Option<Seen> {
         self.request.as_deref().or(self.reply.as_deref()).map(|event| event.seen)
@@ -147,4 +166,14 @@ impl Exchange {
             _ => false,
         }
     }
+}
+
+/// Whether a request asks for a ticket to change the password.
+pub(crate) fn is_for_new_password(request: &KdcRequest) -> bool {
+    request.sname.as_ref().is_some_and(changes_password)
+}
+
+fn changes_password(service: &PrincipalName) -> bool {
+    matches!(service.components.as_slice(), [first, second]
+        if first.eq_ignore_case("kadmin") && second.eq_ignore_case("changepw"))
 }

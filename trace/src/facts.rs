@@ -39,6 +39,8 @@ pub struct Facts {
     pub refused_pkinit: Timed<(IpAddr, String), RefusedPkinit, { Facts::MAX_REFUSED }>,
     /// Error 24 to password requests, by client name in lower case and client address, in order.
     pub wrong_passwords: Timed<(String, IpAddr), Seen, { Facts::MAX_REFUSED }>,
+    /// Where a key in a self-signed certificate was last accepted.
+    pub key_accepted: Option<Seen>,
     /// Clients that asked with a key, and clients that exchanged a ticket of Microsoft Entra, each with the first request.
     pub models: BTreeMap<IpAddr, (Option<Seen>, Option<Seen>)>,
     /// Times at which each client sent anything to a KDC; at most one a second.
@@ -80,6 +82,8 @@ pub struct Facts {
     pub directory: Directory,
     /// Domains that are verified with Microsoft Entra, in lower case, as the user says; empty where they do not.
     pub verified_domains: BTreeSet<String>,
+    /// Thresholds of rules that the user set, by name; empty where all are the catalogue's.
+    pub thresholds: BTreeMap<&'static str, i64>,
     /// Conversations over TLS and HTTP.
     pub cloud: Cloud,
     /// What the capture covers.
@@ -128,6 +132,10 @@ pub struct DomainController {
     beyond: u64,
     /// Whether it ever accepted a certificate of a CA, and one that is self-signed.
     accepted: (bool, bool),
+    /// What it says of keys.
+    pub on_keys: OnKeys,
+    /// The last self-signed certificate that it accepted, and the last of a CA.
+    last_accepted: (Option<Seen>, Option<Seen>),
     /// Key agreements that it ever accepted. At most [`DomainController::MAX_AGREEMENTS`].
     agreements: Vec<KeyAgreement>,
     /// Whether its answers to requests without proof offered PKINIT (type 16), newest last.
@@ -152,6 +160,48 @@ pub struct DomainController {
     pub served: Vec<CaptureTime>,
     /// Key version of the last ticket-granting ticket it issued, and where.
     pub krbtgt_version: Option<(i64, Seen)>,
+}
+
+/// What a domain controller says of keys, put together as it comes: to look for it in all keys takes too long with many.
+#[derive(Clone, Debug, Default)]
+pub struct OnKeys {
+    /// Whether it refused a key in the way of one that looks keys up in the directory (62, 75).
+    pub judges: bool,
+    /// Whether it refused a key because it cannot do PKINIT (16).
+    pub cannot_pkinit: bool,
+    /// Keys in self-signed certificates that it refused (62, 71, 75) after it had accepted them.
+    pub turned: u64,
+    /// The first refusal of each of the first of these. At most [`OnKeys::MAX_TURNED`].
+    pub first_turned: Vec<(Seen, ErrorCode)>,
+}
+
+impl OnKeys {
+    /// Refusals kept as examples.
+    pub const MAX_TURNED: usize = 8;
+    /// Refusals of a key as such. An MIT KDC says 71.
+    const OF_KEYS: [ErrorCode; 3] =
+        [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::INVALID_CERTIFICATE, ErrorCode::CLIENT_NAME_MISMATCH];
+
+    /// A key was refused by this domain controller. `key`: what was known of it before.
+    fn note(&mut self, key: &KeyUse, kdc: IpAddr, (seen, code): (Seen, ErrorCode)) {
+        self.judges |= matches!(code, ErrorCode::CLIENT_NOT_TRUSTED | ErrorCode::CLIENT_NAME_MISMATCH);
+        self.cannot_pkinit |= key.self_signed && code == ErrorCode::PADATA_TYPE_NOSUPP;
+        if !key.self_signed || !Self::OF_KEYS.contains(&code) {
+            return;
+        }
+        let accepted = key.granted.iter().find(|(_, by)| *by == kdc).map(|(accepted, _)| *accepted);
+        let Some(accepted) = accepted.filter(|accepted| *accepted < seen) else { return };
+        let again = |(earlier, by, code): &(Seen, IpAddr, ErrorCode)| {
+            *by == kdc && *earlier > accepted && Self::OF_KEYS.contains(code)
+        };
+        if key.refused.iter().any(again) {
+            return;
+        }
+        self.turned += 1;
+        if self.first_turned.len() < Self::MAX_TURNED {
+            self.first_turned.push((seen, code));
+        }
+    }
 }
 
 /// What a domain controller says about itself in answer to a netlogon ping. MS-ADTS 6.3.1.9.
@@ -198,8 +248,14 @@ impl DomainController {
     /// Notes that it granted a PKINIT request. The place of it comes back, for [`DomainController::issuance_mut`].
     pub(crate) fn note_issued(&mut self, issuance: Issuance) -> usize {
         match issuance.self_signed {
-            Some(true) => self.accepted.1 = true,
-            Some(false) => self.accepted.0 = true,
+            Some(true) => {
+                self.accepted.1 = true;
+                self.last_accepted.0 = self.last_accepted.0.max(Some(issuance.seen));
+            }
+            Some(false) => {
+                self.accepted.0 = true;
+                self.last_accepted.1 = self.last_accepted.1.max(Some(issuance.seen));
+            }
             None => {}
         }
         if self.agreements.len() < Self::MAX_AGREEMENTS && !self.agreements.contains(&issuance.agreement) {
@@ -303,6 +359,16 @@ impl DomainController {
     /// Whether it ever accepted a self-signed certificate.
     pub fn accepted_self_signed(&self) -> bool {
         self.accepted.1
+    }
+
+    /// Where it last accepted a self-signed certificate.
+    pub fn last_self_signed(&self) -> Option<Seen> {
+        self.last_accepted.0
+    }
+
+    /// Where it last accepted a certificate issued by another.
+    pub fn last_issued(&self) -> Option<Seen> {
+        self.last_accepted.1
     }
 
     /// Whether it ever accepted a certificate issued by another.
@@ -569,6 +635,14 @@ impl Facts {
         }
         let key = self.keys.entry(certificate.key_id.clone()).or_default();
         key.note(certificate);
+        if let Some(code) = code
+            && let Some(dc) = self.domain_controllers.get_mut(&kdc)
+        {
+            dc.on_keys.note(key, kdc, (seen, code));
+        }
+        if code.is_none() && key.self_signed {
+            self.key_accepted = self.key_accepted.max(Some(seen));
+        }
         let is_full = self.noted.0 >= Self::MAX_ANSWERS;
         let full = is_full || key.granted.len() + key.refused.len() >= Self::MAX_ANSWERS_OF_KEY;
         let (before, list_is_empty) = match code {

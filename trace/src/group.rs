@@ -27,7 +27,7 @@ use decode::{
 use crate::{
     Attempt, Exchange, Facts, Located, Logon, Logons, Method, Principal, SessionAnswer, SessionProof,
     credential::KEY_ATTRIBUTE,
-    exchange::Silence,
+    exchange::{Silence, is_for_new_password},
     facts::Issuance,
     logon::method_of,
     pair::{Nonces, Pairing, Place, is_same_reply, is_same_request, says_the_same},
@@ -680,6 +680,8 @@ impl Grouper {
     /// | no answer seen | same proof | no: there was an answer, or it would not make a new request so soon |
     /// | was told which proof is wanted (25) | brings proof | yes |
     /// | was told that the reply is too big (52), or to go to another realm (68) | same proof | yes |
+    /// | was refused because the password has expired (23) | asks for a ticket to change it | yes |
+    /// | asked for a ticket to change the password | asks for any other | no: a new attempt |
     /// | was refused for what a client can mend (parameters, freshness, encryption types) | same proof | yes, within seconds |
     /// | was refused | same proof, at another KDC | yes, within two seconds: fail-over |
     /// | was refused | other proof, or it starts over without | no: a new attempt |
@@ -690,6 +692,17 @@ impl Grouper {
             return false;
         }
         let within = |seconds: i64| at.since(logon.ended.at) <= seconds * CaptureTime::SECOND;
+        match (last.is_for_new_password(), is_for_new_password(request)) {
+            (true, false) => return false,
+            (false, true) => {
+                let expired = last.error().is_some_and(|error| error.code == ErrorCode::KEY_EXPIRED);
+                return expired && within(Self::ASK_AGAIN_SECONDS);
+            }
+            _ => {}
+        }
+        if last.granted().is_some() {
+            return false;
+        }
         let proof = proof_of(request);
         let before = logon
             .as_exchanges()

@@ -235,6 +235,18 @@ impl Logon {
         self.exchanges.iter().filter(|exchange| exchange.stage == Stage::As)
     }
 
+    /// The exchanges that decide whether it gets in, in order: the AS exchanges, and where a partial ticket of Microsoft Entra
+    /// is exchanged for a full one, that exchange (MS-KILE 3.3.5.7.8). Service tickets decide nothing, nor does it decide
+    /// anything when a client that was refused asks for a ticket to change the password.
+    fn deciding_exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
+        let by_cloud = self.method == Method::CloudKerberos;
+        let wants_in = self.as_exchanges().any(|exchange| !exchange.is_for_new_password());
+        self.exchanges.iter().filter(move |exchange| match exchange.stage {
+            Stage::As => !(wants_in && exchange.is_for_new_password()),
+            Stage::Tgs => by_cloud && exchange.asks_for_full_ticket(),
+        })
+    }
+
     /// The TGS exchanges, in order.
     pub fn tgs_exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
         self.exchanges.iter().filter(|exchange| exchange.stage == Stage::Tgs)
@@ -263,9 +275,10 @@ impl Logon {
         })
     }
 
-    /// The AS-REP that issued its ticket, with its exchange.
+    /// The AS-REP that issued its ticket, with its exchange. A ticket for changing the password is not it.
     pub fn issued(&self) -> Option<(&Exchange, &KdcReply)> {
-        self.as_exchanges().find_map(|exchange| exchange.granted().map(|reply| (exchange, reply)))
+        let granted = |exchange| Some((exchange, Exchange::granted(exchange)?));
+        self.as_exchanges().filter_map(granted).find(|(exchange, _)| !exchange.is_for_new_password())
     }
 
     /// The certificate with which the KDC signed its PKINIT reply.
@@ -292,14 +305,15 @@ impl Logon {
         exchange.map(|exchange| exchange.kdc.address).or_else(|| self.attempts.last().map(|attempt| attempt.kdc))
     }
 
-    /// The refusal that ended it: the last AS exchange's error, unless that was an ordinary step, or the client asked
-    /// again and the answer to that may be one that the capture does not show.
+    /// The refusal that ended it: the error of the last exchange that decides, an AS exchange or that of a partial ticket
+    /// for a full one, unless it was an ordinary step, or the client asked again and the answer to that may be one that
+    /// the capture does not show.
     pub fn refusal(&self) -> Option<(&Exchange, ErrorCode)> {
-        if self.issued().is_some() {
+        if self.got_in() {
             return None;
         }
-        let last = self.as_exchanges().rev().find(|exchange| exchange.reply.is_some())?;
-        let asked_since = self.as_exchanges().rev().take_while(|exchange| exchange.reply.is_none());
+        let last = self.deciding_exchanges().rev().find(|exchange| exchange.reply.is_some())?;
+        let asked_since = self.deciding_exchanges().rev().take_while(|exchange| exchange.reply.is_none());
         match last.fate() {
             Fate::Refused(code)
                 if !last.is_intermediate() && !asked_since.into_iter().any(Exchange::may_be_answered) =>
@@ -316,18 +330,18 @@ impl Logon {
     /// somebody said that there is none, or the client gave up. Of a datagram it needs more than that: one whose answer
     /// the capture missed looks like one that was not answered, until the client asks again.
     pub fn outcome(&self) -> Outcome {
-        if self.issued().is_some() || (self.method == Method::CloudKerberos && self.service_ticket_issued()) {
+        if self.got_in() {
             return Outcome::Succeeded;
         }
         if self.refusal().is_some() {
             return Outcome::Failed;
         }
-        let answered_by_a_kdc = self.as_exchanges().any(|exchange| exchange.reply.is_some());
-        let last = self.as_exchanges().next_back();
+        let answered_by_a_kdc = self.deciding_exchanges().any(|exchange| exchange.reply.is_some());
+        let last = self.deciding_exchanges().next_back();
         let too_big = last.is_some_and(|exchange| exchange.fate() == Fate::Refused(ErrorCode::RESPONSE_TOO_BIG));
         let last_silent = last.is_none_or(|exchange| exchange.reply.is_none());
         let hidden =
-            self.as_exchanges().any(|exchange| exchange.silence == Silence::Hidden && exchange.reply.is_none());
+            self.deciding_exchanges().any(|exchange| exchange.silence == Silence::Hidden && exchange.reply.is_none());
         if hidden {
             return Outcome::Undecided;
         }
@@ -339,7 +353,7 @@ impl Logon {
             return Outcome::Failed;
         }
         let given_up = last.is_some_and(|exchange| !exchange.may_be_answered()) && !answered_by_a_kdc;
-        let asked = self.as_exchanges().map(|exchange| exchange.repeat_count.saturating_add(1)).sum::<u32>();
+        let asked = self.deciding_exchanges().map(|exchange| exchange.repeat_count.saturating_add(1)).sum::<u32>();
         let by_stream = last.is_some_and(|exchange| exchange.transport == Transport::Tcp);
         let told = last.is_some_and(|exchange| matches!(exchange.silence, Silence::Unreachable(_)));
         if given_up && (asked > 1 || by_stream || told) { Outcome::Failed } else { Outcome::Undecided }
@@ -402,6 +416,10 @@ impl Logon {
     /// Capture time at which it began.
     pub fn started_at(&self) -> CaptureTime {
         self.began.at
+    }
+
+    fn got_in(&self) -> bool {
+        self.issued().is_some() || (self.method == Method::CloudKerberos && self.service_ticket_issued())
     }
 
     fn service_ticket_issued(&self) -> bool {

@@ -13,14 +13,16 @@ use decode::{Connection, Path, Seen};
 pub const DC_PORTS: [u16; 9] = [53, 88, 135, 389, 445, 464, 636, 3268, 3269];
 
 /// What became of connections of one client to one port of one server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// There is one for each port that each client uses, and most of them just work: what is rare is boxed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortUse {
     /// The first that was opened.
     pub opened: Option<Seen>,
     /// The first that was refused: by RST or ICMP.
-    pub refused: Option<Seen>,
+    pub refused: Option<Box<Seen>>,
     /// The one that nobody answered, with the most SYNs.
-    pub unanswered: Option<Unanswered>,
+    pub unanswered: Option<Box<Unanswered>>,
 }
 
 /// A connection that nobody answered.
@@ -61,13 +63,13 @@ impl Ports {
         if connection.opened == Some(true) {
             port.opened.get_or_insert(connection.began);
         } else if connection.refused.is_some() {
-            port.refused.get_or_insert(connection.began);
+            port.refused.get_or_insert_with(|| Box::new(connection.began));
         } else {
             let last = connection.last_syn.unwrap_or(connection.began);
             let seconds = last.at.since(connection.began.at) / CaptureTime::SECOND;
             let tried = Unanswered { seen: connection.began, syns: connection.syns, seconds };
-            if port.unanswered.is_none_or(|known| known.syns < tried.syns) {
-                port.unanswered = Some(tried);
+            if port.unanswered.as_ref().is_none_or(|known| known.syns < tried.syns) {
+                port.unanswered = Some(Box::new(tried));
             }
         }
     }

@@ -13,13 +13,13 @@
 //!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53), `public` (8.8.8.8), `web` (10.99.0.50), `proxy` (10.99.0.51). Each pair of machines talks on one flow; `flow N` opens another,
 //!   `udp` sends by UDP (default TCP).
 //! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17]
-//!   [till SECONDS]` (wanted end of the ticket, against the packet's time); a nonce is the line number unless given.
+//!   [till SECONDS] [service S]` (wanted end of the ticket, against the packet's time; a service in place of krbtgt); a nonce is the line number unless given.
 //!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
 //!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
 //!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
 //!   `trusts ISSUER`, `freshness`, `dh-nonce`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
 //!   and `bits N` (of the key), `signature NAME`, `modulus HEX`.
-//! * `as-rep NAME [realm R] ticket T [kvno N] [pkinit …]`; `pkinit` takes: `nonce N` (of PKINIT, else not readable), `dc LABEL` (which certificate), `expired`, `early` (not
+//! * `as-rep NAME [realm R] ticket T [kvno N] [service S] [pkinit …]`; `pkinit` takes: `nonce N` (of PKINIT, else not readable), `dc LABEL` (which certificate), `expired`, `early` (not
 //!   yet valid), `server-nonce`, `signature NAME`, `bits N`, `no-eku`,
 //!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
 //!   is not readable).
@@ -128,6 +128,16 @@ impl Played {
 /// # Panics
 /// When a line cannot be read: a test's mistake, told with the line.
 pub fn play(text: &str) -> Played {
+    let grouper = group(text);
+    let logons = grouper.logons().iter().map(std::borrow::Cow::into_owned).collect();
+    Played { grouper, logons }
+}
+
+/// Plays a script and gives what a program would keep at its end, nothing else.
+///
+/// # Panics
+/// When a line cannot be read: a test's mistake, told with the line.
+pub fn group(text: &str) -> Grouper {
     let mut grouper = Grouper::default();
     let mut clock = START;
     let mut finished = true;
@@ -192,8 +202,7 @@ pub fn play(text: &str) -> Played {
     visibility.last = Some(last);
     visibility.now = Some(last);
     visibility.finished = finished;
-    let logons = grouper.logons().iter().map(std::borrow::Cow::into_owned).collect();
-    Played { grouper, logons }
+    grouper
 }
 
 struct Line<'t> {
@@ -322,7 +331,10 @@ impl Line<'_> {
             kdc_options: Some(0x4081_0010),
             cname: Some(principal(name)),
             realm: Some(WireText::from(self.value("realm").unwrap_or(REALM))),
-            sname: Some(principal(&format!("krbtgt/{}", self.value("realm").unwrap_or(REALM)))),
+            sname: Some(
+                self.value("service")
+                    .map_or_else(|| principal(&format!("krbtgt/{}", self.value("realm").unwrap_or(REALM))), principal),
+            ),
             from: None,
             till: self.number("till").map(|seconds| kerberos_time(self.seen.at.seconds() + seconds)),
             rtime: None,
@@ -495,7 +507,7 @@ impl Line<'_> {
             Stage::Tgs => self.value("client").unwrap_or("alice"),
         };
         let service = match stage {
-            Stage::As => "krbtgt/CORP.EXAMPLE",
+            Stage::As => self.value("service").unwrap_or("krbtgt/CORP.EXAMPLE"),
             Stage::Tgs => self.words.get(1).copied().unwrap_or("host/pc.corp.example"),
         };
         let pkinit = self.has("pkinit").then(|| {

@@ -396,6 +396,11 @@ impl Tracer {
         self.grouper.facts_mut().verified_domains = domains.into_iter().map(|domain| domain.to_lowercase()).collect();
     }
 
+    /// Notes which thresholds of rules the user set, by name.
+    pub fn note_thresholds(&mut self, thresholds: BTreeMap<&'static str, i64>) {
+        self.grouper.facts_mut().thresholds = thresholds;
+    }
+
     /// Notes how the clocks of the inputs were found to differ.
     pub fn note_clocks(&mut self, clocks: Vec<ClockOffset>) {
         self.grouper.facts_mut().visibility.clocks = clocks;

@@ -1,5 +1,6 @@
 //! What belongs to one attempt, and what is another one.
 
+use decode::kerberos::ErrorCode;
 use trace::{
     Fate, Logon, Method, Outcome, Reached, Service, Session, SessionAnswer, SessionProof,
     script::{Played, play},
@@ -266,6 +267,79 @@ fn a_partial_ticket_is_a_cloud_sign_in() {
     ",
     );
     assert_eq!((logon.method, logon.outcome(), logon.exchanges.len()), (Method::CloudKerberos, Outcome::Succeeded, 2));
+}
+
+#[test]
+fn a_partial_ticket_that_is_refused_is_a_failed_sign_in() {
+    const ASKED: &str = "0.000 pc > dc tgs-req krbtgt/CORP.EXAMPLE ticket T0 partial";
+    for code in [7, 20, 31, 41, 44, 60] {
+        let logon = only(&format!("{ASKED}\n0.004 dc > pc krb-error {code}"));
+        assert_eq!((logon.method, logon.outcome()), (Method::CloudKerberos, Outcome::Failed), "{code}");
+        assert_eq!(logon.refusal().map(|(_, refused)| refused.0), Some(code));
+    }
+    // At another domain controller, by TCP after "too big", and when the answer is not in the capture.
+    let elsewhere = ASKED.replace("dc", "dc2").replace("0.000", "1.000");
+    let refused = "0.004 dc > pc krb-error 20";
+    for (more, outcome) in [
+        ("1.004 dc2 > pc tgs-rep krbtgt/CORP.EXAMPLE ticket T1", Outcome::Succeeded),
+        ("1.004 dc2 > pc krb-error 20", Outcome::Failed),
+        ("2 end", Outcome::Undecided),
+    ] {
+        assert_eq!(only(&format!("{ASKED}\n{refused}\n{elsewhere}\n{more}")).outcome(), outcome, "{more}");
+    }
+    assert_eq!(only(&format!("{ASKED}\n0.004 dc > pc krb-error 52\n2 end")).outcome(), Outcome::Undecided);
+    assert_eq!(only(&format!("{ASKED}\n30 end")).outcome(), Outcome::Failed, "nobody answers");
+}
+
+#[test]
+fn a_refused_service_is_no_failed_sign_in() {
+    for partial in ["", "partial"] {
+        let services = format!(
+            "
+            0.000 pc > dc  tgs-req krbtgt/CORP.EXAMPLE ticket T0 {partial}
+            0.004 dc > pc  tgs-rep krbtgt/CORP.EXAMPLE ticket T1
+            1.000 pc > dc  tgs-req cifs/nowhere ticket T1
+            1.004 dc > pc  krb-error 7
+        "
+        );
+        assert_ne!(only(&services).outcome(), Outcome::Failed, "{partial}");
+    }
+    // With the partial ticket of a read-only domain controller, but not for a full one.
+    let other = only("0.000 pc > dc tgs-req cifs/nowhere ticket T0 partial\n0.004 dc > pc krb-error 7");
+    assert_eq!(other.outcome(), Outcome::Undecided);
+    let old = only("0.000 pc > dc tgs-req krbtgt/CORP.EXAMPLE ticket T0\n0.004 dc > pc krb-error 20");
+    assert_eq!(old.outcome(), Outcome::Undecided);
+}
+
+#[test]
+fn a_ticket_for_changing_the_password_signs_nobody_in() {
+    const CHANGE: &str = "
+        5.000 pc > dc  as-req alice service kadmin/changepw
+        5.004 dc > pc  krb-error 25 padata 2
+        5.010 pc > dc  as-req alice password service kadmin/changepw
+        5.014 dc > pc  as-rep alice ticket T1 service kadmin/changepw
+    ";
+    const AFTER: &str = "
+        9.000 pc > dc  as-req alice password
+        9.004 dc > pc  as-rep alice ticket T2
+    ";
+    let expired = "0.000 pc > dc as-req alice\n0.004 dc > pc krb-error 23";
+    let logon = only(&format!("{expired}{CHANGE}"));
+    assert_eq!((logon.outcome(), logon.exchanges.len()), (Outcome::Failed, 3));
+    assert_eq!(logon.refusal().map(|(_, code)| code), Some(ErrorCode::KEY_EXPIRED));
+
+    let changed = logons(&format!("{expired}{CHANGE}{AFTER}"));
+    let outcomes: Vec<Outcome> = changed.iter().map(Logon::outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Succeeded]);
+
+    // Nobody was refused before, or for something else.
+    assert_eq!(only(CHANGE).outcome(), Outcome::Undecided);
+    let outcomes: Vec<Outcome> = logons(&format!("{CHANGE}{AFTER}")).iter().map(Logon::outcome).collect();
+    assert_eq!(outcomes, [Outcome::Undecided, Outcome::Succeeded]);
+    let locked = logons(&format!("{}{CHANGE}", expired.replace("23", "18")));
+    assert_eq!(locked.iter().map(Logon::outcome).collect::<Vec<_>>(), [Outcome::Failed, Outcome::Undecided]);
+    let refused = CHANGE.replace("as-rep alice ticket T1 service kadmin/changepw", "krb-error 24");
+    assert_eq!(only(&refused).outcome(), Outcome::Failed);
 }
 
 #[test]

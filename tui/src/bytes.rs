@@ -2,7 +2,8 @@
 //!
 //! Only bytes that are known to hold no secret are kept: those of fields, which machine output shows as well, and the
 //! headers around them. Everything else (ciphers, signatures, passwords, tokens) is blank. A field is found by its value, in
-//! the forms that protocols write it in; one that is not found so is not lit.
+//! the forms that protocols write it in. One that is not found so is not lit; of one whose value stands in several places all
+//! of these are, and are said to be several: which of them is the field is not known.
 
 use std::{ops::Range, sync::Arc};
 
@@ -22,8 +23,8 @@ pub struct Found {
     pub(crate) event: Option<Arc<Event>>,
     /// What may be shown; `None` for what may not.
     pub(crate) bytes: Vec<Option<u8>>,
-    /// Where each field is, in the order of [`fields`].
-    pub(crate) fields: Vec<Option<Range<usize>>>,
+    /// Where each field can be, in the order of [`fields`]: nowhere that is known, in one place, or in one of several.
+    pub(crate) fields: Vec<Vec<Range<usize>>>,
     /// Bytes that are not kept because there are too many.
     pub(crate) beyond: usize,
 }
@@ -41,14 +42,10 @@ impl Found {
         };
         let mut places = Vec::new();
         if let Some(event) = &event {
-            let mut from = 0;
             for field in fields(event) {
-                let range = if field.is_about_the_packet { None } else { find(raw, &field.value, from) };
-                if let Some(range) = &range {
-                    from = range.start;
-                    show(range.clone());
-                }
-                places.push(range);
+                let ranges = if field.is_about_the_packet { Vec::new() } else { find(raw, &field.value) };
+                ranges.iter().cloned().for_each(&mut show);
+                places.push(ranges);
             }
             match &event.message {
                 // Nothing in it is a secret.
@@ -100,31 +97,48 @@ fn headers(raw: &[u8], mut range: Range<usize>, depth: usize, show: &mut dyn FnM
     }
 }
 
-/// Where a value is, as near to `from` as it can be, in the form that is most telling.
-fn find(raw: &[u8], value: &str, from: usize) -> Option<Range<usize>> {
+/// Where a value can be, in the form that is most telling.
+fn find(raw: &[u8], value: &str) -> Vec<Range<usize>> {
     if value.is_empty() {
-        return None;
+        return Vec::new();
     }
-    let whole = forms(value).into_iter().find_map(|form| position(raw, &form, from));
-    // A list: its first item. A name in parts: from the first to the last.
-    whole.or_else(|| value.split_once(", ").and_then(|(first, _)| find(raw, first, from))).or_else(|| {
-        let (first, last) = (value.split(['/', '=']).next()?, value.rsplit(['/', '=', '@']).next()?);
-        if first == value || first.is_empty() || last.is_empty() {
-            return None;
+    let whole = forms(value).iter().map(|form| places(raw, form)).find(|places| !places.is_empty());
+    if let Some(whole) = whole {
+        return whole;
+    }
+    // A list: its first item.
+    if let Some((first, _)) = value.split_once(", ") {
+        let places = find(raw, first);
+        if !places.is_empty() {
+            return places;
         }
-        let start = position(raw, first.as_bytes(), from);
-        let end = position(raw, last.as_bytes(), start.as_ref().map_or(from, |start| start.end))?;
-        match start {
-            Some(start) if start.end <= end.start && end.start - start.end <= 4 => Some(start.start..end.end),
-            _ => Some(end),
-        }
-    })
+    }
+    // A name in parts: from the first to the last.
+    let (Some(first), Some(last)) = (value.split(['/', '=']).next(), value.rsplit(['/', '=', '@']).next()) else {
+        return Vec::new();
+    };
+    if first == value || first.is_empty() || last.is_empty() {
+        return Vec::new();
+    }
+    let (firsts, lasts) = (places(raw, first.as_bytes()), places(raw, last.as_bytes()));
+    let near = |first: &Range<usize>| {
+        let last = lasts.iter().find(|last| last.start >= first.end && last.start - first.end <= MAX_BETWEEN)?;
+        Some(first.start..last.end)
+    };
+    let joined: Vec<_> = firsts.iter().filter_map(near).collect();
+    if joined.is_empty() { lasts } else { joined }
 }
 
-/// The place nearest to `from`: fields stand by one another.
-fn position(raw: &[u8], form: &[u8], from: usize) -> Option<Range<usize>> {
-    let places = raw.windows(form.len().max(1)).enumerate().filter(|(_, window)| *window == form);
-    places.map(|(at, _)| at..at + form.len()).min_by_key(|range| range.start.abs_diff(from))
+/// Bytes between the parts of a name: tag and length.
+const MAX_BETWEEN: usize = 4;
+/// Places of a value. What stands in more of them is anywhere, and to show where says nothing.
+const MAX_PLACES: usize = 64;
+
+/// Every place of these bytes.
+fn places(raw: &[u8], form: &[u8]) -> Vec<Range<usize>> {
+    let all = raw.windows(form.len().max(1)).enumerate().filter(|(_, window)| *window == form);
+    let places: Vec<_> = all.map(|(at, _)| at..at + form.len()).take(MAX_PLACES + 1).collect();
+    if places.len() > MAX_PLACES { Vec::new() } else { places }
 }
 
 /// The forms in which protocols write a value, the surest first.
@@ -221,12 +235,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_looked_for_near_the_one_before() {
+    fn a_value_in_several_places_is_in_none_of_them_for_sure() {
         let raw = b"..CORP.EXAMPLE..krbtgt\x1b\x0cCORP.EXAMPLE..";
-        assert_eq!(find(raw, "CORP.EXAMPLE", 0), Some(2..14));
-        assert_eq!(find(raw, "krbtgt/CORP.EXAMPLE", 14), Some(16..36));
-        assert_eq!(find(raw, "nothing", 0), None);
-        assert_eq!(find(raw, "CORP.EXAMPLE, OTHER", 30), Some(24..36), "the first of a list");
+        assert_eq!(find(raw, "CORP.EXAMPLE"), [2..14, 24..36]);
+        assert_eq!(find(raw, "krbtgt/CORP.EXAMPLE"), [std::ops::Range { start: 16, end: 36 }]);
+        assert_eq!(find(raw, "nothing"), []);
+        assert_eq!(find(raw, "krbtgt, OTHER"), [std::ops::Range { start: 16, end: 22 }], "the first of a list");
+        assert_eq!(find(&b"abc".repeat(super::MAX_PLACES), "abc").len(), super::MAX_PLACES);
+        assert_eq!(find(&b"abc".repeat(super::MAX_PLACES + 1), "abc"), [], "anywhere");
     }
 
     #[test]

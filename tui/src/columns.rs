@@ -6,8 +6,7 @@ use diagnose::LogonReport;
 
 use crate::{
     filter::{Field, exactly},
-    model::Row,
-    snapshot::{Snapshot, place_of},
+    snapshot::Snapshot,
 };
 
 /// A column of the list of sign-ins.
@@ -98,37 +97,6 @@ impl Column {
             Self::Time => logon.started.get(..23).unwrap_or(&logon.started).to_owned(),
             Self::Took => format!("{}ms", (logon.lasted / 1_000_000 - 1).max(0)),
             other => other.groups(logon).first().map(|value| value.clone().into_owned()).unwrap_or_default(),
-        }
-    }
-
-    /// What a sign-in sorts by, and then when it began.
-    fn rank(self, snapshot: &Snapshot, place: usize) -> (i64, i64) {
-        let Some(logon) = snapshot.report.logons.get(place) else { return (i64::MAX, i64::MAX) };
-        let [users, clients, methods, domain_controllers] = &snapshot.ranks;
-        let of = |ranks: &Vec<u32>| ranks.get(place).copied().map_or(i64::MAX, i64::from);
-        let rank = match self {
-            Self::Outcome => i64::try_from(place_of(logon.outcome)).unwrap_or(i64::MAX),
-            Self::User => of(users),
-            Self::Client => of(clients),
-            Self::Method => of(methods),
-            Self::Dc => of(domain_controllers),
-            // The longest first: that is what is looked for.
-            Self::Took => logon.lasted.saturating_neg(),
-            Self::Time | Self::Finding => 0,
-        };
-        (rank, logon.began.0)
-    }
-
-    /// Sorts rows, which come worst first; equal ones by time, findings about no sign-in last.
-    pub(crate) fn sort(self, snapshot: &Snapshot, rows: &mut [Row], reversed: bool) {
-        if self != Self::Finding {
-            rows.sort_by_cached_key(|row| match row {
-                Row::Logon(place) => self.rank(snapshot, *place),
-                _ => (i64::MAX, i64::MAX),
-            });
-        }
-        if reversed {
-            rows.reverse();
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use diagnose::{FindingReport, LogonReport};
 
 use crate::{
+    cloud::CLOUD,
     model::{FindingId, Group, Row, View, sequence},
     request::Packets,
     snapshot::Snapshot,
@@ -89,7 +90,7 @@ impl Export {
             (What::List(_, rows, groups), _) => self.json(rows, groups),
             (What::Finding(id), Format::Markdown) => self.finding(id).map(|it| self.markdown(it)).unwrap_or_default(),
             (What::Finding(id), _) => self.finding(id).map(to_json).unwrap_or_default(),
-            (What::Logon(id), _) => self.logon(*id).map(to_json).unwrap_or_default(),
+            (What::Logon(id), _) => self.logon(*id).map(|logon| to_json(&of_the_report(logon))).unwrap_or_default(),
         }
     }
 
@@ -187,7 +188,9 @@ impl Export {
         let values: Vec<serde_json::Value> = rows
             .iter()
             .filter_map(|row| match row {
-                Row::Logon(place) => report.logons.get(*place).and_then(|logon| serde_json::to_value(logon).ok()),
+                Row::Logon(place) => {
+                    report.logons.get(*place).and_then(|logon| serde_json::to_value(of_the_report(logon)).ok())
+                }
                 Row::Finding(index) => {
                     report.findings.get(*index).and_then(|finding| serde_json::to_value(finding).ok())
                 }
@@ -270,6 +273,13 @@ impl Export {
 
 /// Sign-ins named in a finding's text.
 const MAX_HIT: usize = 100;
+
+/// A sign-in as machine output has it: without the steps that screens add.
+fn of_the_report(logon: &LogonReport) -> LogonReport {
+    let mut logon = logon.clone();
+    logon.steps.retain(|step| step.kind != CLOUD);
+    logon
+}
 
 fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();

@@ -48,6 +48,13 @@ pub(crate) fn fields(event: &Event) -> Vec<Field> {
     fields
 }
 
+/// The fields of anything that machine output has.
+pub(crate) fn fields_of(it: &impl Serialize) -> Vec<Field> {
+    let mut fields = Vec::new();
+    as_json(it, &mut fields);
+    fields
+}
+
 /// To JSON and back: that is where names, order and what is secret are decided once for all.
 fn as_json(message: &impl Serialize, fields: &mut Vec<Field>) {
     let value = serde_json::to_string(message).ok().and_then(|json| serde_json::from_str::<Value>(&json).ok());

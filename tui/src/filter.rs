@@ -68,14 +68,16 @@ pub(crate) struct Filter {
     terms: Vec<Term>,
 }
 
+/// One of the terms that have to hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Term {
-    unwanted: bool,
-    test: Test,
+pub(crate) struct Term {
+    /// Whether it has to fail.
+    pub(crate) unwanted: bool,
+    pub(crate) test: Test,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Test {
+pub(crate) enum Test {
     /// The pattern, and the codes of the findings that fit it.
     Anywhere(Pattern, Vec<&'static str>),
     In(Field, Pattern),
@@ -98,6 +100,10 @@ impl Filter {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.terms.is_empty()
+    }
+
+    pub(crate) fn terms(&self) -> &[Term] {
+        &self.terms
     }
 
     pub(crate) fn shows(&self, it: &dyn Filterable) -> bool {

@@ -11,11 +11,14 @@
 //! ```
 
 mod bytes;
+mod cloud;
 mod columns;
+mod details;
 mod export;
 mod fields;
 mod filter;
 mod health;
+mod index;
 mod keys;
 mod limits;
 mod mark;
@@ -37,7 +40,7 @@ pub use bytes::Found;
 pub use export::{Export, Format};
 pub use keys::{Action, keys_as_markdown};
 pub use mark::{mark, outcome_word};
-pub use marks::{MAX_FILE, Marks};
+pub use marks::{MAX_FILE, Mark, Marks};
 pub use message::{Message, message_of};
 pub use model::{Model, View};
 pub use request::{Packets, Request, Wanted};

@@ -5,7 +5,7 @@ use diagnose::Report;
 /// One thing, with how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
-    /// What kind of limit: `capture`, `gap`, `program`.
+    /// What kind of limit: `capture`, `gap`, `program`, `setting`.
     pub(crate) kind: &'static str,
     pub(crate) what: String,
     pub(crate) count: u64,
@@ -73,6 +73,10 @@ pub(crate) fn limits(report: &Report) -> Vec<Limit> {
         let what = format!("packets say that the clock of {} is {seconds}.{rest:06} s {way}", clock.input);
         add("capture", what, clock.packets, "its times are put right");
     }
+    for threshold in &report.thresholds {
+        let what = format!("threshold {} set to {}, by default {}", threshold.name, threshold.value, threshold.default);
+        add("setting", what, 1, "rules judge by it");
+    }
     add("capture", "packets recorded twice".to_owned(), capture.copies, "they count once");
     limits
 }
@@ -98,7 +102,7 @@ fn gap_means(what: &str) -> &'static str {
 mod tests {
     use std::path::PathBuf;
 
-    use diagnose::{ClockReport, Session, ShedReport};
+    use diagnose::{ClockReport, Session, ShedReport, ThresholdReport};
 
     use super::limits;
 
@@ -116,13 +120,15 @@ mod tests {
         report.capture.limits.insert("ntlm_uses", 3);
         let clock = ClockReport { input: "dc.pcap".to_owned(), ahead_microseconds: -1_002_000, packets: 9 };
         report.capture.clock_offsets.push(clock);
+        report.thresholds.push(ThresholdReport { name: "sync-seconds".to_owned(), value: 3600, default: 1800 });
         let limits = limits(&report);
-        assert_eq!(limits.len(), before + 4);
+        assert_eq!(limits.len(), before + 5);
         for (what, count) in [
             ("packets of ldap not decoded to keep the limits, in 2 s", 7),
             ("earlier sign-ins that succeeded, only counted", 5),
             ("ntlm uses not kept, or no longer: a limit was reached", 3),
             ("packets say that the clock of dc.pcap is 1.002000 s behind", 9),
+            ("threshold sync-seconds set to 3600, by default 1800", 1),
         ] {
             assert!(limits.iter().any(|limit| limit.what == what && limit.count == count), "{what}: {limits:?}");
         }

@@ -1,6 +1,6 @@
-//! Marks and notes on sign-ins and findings, and the session file that keeps them.
+//! Marks and notes on sign-ins and findings, and the session file that keeps them. Screens make them, reports repeat them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diagnose::{FindingReport, LogonReport};
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,11 @@ pub struct Marks {
 
 /// A mark, a note or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) marked: bool,
-    pub(crate) note: String,
+pub struct Mark {
+    /// Whether there is a mark.
+    pub marked: bool,
+    /// The note, harmless on a terminal; `""` without one.
+    pub note: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,6 +61,30 @@ impl Marks {
         Ok(Self { marks, kept: true })
     }
 
+    /// What is said of a sign-in, if anything is.
+    pub fn on_logon(&self, logon: &LogonReport) -> Option<&Mark> {
+        if self.is_empty() { None } else { self.of(&of_logon(logon)) }
+    }
+
+    /// What is said of a finding, if anything is.
+    pub fn on_finding(&self, finding: &FindingReport) -> Option<&Mark> {
+        if self.is_empty() { None } else { self.of(&of_finding(finding)) }
+    }
+
+    /// Those on sign-ins and findings that are not among these, with what they are on as the file calls it.
+    pub fn elsewhere(
+        &self,
+        logons: impl IntoIterator<Item = LogonReport>,
+        findings: &[FindingReport],
+    ) -> Vec<(&str, &Mark)> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let mut here: BTreeSet<String> = findings.iter().map(of_finding).collect();
+        here.extend(logons.into_iter().map(|logon| of_logon(&logon)).filter(|of| self.of(of).is_some()));
+        self.marks.iter().filter(|(of, _)| !here.contains(*of)).map(|(of, mark)| (of.as_str(), mark)).collect()
+    }
+
     /// As the file holds them.
     pub(crate) fn text(&self) -> String {
         let mark = self
@@ -73,12 +99,18 @@ impl Marks {
         self.kept
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether nothing is marked or noted.
+    pub fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }
 
     pub(crate) fn of(&self, of: &str) -> Option<&Mark> {
         self.marks.get(of)
+    }
+
+    /// Those of sign-ins: by time, client and name as [`of_logon`] writes them.
+    pub(crate) fn of_logons(&self) -> impl Iterator<Item = (&str, &Mark)> {
+        self.marks.iter().filter_map(|(of, mark)| of.strip_prefix(MARK).map(|of| (of, mark)))
     }
 
     /// Changes one; what is neither marked nor noted is forgotten.
@@ -91,9 +123,12 @@ impl Marks {
     }
 }
 
+/// What the name of a sign-in in the file begins with.
+pub(crate) const MARK: &str = "sign-in ";
+
 /// What a sign-in is called in the file.
 pub(crate) fn of_logon(logon: &LogonReport) -> String {
-    format!("sign-in {} {} {}", logon.started, logon.client, logon.principal.as_deref().unwrap_or("-"))
+    format!("{MARK}{} {} {}", logon.started, logon.client, logon.principal.as_deref().unwrap_or("-"))
 }
 
 /// What a finding is called in the file.

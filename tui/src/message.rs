@@ -25,6 +25,8 @@ pub enum Message {
     Progress(u64, Option<u64>, u64),
     /// So many packets came from a device so far, and so many more were dropped.
     Live(u64, u64),
+    /// Bytes that this program has in memory.
+    Memory(u64),
     /// What there is to know of the device, in a sentence.
     Note(String),
     /// What came of a request, in a sentence.

@@ -10,6 +10,7 @@ use crate::{
     Settings, Theme,
     bytes::Found,
     columns::Column,
+    details::Detail,
     filter::{Clock, Filter},
     keys::Place,
     marks::{Mark, Marks, of_finding, of_logon},
@@ -27,6 +28,8 @@ pub struct Model {
     pub(crate) reading: Reading,
     /// Bytes a second, as they are read.
     pub(crate) rate: u64,
+    /// Bytes that this program has in memory, where that was told.
+    pub(crate) memory: Option<u64>,
     /// What was last said of the device that is recorded from, until packets come again.
     pub(crate) note: String,
     /// What came of the last key, until the next one.
@@ -111,6 +114,10 @@ pub(crate) struct List {
     pub(crate) reversed: bool,
     /// The column that keys go to.
     pub(crate) column: Column,
+    /// The same of tables that are not of sign-ins, by the column's place: what they are sorted by, if not as they come, and
+    /// where keys go.
+    pub(crate) table_sort: Option<usize>,
+    pub(crate) table_column: usize,
     pub(crate) follow: bool,
 }
 
@@ -220,6 +227,21 @@ pub(crate) enum Screen {
     Finding { finding: FindingId, scroll: usize, evidence: usize },
     /// A message of a sign-in, with the selected field.
     Message { id: u64, step: usize, field: usize },
+    /// All that is known of one thing, scrolled by so many lines.
+    Details { of: Subject, scroll: usize },
+}
+
+/// What is told of in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A domain controller, by its address.
+    DomainController(String),
+    /// A key, by its identifier.
+    Key(String),
+    /// A host, by its name.
+    Host(String),
+    /// A certificate of a message, as it was when it was opened: the message is read again for each look at it.
+    Certificate { packet: u64, lines: Vec<Detail> },
 }
 
 /// The part of a sign-in's screen that keys go to.
@@ -265,11 +287,13 @@ impl Model {
         }
         match self.screens.last() {
             None if self.view == View::Logons => Place::Logons,
+            None if self.view == View::Overview => Place::Overview,
             None => Place::Table,
             Some(Screen::Logon { pane: Pane::Steps, .. }) => Place::Steps,
             Some(Screen::Logon { pane: Pane::Findings, .. }) => Place::Findings,
             Some(Screen::Finding { .. }) => Place::Finding,
             Some(Screen::Message { .. }) => Place::Message,
+            Some(Screen::Details { .. }) => Place::Details,
         }
     }
 

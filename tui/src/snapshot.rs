@@ -3,10 +3,12 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use diagnose::{FindingReport, LogonReport, Report, Severity};
+use diagnose::{DirectoryReport, FindingReport, KeyReport, KeysReport, LogonReport, Report, Severity};
 
 use crate::{
+    cloud::add_cloud,
     health::{Health, healths},
+    index::Index,
     limits::{Limit, limits},
     model::Row,
     text::width,
@@ -21,8 +23,8 @@ pub(crate) const HITS: usize = 16;
 #[derive(Debug)]
 pub struct Snapshot {
     pub(crate) report: Report,
-    /// The worst finding of each sign-in, by their places in the report.
-    worst: Vec<Option<usize>>,
+    /// The worst finding of each sign-in, by their places in the report; `NONE` where there is none.
+    worst: Vec<u32>,
     /// Findings that are not about a sign-in.
     alone: Vec<usize>,
     /// Sign-ins that failed, are undecided, succeeded.
@@ -36,15 +38,19 @@ pub struct Snapshot {
     /// The sign-ins of each finding by time.
     pub(crate) hits: Vec<[u32; HITS]>,
     pub(crate) keys: Vec<KeyUse>,
+    /// What the exports of the directory hold, where one was given.
+    pub(crate) directory: Option<DirectoryReport>,
     pub(crate) health: Vec<Health>,
     pub(crate) limits: Vec<Limit>,
-    /// Where each sign-in's user, client, method and domain controller stand among all in the order of the alphabet: to
-    /// compare numbers is a tenth of the work.
-    pub(crate) ranks: [Vec<u32>; 4],
+    /// What filters and orders go by.
+    pub(crate) index: Index,
 }
 
-/// A key as it was used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// No finding.
+const NONE: u32 = u32::MAX;
+
+/// A key as it was used, and as the directory has it.
+#[derive(Clone, Debug)]
 pub(crate) struct KeyUse {
     pub(crate) id: String,
     pub(crate) method: &'static str,
@@ -55,6 +61,15 @@ pub(crate) struct KeyUse {
     /// Codes of findings about the sign-ins with it, those of keys first.
     pub(crate) codes: Vec<&'static str>,
     pub(crate) last: String,
+    /// What the directory says of it, where an export was given.
+    pub(crate) known: Option<Box<KeyReport>>,
+}
+
+impl KeyUse {
+    /// Whether somebody should look after it.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.outcomes.first() > Some(&0) || self.known.as_ref().is_some_and(|known| known.is_fault())
+    }
 }
 
 /// The place of an outcome in counts.
@@ -68,8 +83,9 @@ pub(crate) fn place_of(outcome: &str) -> usize {
 
 impl Snapshot {
     /// Works it out. Takes as long as the report is large.
-    pub fn new(report: Report) -> Self {
-        let mut worst = vec![None; report.logons.len()];
+    pub fn new(mut report: Report) -> Self {
+        add_cloud(&mut report);
+        let mut worst = vec![NONE; report.logons.len()];
         let mut alone = Vec::new();
         let first = report.logons.iter().map(|logon| logon.began.0).min().unwrap_or(0);
         let last = report.logons.iter().map(|logon| logon.began.0).max().unwrap_or(0);
@@ -81,8 +97,8 @@ impl Snapshot {
             }
             for id in &finding.logons {
                 let Some(place) = place_of_logon(&report.logons, *id) else { continue };
-                if let Some(worst) = worst.get_mut(place) {
-                    worst.get_or_insert(index);
+                if let Some(worst) = worst.get_mut(place).filter(|worst| **worst == NONE) {
+                    *worst = u32::try_from(index).unwrap_or(NONE);
                 }
                 if let Some(count) = report.logons.get(place).and_then(|logon| hits.get_mut(part(logon, HITS))) {
                     *count += 1;
@@ -106,13 +122,52 @@ impl Snapshot {
         let keys = keys(&report.logons);
         let health = healths(&report);
         let limits = limits(&report);
-        let ranks = [
-            ranks(&report.logons, |logon| (logon.principal.as_deref().unwrap_or_default(), "")),
-            ranks(&report.logons, |logon| (&logon.client_name, &logon.client)),
-            ranks(&report.logons, |logon| (logon.method, "")),
-            ranks(&report.logons, |logon| (&logon.kdc_name, logon.kdc.as_deref().unwrap_or_default())),
-        ];
-        Self { report, worst, alone, outcomes, longest_user, worst_first, timeline, hits, keys, health, limits, ranks }
+        let places = worst_first.iter().filter_map(|row| if let Row::Logon(place) = row { Some(*place) } else { None });
+        let index = Index::new(&report.logons, places);
+        Self {
+            report,
+            worst,
+            alone,
+            outcomes,
+            longest_user,
+            worst_first,
+            timeline,
+            hits,
+            keys,
+            directory: None,
+            health,
+            limits,
+            index,
+        }
+    }
+
+    /// The same with what exports of the directory say of keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: KeysReport) -> Self {
+        if keys.directory.is_none() {
+            return self;
+        }
+        self.directory = keys.directory;
+        let places: BTreeMap<String, usize> = self.keys.iter().map(|key| key.id.clone()).zip(0..).collect();
+        for known in keys.keys {
+            let used = places.get(&known.key_id).and_then(|place| self.keys.get_mut(*place));
+            match used {
+                Some(used) => used.known = Some(Box::new(known)),
+                None => self.keys.push(KeyUse {
+                    id: known.key_id.clone(),
+                    method: "",
+                    users: Vec::new(),
+                    devices: Vec::new(),
+                    outcomes: [0; 3],
+                    codes: Vec::new(),
+                    last: String::new(),
+                    known: Some(Box::new(known)),
+                }),
+            }
+        }
+        // Those that want looking after, then those in use; else as they came.
+        self.keys.sort_by_key(|key| (!key.is_bad(), key.users.is_empty()));
+        self
     }
 
     /// The place of a sign-in in the report.
@@ -122,7 +177,7 @@ impl Snapshot {
 
     /// The worst finding about the sign-in at this place, by its place in the report.
     pub(crate) fn worst_index(&self, place: usize) -> Option<usize> {
-        self.worst.get(place).copied().flatten()
+        self.worst.get(place).filter(|worst| **worst != NONE).map(|worst| *worst as usize)
     }
 
     /// The same.
@@ -150,22 +205,6 @@ impl Snapshot {
     }
 }
 
-/// The place of each sign-in's value among all values; equal ones have the same.
-fn ranks<'r>(logons: &'r [LogonReport], value: impl Fn(&'r LogonReport) -> (&'r str, &'r str)) -> Vec<u32> {
-    let mut sorted: Vec<((&str, &str), usize)> = logons.iter().map(value).zip(0..).collect();
-    sorted.sort_unstable();
-    let mut ranks = vec![0; logons.len()];
-    let (mut rank, mut before) = (0, None);
-    for (value, place) in sorted {
-        rank += u32::from(before.is_some_and(|before| before != value));
-        before = Some(value);
-        if let Some(known) = ranks.get_mut(place) {
-            *known = rank;
-        }
-    }
-    ranks
-}
-
 /// Where in so many equal parts a time lies. Nothing steps through the time between.
 fn part_of(time: i64, first: i64, last: i64, parts: usize) -> usize {
     let span = i128::from(last) - i128::from(first) + 1;
@@ -177,7 +216,7 @@ fn place_of_logon(logons: &[LogonReport], id: u64) -> Option<usize> {
     logons.binary_search_by_key(&id, |logon| logon.id).ok()
 }
 
-fn worst_first(report: &Report, worst: &[Option<usize>], alone: &[usize]) -> Vec<Row> {
+fn worst_first(report: &Report, worst: &[u32], alone: &[usize]) -> Vec<Row> {
     // A finding of severity info makes nothing worse.
     let rank = |severity: Option<Severity>| Reverse(severity.filter(|severity| *severity > Severity::Info));
     let mut rows: Vec<_> = report
@@ -186,7 +225,7 @@ fn worst_first(report: &Report, worst: &[Option<usize>], alone: &[usize]) -> Vec
         .zip(worst)
         .enumerate()
         .map(|(place, (logon, worst))| {
-            let severity = worst.and_then(|index| report.findings.get(index)).map(|finding| finding.severity);
+            let severity = report.findings.get(*worst as usize).map(|finding| finding.severity);
             ((rank(severity), place_of(logon.outcome), logon.began.0, logon.id), Row::Logon(place))
         })
         .collect();
@@ -225,6 +264,7 @@ fn keys(logons: &[LogonReport]) -> Vec<KeyUse> {
                 outcomes,
                 codes,
                 last: logons.last().map(|logon| logon.started.clone()).unwrap_or_default(),
+                known: None,
             }
         })
         .collect();

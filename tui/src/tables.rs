@@ -1,5 +1,9 @@
 //! The tables of domain controllers, keys, hosts and limits as text: for screens and for files.
 
+use std::cmp::Reverse;
+
+use diagnose::KeyState;
+
 use crate::{
     health::{ASPECTS, State},
     model::View,
@@ -45,6 +49,20 @@ const KEYS: &[Shape] = &[
     ("last", 20, 150),
     ("key", 0, 0),
 ];
+/// The same where an export of the directory was given.
+const KEYS_IN_DIRECTORY: &[Shape] = &[
+    ("user", 22, 0),
+    ("device", 20, 100),
+    ("by", 12, 140),
+    ("failed", 7, 0),
+    ("ok", 5, 0),
+    ("directory", 14, 0),
+    ("account", 16, 120),
+    ("findings", 14, 70),
+    ("made", 12, 130),
+    ("last", 20, 160),
+    ("key", 0, 0),
+];
 const HOSTS: &[Shape] = &[
     ("host", 34, 0),
     ("clients", 8, 60),
@@ -66,6 +84,7 @@ impl Table<'_> {
     pub(crate) fn shape(&self) -> &'static [Shape] {
         match self.view {
             View::DomainControllers => DOMAIN_CONTROLLERS,
+            View::Keys if self.snapshot.directory.is_some() => KEYS_IN_DIRECTORY,
             View::Keys => KEYS,
             View::Cloud => HOSTS,
             View::Log => LIMITS,
@@ -87,6 +106,15 @@ impl Table<'_> {
             View::Overview | View::Logons => None,
         }
         .unwrap_or_default()
+    }
+
+    /// What a row sorts by in a column: what is bad first, then numbers by size and words by the alphabet.
+    pub(crate) fn rank(&self, index: usize, column: usize) -> (Reverse<State>, Vec<Piece>) {
+        let cell = self.row(index).into_iter().nth(column);
+        let aspect = self.view == View::DomainControllers
+            && self.shape().get(column).is_some_and(|(title, ..)| ASPECTS.contains(title));
+        let state = cell.as_ref().filter(|_| aspect).map_or(State::Unseen, |cell| cell.state);
+        (Reverse(state), cell.map(|cell| pieces(&cell.text)).unwrap_or_default())
     }
 
     fn domain_controller(&self, index: usize) -> Option<Vec<Cell>> {
@@ -118,16 +146,34 @@ impl Table<'_> {
             [first, rest @ ..] => format!("{first} +{}", rest.len()),
         };
         let state = if failed > 0 { State::Bad } else { State::Good };
-        Some(vec![
-            plain(&names(&key.users)),
-            plain(&names(&key.devices)),
+        let known = key.known.as_deref();
+        let owners: Vec<String> =
+            known.iter().flat_map(|known| &known.owners).map(|owner| owner.account.clone()).collect();
+        let device = known.map(|known| &known.device).filter(|device| !device.is_empty());
+        let mut cells = vec![
+            plain(&names(if key.users.is_empty() { &owners } else { &key.users })),
+            plain(&if key.devices.is_empty() { device.cloned().unwrap_or_default() } else { names(&key.devices) }),
             plain(key.method),
             Cell { text: failed.to_string(), state: if failed > 0 { State::Bad } else { State::Unseen } },
             Cell { text: succeeded.to_string(), state: if succeeded > 0 { State::Good } else { State::Unseen } },
-            Cell { text: key.codes.join(" "), state },
-            plain(key.last.get(..19).unwrap_or(&key.last)),
-            plain(&key.id),
-        ])
+        ];
+        let codes = Cell { text: key.codes.join(" "), state };
+        if self.snapshot.directory.is_some() {
+            let fits = match known {
+                Some(known) if known.is_fault() => State::Bad,
+                Some(known) if known.state == KeyState::ThisUser => State::Good,
+                _ => State::Unseen,
+            };
+            cells.push(Cell { text: known.map_or("-", |known| known.state.words()).to_owned(), state: fits });
+            cells.push(plain(&names(&owners)));
+            cells.push(codes);
+            cells.push(plain(known.and_then(|known| known.created.get(..10)).unwrap_or_default()));
+        } else {
+            cells.push(codes);
+        }
+        cells.push(plain(key.last.get(..19).unwrap_or(&key.last)));
+        cells.push(plain(&key.id));
+        Some(cells)
     }
 
     fn host(&self, index: usize) -> Option<Vec<Cell>> {
@@ -168,6 +214,39 @@ impl Table<'_> {
     }
 }
 
+/// A part of a text as it sorts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Piece {
+    Number(u64),
+    Text(String),
+}
+
+/// Digits as the number that they are, what is between them in lower case: `dc9` comes before `dc10`.
+fn pieces(text: &str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for part in text.as_bytes().chunk_by(|one, other| one.is_ascii_digit() == other.is_ascii_digit()) {
+        let part = String::from_utf8_lossy(part);
+        pieces.push(match part.parse() {
+            Ok(number) => Piece::Number(number),
+            // Words, and numbers beyond all that is counted.
+            Err(_) => Piece::Text(part.to_lowercase()),
+        });
+    }
+    pieces
+}
+
 fn plain(text: &str) -> Cell {
     Cell { text: text.to_owned(), state: State::Unseen }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn numbers_in_text_sort_by_their_size() {
+        let mut texts = ["dc10", "10.99.0.10", "DC9", "10.99.0.9", "", "120 ms", "12 ms", "99999999999999999999999"];
+        texts.sort_by_key(|text| pieces(text));
+        assert_eq!(texts, ["", "10.99.0.9", "10.99.0.10", "12 ms", "120 ms", "99999999999999999999999", "DC9", "dc10"]);
+    }
 }

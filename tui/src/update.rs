@@ -13,6 +13,7 @@ pub(crate) use prompt::proposals;
 
 use crate::{
     Message,
+    details::details,
     keys::Action,
     model::{Bytes, Model, Reading, Screen, View, sequence},
     request::Request,
@@ -51,6 +52,7 @@ pub fn update(model: &mut Model, message: Message) {
                 model.reading = Reading::Live(packets, dropped);
             }
         }
+        Message::Memory(bytes) => model.memory = Some(bytes),
         Message::Note(note) => model.note = harmless(&note),
         Message::Told(notice) => model.notice = harmless(&notice),
         Message::Report(snapshot) => {
@@ -97,7 +99,8 @@ fn act(model: &mut Model, action: Action) {
         Action::Previous => open::neighbour(model, -1),
         Action::Show(view) => show_view(model, view),
         Action::FailuresOnly => list::limit(model, |limits| limits.failures_only = !limits.failures_only),
-        Action::Sort => list::sort(model, None),
+        Action::Sort if model.view == View::Logons => list::sort(model, None),
+        Action::Sort => list::sort_table(model, None),
         Action::Group => list::group(model, None),
         Action::OnlyLike => list::like(model, false),
         Action::NotLike => list::like(model, true),
@@ -192,6 +195,10 @@ fn keep_screens(model: &mut Model) {
                 .logon(id)
                 .filter(|logon| step < sequence(logon).len())
                 .map(|_| Screen::Message { id, step, field }),
+            Screen::Details { of, scroll } => {
+                let is_there = !details(model, &of).is_empty();
+                is_there.then_some(Screen::Details { of, scroll })
+            }
         };
         let Some(kept) = kept else { break };
         screens.push(kept);
@@ -233,7 +240,7 @@ fn clamp_scroll(model: &mut Model) {
         return;
     }
     match model.screens.last_mut() {
-        Some(Screen::Finding { scroll, .. }) => *scroll = (*scroll).min(limit),
+        Some(Screen::Finding { scroll, .. } | Screen::Details { scroll, .. }) => *scroll = (*scroll).min(limit),
         Some(Screen::Message { field, .. }) => *field = (*field).min(fields.saturating_sub(1)),
         _ => {}
     }

@@ -1,5 +1,6 @@
 //! The model drawn. Nothing here changes anything, and only what is visible is drawn.
 
+mod details;
 mod finding;
 mod help;
 mod logon;
@@ -27,7 +28,8 @@ use crate::{
     text::{cut, pad, width},
 };
 
-pub(crate) use message::fields_of_message;
+pub(crate) use message::{event as event_of_message, fields_of_message};
+pub(crate) use table::visible;
 pub(crate) use title::tab_at;
 
 /// Lines of text are not made longer than this: longer ones are hard to read.
@@ -62,8 +64,8 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
                     Screen::Logon { id, pane, step, finding } => {
                         logon::draw(model, *id, *pane, (*step, *finding), page);
                     }
-                    Screen::Finding { .. } => {
-                        let lines = finding_lines(model, theme, page.columns());
+                    Screen::Finding { .. } | Screen::Details { .. } => {
+                        let lines = text_lines(model, theme, page.columns());
                         page.scrolled(lines, scroll(model));
                     }
                     Screen::Message { id, step, field } => message::draw(model, *id, *step, *field, page),
@@ -82,25 +84,26 @@ pub(crate) fn scroll_limit(model: &Model) -> usize {
     if model.help.is_some() {
         return help::lines(model, model.theme, usize::from(columns)).len().saturating_sub(rows);
     }
-    finding_lines(model, model.theme, usize::from(columns)).len().saturating_sub(rows.saturating_sub(1))
+    text_lines(model, model.theme, usize::from(columns)).len().saturating_sub(rows.saturating_sub(1))
 }
 
 fn scroll(model: &Model) -> usize {
     let scrolled = match (model.help, model.screens.last()) {
         (Some(scroll), _) => scroll,
-        (None, Some(Screen::Finding { scroll, .. })) => *scroll,
+        (None, Some(Screen::Finding { scroll, .. } | Screen::Details { scroll, .. })) => *scroll,
         (None, _) => 0,
     };
     scrolled.min(scroll_limit(model))
 }
 
-/// The whole text of the finding that is open; empty where none is.
-fn finding_lines(model: &Model, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+/// The whole text of the finding or the details that are open; empty where none are.
+fn text_lines(model: &Model, theme: Theme, columns: usize) -> Vec<Line<'static>> {
     match model.screens.last() {
         Some(Screen::Finding { finding, evidence, .. }) => model
             .finding(finding)
             .map(|finding| finding::lines(model, finding, *evidence, theme, columns).0)
             .unwrap_or_default(),
+        Some(Screen::Details { of, .. }) => details::lines(model, of, theme, columns),
         _ => Vec::new(),
     }
 }

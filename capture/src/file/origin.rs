@@ -11,15 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::gzip::{self, Gzip};
 use super::lz4::{self, Lz4};
 use super::zstd::{self, Zstd};
 
 /// The bytes of an input after decompression.
 pub(super) enum Origin {
     Plain(Disk),
-    Gzip(Box<MultiGzDecoder<BufReader<Disk>>>),
+    Gzip(Box<Gzip<BufReader<Disk>>>),
     Zstd(Box<Zstd<BufReader<Disk>>>),
     Lz4(Box<Lz4<BufReader<Disk>>>),
 }
@@ -54,7 +53,7 @@ impl Origin {
         disk.again = first.get(..length).unwrap_or_default().to_vec();
         let buffered = |disk| BufReader::with_capacity(COMPRESSED_BUFFER, disk);
         Ok(match disk.again.as_slice() {
-            again if again.starts_with(&GZIP) => Self::Gzip(Box::new(MultiGzDecoder::new(buffered(disk)))),
+            again if again.starts_with(&gzip::MAGIC) => Self::Gzip(Box::new(Gzip::new(buffered(disk)))),
             again if again == zstd::MAGIC => Self::Zstd(Box::new(Zstd::new(buffered(disk)))),
             again if again == lz4::MAGIC => Self::Lz4(Box::new(Lz4::new(buffered(disk)))),
             _ => Self::Plain(disk),
@@ -66,10 +65,7 @@ impl Origin {
         loop {
             let result = match self {
                 Self::Plain(disk) => disk.read(free),
-                Self::Gzip(decoder) => {
-                    let length = free.len().min(DECOMPRESSED_AT_ONCE);
-                    decoder.read(free.get_mut(..length).unwrap_or_default())
-                }
+                Self::Gzip(decoder) => decoder.read(free),
                 Self::Zstd(decoder) => decoder.read(free),
                 Self::Lz4(decoder) => decoder.read(free),
             };
@@ -296,17 +292,11 @@ impl fmt::Debug for Disk {
     }
 }
 
-/// A gzip member begins with two magic bytes and method 8, the only one there is (RFC 1952 §2.3.1).
-const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
-
 /// The most first bytes that a compression is known by.
 const LONGEST_MAGIC: usize = 4;
 
 /// Compressed bytes read from the disk at once.
 const COMPRESSED_BUFFER: usize = 64 << 10;
-
-/// Where gzip is damaged, the decoder drops what it had decompressed in that call: so it is asked for little.
-const DECOMPRESSED_AT_ONCE: usize = 32 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -329,7 +319,7 @@ mod tests {
     fn failing_disk_is_not_damaged_gzip() {
         let mut origin = Origin::recognise(Disk::new(Box::new(Fails(1)))).unwrap();
         assert!(matches!(origin.read(&mut [0; 8]), Got::Failed(_)));
-        let mut origin = Origin::recognise(Disk::new(Box::new(&GZIP[..]))).unwrap();
+        let mut origin = Origin::recognise(Disk::new(Box::new(&gzip::MAGIC[..]))).unwrap();
         assert!(matches!(origin.read(&mut [0; 8]), Got::Damaged(_)));
     }
 

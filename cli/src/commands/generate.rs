@@ -1,14 +1,15 @@
-//! `hellotrace generate`: the documents that are made from the code, `docs/findings/`.
+//! `hellotrace generate`: the documents that are made from the code, `docs/findings/` and `docs/settings.md`.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, io, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use decode::kerberos::{ErrorCode, NtStatus};
-use diagnose::{CATALOGUE, Rule, by_error, by_status, normal_error, normal_status};
+use diagnose::{CATALOGUE, Rule, Thresholds, by_error, by_status, normal_error, normal_status};
 
 use crate::{args::Generate, exit::Status};
 
 const FOLDER: &str = "docs/findings";
+const SETTINGS: &str = "docs/settings.md";
 
 /// Writes the documents below the current folder, or checks that they are as they would be written.
 pub(crate) fn run(arguments: &Generate) -> anyhow::Result<Status> {
@@ -54,6 +55,7 @@ fn documents() -> BTreeMap<PathBuf, String> {
     index.push_str("\nWhich Kerberos errors and NTSTATUS values lead to them: [codes](codes.md).\n");
     documents.insert(PathBuf::from(FOLDER).join("README.md"), index);
     documents.insert(PathBuf::from(FOLDER).join("codes.md"), codes());
+    documents.insert(PathBuf::from(SETTINGS), Thresholds::markdown());
     documents
 }
 
@@ -93,9 +95,10 @@ fn present() -> anyhow::Result<BTreeMap<PathBuf, String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error).with_context(|| format!("cannot list {FOLDER}")),
     };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    paths.extend(Some(PathBuf::from(SETTINGS)).filter(|path| path.exists()));
     let mut present = BTreeMap::new();
-    for entry in entries {
-        let path = entry?.path();
+    for path in paths {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         present.insert(path, text);
     }

@@ -1,10 +1,11 @@
-//! What is known besides captures: exports of the directory, and the domains that are verified with Microsoft Entra.
+//! What is known besides captures: exports of the directory, the domains that are verified with Microsoft Entra, and
+//! thresholds of the rules that fit this network better than their defaults.
 
-use std::fs::File;
+use std::{fs::File, io::Read as _, path::Path};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use decode::directory::{Directory, MAX_OBJECTS};
-use diagnose::Session;
+use diagnose::{MAX_THRESHOLDS, Session, Thresholds};
 
 use crate::{args::Known, exit::complain};
 
@@ -16,6 +17,8 @@ pub(super) fn note(known: &Known, session: &mut Session) -> anyhow::Result<()> {
         let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
         directory.read(file).with_context(|| format!("cannot read {name}"))?;
     }
+    #[cfg(feature = "directory")]
+    crate::ldap::read(&known.ldap, &mut directory)?;
     if directory.beyond() > 0 {
         complain(&format!(
             "{} objects beyond the first {MAX_OBJECTS} of the directory are left out",
@@ -26,9 +29,23 @@ pub(super) fn note(known: &Known, session: &mut Session) -> anyhow::Result<()> {
     if let Some(wrong) = domains.iter().find(|domain| !is_domain(domain)) {
         bail!("--verified-domains {wrong}: not a domain; write corp.example,brand.example");
     }
+    if let Some(path) = &known.thresholds {
+        session.note_thresholds(thresholds(path)?);
+    }
     session.note_directory(directory);
     session.note_verified_domains(domains);
     Ok(())
+}
+
+fn thresholds(path: &Path) -> anyhow::Result<Thresholds> {
+    let name = path.display();
+    let mut text = String::new();
+    let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
+    file.take(MAX_THRESHOLDS + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
+    if text.len() as u64 > MAX_THRESHOLDS {
+        bail!("{name}: too large for a file of thresholds");
+    }
+    Thresholds::read(&text).map_err(|why| anyhow!("{name}: {why}"))
 }
 
 /// Letters, digits, hyphens and dots, with a dot within.

@@ -16,6 +16,7 @@ use anyhow::{Context as _, bail};
 use capture::CaptureTime;
 use diagnose::{FindingReport, LogonReports, Report, Session};
 use trace::{Governor, Limits};
+use tui::Marks;
 
 use super::{known, read::warn, settings_for};
 use crate::{
@@ -81,7 +82,7 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
                 if teller.has_told() && arguments.target.output.is_none() {
                     writeln!(output)?;
                 }
-                text::write(&report, 0, &mut output)?;
+                text::write(&report, 0, &Marks::default(), &mut output)?;
             }
             Format::Json => json::write_report(&report, &mut output)?,
         }
@@ -117,7 +118,7 @@ pub(super) fn governor(
     if limits == Limits::default() {
         return Ok(None);
     }
-    let meter = Processes::new(source.process()).context("--max-memory and --max-cpu cannot be kept here")?;
+    let meter = Processes::new(Some(source.process())).context("--max-memory and --max-cpu cannot be kept here")?;
     Ok(Some(Governor::new(limits, Box::new(meter), Box::new(tell))))
 }
 

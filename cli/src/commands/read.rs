@@ -5,24 +5,34 @@ use capture::{CaptureTime, Source as _};
 use decode::{WireText, wire::Unread};
 use diagnose::{LogonReports, Report, Session, Severity};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use trace::Governor;
+use tui::Marks;
 
-use super::{known, open, settings, tell_passed_over};
+use super::{known, open, session_file, settings, tell_passed_over};
 use crate::{
     args::{Format, Read},
     exit::{Status, complain},
-    output::{Output, json, progress::Bar, text},
+    meter::Processes,
+    output::{Output, json, noted::Noted, progress::Bar, text},
 };
 
 /// Reads, filters, writes.
 pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     let settings = settings(&arguments.input)?;
     let since = arguments.since.as_deref().map(Since::parse).transpose()?;
+    let session_file = session_file::path(arguments.session.as_deref(), &arguments.input.files)?;
+    let marks = session_file.as_deref().map(session_file::read).transpose()?.unwrap_or_default();
     let (mut source, clocks) = open(&arguments.input.files, arguments.input.follow)?;
     let told = source.passed_over().len();
     let bar = Bar::new(source.position());
     let mut session = Session::new(settings);
     session.note_clocks(clocks);
     session.keep_logons(arguments.limits.max_logons as usize);
+    if let Some(megabytes) = arguments.max_memory {
+        let meter = Processes::new(None).context("--max-memory cannot be kept here")?;
+        let limits = trace::Limits { memory: Some(megabytes << 20), cpu: None };
+        session.govern(Governor::new(limits, Box::new(meter), Box::new(|sentence| complain(&sentence))));
+    }
     known::note(&arguments.known, &mut session)?;
     let ended = session.run(&mut source, arguments.input.work.batch as usize, |position| bar.at(position));
     bar.done();
@@ -32,11 +42,11 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     if report.capture.packets == 0 {
         // Nothing could be read: then there is nothing to report on.
         ended?;
-        return write(&report, 0, arguments);
+        return write(&report, 0, &marks, arguments);
     }
     let all = report.logons.len();
     filter(&mut report, arguments, since)?;
-    let status = write(&report, all - report.logons.len(), arguments)?;
+    let status = write(&report, all - report.logons.len(), &marks, arguments)?;
     // The program ends soon: to take many small pieces apart first would be a part of its work.
     std::mem::forget(report);
     std::mem::forget(session);
@@ -45,12 +55,12 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     Ok(status)
 }
 
-/// Writes the report, from which `hidden` sign-ins were left out.
-fn write(report: &Report<LogonReports<'_>>, hidden: usize, arguments: &Read) -> anyhow::Result<Status> {
+/// Writes the report, from which `hidden` sign-ins were left out, with what was noted.
+fn write(report: &Report<LogonReports<'_>>, hidden: usize, marks: &Marks, arguments: &Read) -> anyhow::Result<Status> {
     let mut output = Output::new(arguments.target.output.as_deref(), &arguments.input.files)?;
     match arguments.format {
-        Format::Text => text::write(report, hidden, &mut output)?,
-        Format::Json => json::write_report(report, &mut output)?,
+        Format::Text => text::write(report, hidden, marks, &mut output)?,
+        Format::Json => json::write_report(&Noted { report, marks }, &mut output)?,
     }
     output.finish()?;
     Ok(if report.has_faults() { Status::Found } else { Status::Clean })

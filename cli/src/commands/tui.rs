@@ -18,13 +18,13 @@ use ::tui::{Action, Marks, Message, Model, Request, Snapshot, Theme};
 use anyhow::{Context as _, bail};
 use capture::{Batch, CaptureError, Losses, Position, Progress, Source};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use diagnose::{Report, Session};
+use diagnose::{LogonReports, Report, Session};
 
-use super::{known, live, open, settings_for};
+use super::{known, live, open, session_file, settings_for};
 use crate::{
     args::Tui,
     exit::{Status, complain},
-    signals,
+    meter, signals,
 };
 
 /// Bytes between two accounts of progress: drawing must not slow reading down.
@@ -36,8 +36,8 @@ pub(crate) fn run(arguments: &Tui) -> anyhow::Result<Status> {
         bail!("standard output is not a terminal; `hellotrace read` writes a report anywhere");
     }
     let settings = files::settings(arguments.settings.as_deref())?;
-    let session_file = files::session_file(arguments)?;
-    let marks = session_file.as_deref().map_or_else(|| Ok(Marks::default()), files::marks)?;
+    let session_file = session_file::path(arguments.session.as_deref(), &arguments.files)?;
+    let marks = session_file.as_deref().map_or_else(|| Ok(Marks::default()), session_file::begin)?;
     let (sender, messages) = unbounded();
     let packets_per_batch = arguments.work.batch as usize;
     let reader = thread::Builder::new().name("read".to_owned());
@@ -118,9 +118,9 @@ fn read(source: &mut dyn Source, mut session: Session, packets_per_batch: usize,
                 send(Message::Progress(position.read, position.total, rate));
             }
         },
-        |report| send(Message::Report(Arc::new(Snapshot::new(report)))),
+        |report| show(report, sender),
     );
-    send(Message::Report(Arc::new(Snapshot::new(session.report().collected()))));
+    show(session.report(), sender);
     send(Message::Ended(ended.err().map(|error| error.to_string())));
 }
 
@@ -129,13 +129,23 @@ fn watch(source: &mut dyn Source, mut session: Session, packets_per_batch: usize
     let send = |message| {
         let _ = sender.send(message);
     };
-    let live = |report: Report| {
+    let live = |report: Report<LogonReports<'_>>| {
         send(Message::Live(report.capture.packets, report.capture.losses));
-        send(Message::Report(Arc::new(Snapshot::new(report))));
+        show(report, sender);
     };
-    let ended = session.run_live(source, packets_per_batch, |report, _| live(report.collected()));
-    live(session.report().collected());
+    let ended = session.run_live(source, packets_per_batch, |report, _| live(report));
+    live(session.report());
     send(Message::Ended(ended.err().map(|error| error.to_string())));
+}
+
+/// Sends a report, and what this program takes of memory with it.
+fn show(report: Report<LogonReports<'_>>, sender: &Sender<Message>) {
+    let keys = report.keys();
+    let snapshot = Snapshot::new(report.collected()).with_keys(keys);
+    let _ = sender.send(Message::Report(Arc::new(snapshot)));
+    if let Some(memory) = meter::memory() {
+        let _ = sender.send(Message::Memory(memory));
+    }
 }
 
 /// A source that can be told to end.
@@ -182,7 +192,7 @@ impl Worker {
                     Some(Message::Told(written.unwrap_or_else(|error| format!("not written: {error:#}"))))
                 }
                 Request::Save(text) => {
-                    let saved = self.session_file.as_deref().map_or(Ok(()), |file| files::save(file, &text));
+                    let saved = self.session_file.as_deref().map_or(Ok(()), |file| session_file::save(file, &text));
                     saved.err().map(|error| Message::Told(format!("not kept: {error:#}")))
                 }
                 Request::Cancel => {

@@ -11,10 +11,13 @@
 
 use std::{collections::BTreeMap, io::Write};
 
-use diagnose::{CaptureReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport};
+use diagnose::{
+    CaptureReport, ComparisonReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport,
+    ThresholdReport,
+};
 use jiff::Timestamp;
 use trace::Class;
-use tui::{mark, outcome_word, wrap};
+use tui::{Mark, Marks, mark, outcome_word, wrap};
 
 /// Characters in a line.
 const WIDTH: usize = 100;
@@ -23,19 +26,38 @@ const MOST_EVIDENCE: usize = 6;
 /// Where the text of a logon begins.
 const INDENT: usize = 11;
 
-/// Writes the whole report, from which `hidden` sign-ins were left out because nobody asked for them.
-pub(crate) fn write(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
+/// Writes the whole report, from which `hidden` sign-ins were left out because nobody asked for them, and what was noted.
+pub(crate) fn write(
+    report: &Report<LogonReports<'_>>,
+    hidden: usize,
+    marks: &Marks,
+    output: &mut impl Write,
+) -> anyhow::Result<()> {
     header(report, hidden, output)?;
     let by_code = findings_of(report);
     let mut told = BTreeMap::new();
     for logon in worst_first(report, &by_code).into_iter().filter_map(|row| report.logons.get(row)) {
-        self::logon(&logon, &by_code, &mut told, output)?;
+        self::logon(&logon, &by_code, &mut told, marks, output)?;
     }
     let rest: Vec<&FindingReport> = report.findings.iter().filter(|finding| finding.logons.is_empty()).collect();
     if !rest.is_empty() {
         writeln!(output, "\nNot about a single sign-in")?;
         for finding in rest {
-            self::finding(finding, output)?;
+            self::finding(finding, marks, output)?;
+        }
+    }
+    let elsewhere = marks.elsewhere(report.logons.iter(), &report.findings);
+    if !elsewhere.is_empty() {
+        writeln!(output, "\nNoted, and not in this report")?;
+        for (of, mark) in elsewhere {
+            paragraph("  ", "    ", of, output)?;
+            self::noted(4, Some(mark), output)?;
+        }
+    }
+    if !report.comparisons.is_empty() {
+        writeln!(output, "\nFails here, works there")?;
+        for comparison in &report.comparisons {
+            self::comparison(comparison, output)?;
         }
     }
     if report.logons.is_empty() && report.findings.is_empty() && hidden == 0 {
@@ -98,6 +120,10 @@ fn header(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Wr
     writeln!(output, "{inputs}: {}{copies}{dropped}{thinned}{span}", counted(capture.packets, "packet"))?;
     if !capture.shed.is_empty() {
         writeln!(output, "not decoded, to keep the limits: {}", shed_line(capture))?;
+    }
+    for threshold in &report.thresholds {
+        let ThresholdReport { name, value, default } = threshold;
+        writeln!(output, "threshold set: {name} is {value}, by default {default}")?;
     }
     for clock in &capture.clock_offsets {
         writeln!(output, "{}", clock_line(&clock.input, clock.ahead_microseconds, clock.packets))?;
@@ -179,6 +205,7 @@ fn logon(
     logon: &LogonReport,
     findings: &BTreeMap<u64, Vec<&FindingReport>>,
     told: &mut BTreeMap<(&'static str, String), u64>,
+    marks: &Marks,
     output: &mut impl Write,
 ) -> anyhow::Result<()> {
     let indent = " ".repeat(INDENT);
@@ -203,19 +230,31 @@ fn logon(
     };
     let what = format!("{} UTC, {}: {}{packets}", milliseconds(&logon.started), took(logon), logon.reached);
     paragraph(&indent, &indent, &what, output)?;
+    noted(INDENT, marks.on_logon(logon), output)?;
     for finding in findings.get(&logon.id).into_iter().flatten() {
         if let Some(first) = told.get(&(finding.code, finding.subject.clone())) {
             let text = format!("{} {}: see sign-in {first}", finding.code, finding.severity.name());
             writeln!(output, "  {} {text}", mark(finding.severity))?;
         } else {
             told.insert((finding.code, finding.subject.clone()), logon.id);
-            self::finding(finding, output)?;
+            self::finding(finding, marks, output)?;
         }
     }
     Ok(())
 }
 
-fn finding(finding: &FindingReport, output: &mut impl Write) -> anyhow::Result<()> {
+/// What was noted in the screens, if anything was.
+fn noted(indent: usize, mark: Option<&Mark>, output: &mut impl Write) -> anyhow::Result<()> {
+    let Some(mark) = mark else { return Ok(()) };
+    let label = if mark.marked { "marked  " } else { "note    " };
+    if mark.note.is_empty() {
+        writeln!(output, "{:indent$}{}", "", label.trim_end())?;
+        return Ok(());
+    }
+    paragraph(&format!("{:indent$}{label}", ""), &" ".repeat(indent + label.len()), &mark.note, output)
+}
+
+fn finding(finding: &FindingReport, marks: &Marks, output: &mut impl Write) -> anyhow::Result<()> {
     let heading = format!(
         "{} {} {}, {}: {}",
         mark(finding.severity),
@@ -231,6 +270,7 @@ fn finding(finding: &FindingReport, output: &mut impl Write) -> anyhow::Result<(
     } else {
         writeln!(output, "    about   {}", finding.subject)?;
     }
+    noted(4, marks.on_finding(finding), output)?;
     let mut label = "because ";
     for evidence in finding.evidence.iter().take(MOST_EVIDENCE) {
         let file = evidence.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
@@ -249,6 +289,21 @@ fn finding(finding: &FindingReport, output: &mut impl Write) -> anyhow::Result<(
         label = "        ";
     }
     writeln!(output, "    more    hellotrace explain {}", finding.code)?;
+    Ok(())
+}
+
+/// Writes what fails on one side and works on the other, a line and a packet for each side.
+fn comparison(comparison: &ComparisonReport, output: &mut impl Write) -> anyhow::Result<()> {
+    paragraph("  ", "    ", &comparison.summary, output)?;
+    for (label, side) in [("fails   ", &comparison.fails), ("works   ", &comparison.works)] {
+        let example = &side.example;
+        let file = example.file.as_ref().map(|file| format!(" of {file}")).unwrap_or_default();
+        let text = format!(
+            "{}: {} failed, {} succeeded; packet {}{file}, {} = {}: {}",
+            side.side, side.failed, side.succeeded, example.packet, example.field, example.value, example.means
+        );
+        paragraph(&format!("    {label}"), "              ", &text, output)?;
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::support::{ends, run, sample, samples, shell, spawn};
+use super::support::{comes_true, ends, run, sample, samples, shell, spawn};
 
 fn stderr_of(child: &mut Child) -> String {
     let mut text = String::new();
@@ -24,18 +24,25 @@ fn a_closed_pipe_ends_quietly() {
     let files: Vec<String> = samples().iter().map(|path| path.display().to_string()).collect();
     let capture = files.join("' '");
     for command in ["events", "read", "read --format json"] {
-        // `true` reads nothing; the pause gives it time to be gone.
-        let script = format!("{{ sleep 0.2; \"$1\" {command} '{capture}'; echo \"status $?\" >&2; }} | true");
-        let output = shell(&script, [""; 0]);
+        let output = for_nobody(&format!("{command} '{capture}'"));
         // One of the samples has its packets cut short, which is said.
         let told = String::from_utf8(output.stderr).unwrap();
         let told: Vec<&str> = told.lines().filter(|line| !line.contains("packets are cut at 200 bytes")).collect();
         assert_eq!(told, ["status 0"], "{command}");
     }
     for command in ["rules", "explain dcc-01", "--help"] {
-        let output = shell(&format!("{{ sleep 0.2; \"$1\" {command}; echo \"status $?\" >&2; }} | true"), [""; 0]);
+        let output = for_nobody(command);
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "status 0\n", "{command}");
     }
+}
+
+/// Runs it when whoever was to read its output has closed it, and tells its status.
+fn for_nobody(command: &str) -> std::process::Output {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "{{ until [ -e \"$2\" ]; do sleep 0.05; done; \"$1\" {command}; echo \"status $?\" >&2; }} | {{ exec <&-; : >\"$2\"; }}"
+    );
+    shell(&script, [folder.path().join("closed")])
 }
 
 #[test]
@@ -71,9 +78,10 @@ fn an_interrupted_run_leaves_no_file_under_its_final_name() {
         for path in [&new, &earlier] {
             let mut child = spawn([command, "-o", path.to_str().unwrap(), "-"]);
             let mut stdin = child.stdin.take().unwrap();
-            stdin.write_all(&capture[..60_000]).unwrap();
-            // It has read all of it, or most, and waits for more.
-            thread::sleep(Duration::from_millis(300));
+            // More than a pipe holds (64 KiB on Linux): once all is written it reads, and then waits for more.
+            stdin.write_all(&capture[..capture.len() - 100]).unwrap();
+            // The report's file is begun at the end of reading, that of events before.
+            assert!(command == "read" || comes_true(|| takes_interrupts(child.id())), "it does not begin its output");
             assert!(child.try_wait().unwrap().is_none());
             if ignores_interrupts(child.id()) {
                 println!("skipped: whoever started the tests has interrupts ignored");
@@ -92,13 +100,24 @@ fn an_interrupted_run_leaves_no_file_under_its_final_name() {
     }
 }
 
-/// Jobs that a shell starts in the background inherit this.
+/// Where no `env` undoes it, jobs that a script starts in the background inherit this.
 fn ignores_interrupts(process: u32) -> bool {
-    let Ok(status) = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status")) else {
-        return false;
-    };
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 0b10 != 0)
+    has_interrupts(process, "SigIgn:").unwrap_or(false)
+}
+
+/// Whether the program has said what is to become of its unfinished file.
+fn takes_interrupts(process: u32) -> bool {
+    has_interrupts(process, "SigCgt:").unwrap_or_else(|| {
+        thread::sleep(Duration::from_secs(3));
+        true
+    })
+}
+
+/// Whether SIGINT is in this set of `/proc/PID/status`; `None` where there is no such file.
+fn has_interrupts(process: u32, set: &str) -> Option<bool> {
+    let status = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status")).ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix(set))?;
+    Some(u64::from_str_radix(mask.trim(), 16).ok()? & 0b10 != 0)
 }
 
 #[test]
@@ -119,7 +138,7 @@ fn a_capture_that_grows_is_followed_until_an_interrupt() {
     for command in ["read", "events"] {
         fs::write(&path, &whole[..10_000]).unwrap();
         let mut child = spawn([command, "--follow", path.to_str().unwrap()]);
-        thread::sleep(Duration::from_millis(500));
+        assert!(comes_true(|| has_read(&child, &path)), "{command} does not read");
         if ignores_interrupts(child.id()) {
             println!("skipped: whoever started the tests has interrupts ignored");
             child.kill().unwrap();
@@ -128,7 +147,7 @@ fn a_capture_that_grows_is_followed_until_an_interrupt() {
         }
         let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(&whole[10_000..]).unwrap();
-        thread::sleep(Duration::from_millis(1500));
+        assert!(comes_true(|| has_read(&child, &path)), "{command} does not read what was added");
         assert!(child.try_wait().unwrap().is_none(), "{command} ended though the file may grow");
         assert!(shell("kill -INT \"$2\"", [child.id().to_string()]).status.success());
         let mut output = child.stdout.take().unwrap();
@@ -146,4 +165,19 @@ fn a_capture_that_grows_is_followed_until_an_interrupt() {
         let told = |text: &str| if command == "read" { lines(text) } else { vec![text.lines().count().to_string()] };
         assert_eq!(told(&text), told(&expected.stdout), "{command}");
     }
+}
+
+/// Whether a process has read this file to its end: it says so where there is `/proc`, and elsewhere gets some time.
+fn has_read(child: &Child, path: &Path) -> bool {
+    let process = Path::new("/proc").join(child.id().to_string());
+    let Ok(open) = fs::read_dir(process.join("fd")) else {
+        thread::sleep(Duration::from_secs(3));
+        return true;
+    };
+    let (size, path) = (fs::metadata(path).unwrap().len(), path.canonicalize().unwrap());
+    open.map_while(Result::ok).filter(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == path)).any(|entry| {
+        let told = fs::read_to_string(process.join("fdinfo").join(entry.file_name())).unwrap_or_default();
+        let position = told.lines().find_map(|line| line.strip_prefix("pos:"));
+        position.and_then(|position| position.trim().parse::<u64>().ok()) == Some(size)
+    })
 }

@@ -88,7 +88,7 @@ fn standard_input_named_twice() {
 #[test]
 fn standard_input_that_is_a_terminal() {
     // util-linux's `script` gives it one.
-    let output = shell("timeout 20 script -qec \"'$1' read -\" /dev/null", [""; 0]);
+    let output = shell("timeout 120 script -qec \"'$1' read -\" /dev/null", [""; 0]);
     let text = String::from_utf8(output.stdout).unwrap();
     if !text.contains("hellotrace") {
         println!("skipped: no terminal can be had here: {text}");

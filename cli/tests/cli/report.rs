@@ -3,9 +3,12 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::support::{run, run_with_input, sample, samples, shell};
+use super::{
+    schemas::schema,
+    support::{run, run_with_input, sample, samples, shell},
+};
 
 fn read(arguments: &[&str], files: &[PathBuf]) -> Value {
     let arguments: Vec<PathBuf> = ["read", "--format", "json"].iter().chain(arguments).map(PathBuf::from).collect();
@@ -55,6 +58,29 @@ fn the_report_names_what_the_text_shows() {
     assert_eq!((&logon["method"], &logon["outcome"]), (&"key-trust".into(), &"failed".into()));
     assert_eq!((&logon["client"], &logon["kdc"]), (&"10.99.0.101".into(), &"10.99.0.10".into()));
     assert_eq!(logon["started"], "2026-11-22T09:59:23.046383000Z");
+}
+
+#[test]
+fn thresholds_that_are_set_change_what_is_found_and_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("thresholds.toml");
+    fs::write(&path, "drift-seconds = 3600\nsync-seconds = 1800\n").unwrap();
+    let late = sample("client-clock-drifts");
+    let with: Vec<PathBuf> = vec!["--thresholds".into(), path.clone()];
+    let found = |report: &Value| list(report, "findings").iter().any(|finding| finding["code"] == "TIM-02");
+    let report = read(&[], std::slice::from_ref(&late));
+    assert!(found(&report) && report.get("thresholds").is_none(), "{report}");
+    let given: Vec<PathBuf> = with.iter().cloned().chain([late.clone()]).collect();
+    let report = read(&[], &given);
+    assert!(!found(&report), "{report}");
+    assert_eq!(report["thresholds"], json!([{"name": "drift-seconds", "value": 3600, "default": 120}]));
+    assert_eq!(schema("report.schema.json").check(&report), Ok(()));
+    let text = run(["read".into()].into_iter().chain(given)).stdout;
+    assert!(text.contains("threshold set: drift-seconds is 3600, by default 120\n"), "{text}");
+
+    fs::write(&path, "# too much\nsync-seconds = 1e9\n").unwrap();
+    let refused = run(["read".into(), late].into_iter().chain(with));
+    refused.assert_refused(&["thresholds.toml: line 2: sync-seconds must be a whole number from 1 to 2592000"]);
 }
 
 #[test]
@@ -136,6 +162,14 @@ fn threads_and_batches_do_not_change_a_byte() {
             }
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_on_memory_that_is_not_reached_changes_nothing() {
+    let sample = sample("key-trust-success").display().to_string();
+    let limited = run(["read", "--format", "json", "--max-memory", "1048576", &sample]);
+    assert_eq!((limited.stdout, limited.stderr.as_str()), (run(["read", "--format", "json", &sample]).stdout, ""));
 }
 
 #[test]

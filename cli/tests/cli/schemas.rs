@@ -9,7 +9,7 @@ use super::{
     validator::Schema,
 };
 
-fn schema(name: &str) -> Schema {
+pub(crate) fn schema(name: &str) -> Schema {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     Schema::new(serde_json::from_slice(&fs::read(path).unwrap()).unwrap())
 }

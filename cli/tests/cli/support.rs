@@ -6,6 +6,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::OnceLock,
     thread,
     time::Duration,
 };
@@ -74,11 +75,28 @@ pub(crate) fn run_with_input<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item 
     Run::of(output)
 }
 
-/// Runs it with pipes at all three ends.
+/// Runs it with pipes at all three ends, and so that interrupts reach it.
 pub(crate) fn spawn<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Child {
-    let mut command = Command::new(PROGRAM);
+    let mut command = interruptible();
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
+}
+
+/// The program as a terminal would start it. What a script starts in the background has interrupts ignored, and hands
+/// that down.
+fn interruptible() -> Command {
+    /// Whether there is an `env` that undoes it: coreutils' does.
+    static UNDOES_IT: OnceLock<bool> = OnceLock::new();
+    let undoes_it = UNDOES_IT.get_or_init(|| {
+        let tried = Command::new("env").args(["--default-signal=INT", "true"]).stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    });
+    if !undoes_it {
+        return Command::new(PROGRAM);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", PROGRAM]);
+    command
 }
 
 /// Runs a script; `$1` is the program, the other arguments follow.
@@ -91,14 +109,25 @@ pub(crate) fn shell<I: AsRef<OsStr>>(script: &str, arguments: impl IntoIterator<
 /// Waits for a child that should end at once, and kills it when it does not.
 #[track_caller]
 pub(crate) fn ends(child: &mut Child) -> ExitStatus {
-    for _ in 0..600 {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        thread::sleep(Duration::from_millis(50));
+    let mut ended = None;
+    if !comes_true(|| {
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    }) {
+        child.kill().unwrap();
+        panic!("it did not end");
     }
-    child.kill().unwrap();
-    panic!("it did not end");
+    ended.unwrap()
+}
+
+/// Waits until something is so, for as long as a slow machine with much else to do may take.
+pub(crate) fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
+    (0..2400).any(|_| {
+        is_so() || {
+            thread::sleep(Duration::from_millis(50));
+            false
+        }
+    })
 }
 
 pub(crate) fn sample(name: &str) -> PathBuf {

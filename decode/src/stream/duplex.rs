@@ -5,7 +5,7 @@
 
 use super::{Hole, Scratch, Sink, Stream};
 use crate::{
-    Carriage, Event, Path,
+    Carriage, Event, Path, Protocol,
     connection::{FIN, Mark, SYN},
     decoder::{Decoder, Side, length},
     wire::Segment,
@@ -105,6 +105,16 @@ impl Duplex {
     pub fn is_over(&self) -> bool {
         let streams = [&self.client, &self.server];
         streams.iter().all(|stream| stream.is_over()) && streams.iter().any(|stream| stream.is_retired())
+    }
+
+    /// Whether both streams have come to their end.
+    pub fn has_ended(&self) -> bool {
+        self.client.is_over() && self.server.is_over()
+    }
+
+    /// What it is decoded as.
+    pub fn protocol(&self) -> Protocol {
+        self.decoder.protocol()
     }
 
     /// What carries the TLS in it whose alerts show even where nothing else is decoded. `None`: there is none such, or what

@@ -122,7 +122,8 @@ pub(super) struct Messages {
     /// The beginning of a message whose end has not come; empty unless `Within`.
     pending: Vec<u8>,
     /// What cannot be decoded and has not been told yet.
-    loss: Option<Loss>,
+    /// Boxed: there is one for each direction of each connection, and few lose anything.
+    loss: Option<Box<Loss>>,
     /// The stream was joined in its middle and no message has been found yet.
     joining: bool,
     /// Where that began which the decoder keeps until more comes.
@@ -585,15 +586,8 @@ impl Messages {
     /// The current loss; begins one in packet `first` where there is none.
     fn loss(&mut self, first: PacketId) -> &mut Loss {
         let joined = self.joining;
-        self.loss.get_or_insert(Loss {
-            first,
-            broken: None,
-            joined,
-            too_long: false,
-            missing: 0,
-            cut: 0,
-            given_up: 0,
-            unused: 0,
+        self.loss.get_or_insert_with(|| {
+            Box::new(Loss { first, broken: None, joined, too_long: false, missing: 0, cut: 0, given_up: 0, unused: 0 })
         })
     }
 

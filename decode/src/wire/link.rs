@@ -4,7 +4,7 @@
 //! none. Whether the IP header then says 4 or 6 is read from the header itself: link layers are wrong about it often
 //! enough.
 //!
-//! Layouts: <https://www.tcpdump.org/linktypes.html>, IEEE 802.1Q, IEEE 802.11 §9.2, IEEE 802.2, RFC 1661 §2,
+//! Layouts: <https://www.tcpdump.org/linktypes.html>, IEEE 802.1Q, IEEE 802.11 §9.2 and §9.3.2.2, IEEE 802.2, RFC 1661 §2,
 //! RFC 1662 §3.1, RFC 2516 §4, RFC 3032 §2.1, RFC 4385 §3.
 
 use capture::LinkType;
@@ -72,7 +72,8 @@ pub(super) fn strip(link: LinkType, bytes: &[u8]) -> Payload<'_> {
             Some((&family, _)) => Payload::Other(Unread::Family(u32::from_be_bytes(family))),
             None => Payload::Short,
         },
-        LinkType::PPP | LinkType::PPP_HDLC => strip_all(Next::Ppp, bytes),
+        // Cisco's framing is told from that of PPP where both are read.
+        LinkType::PPP | LinkType::PPP_HDLC | LinkType::C_HDLC => strip_all(Next::Ppp, bytes),
         LinkType::PPP_ETHER => strip_all(Next::PppoE, bytes),
         LinkType::IEEE802_11 => wireless(bytes),
         // Version, padding, then the length of the whole radiotap header in the order of x86.
@@ -95,7 +96,29 @@ pub(super) fn strip(link: LinkType, bytes: &[u8]) -> Payload<'_> {
             }
             None => Payload::Short,
         },
+        LinkType::USER2 if is_of_apple(bytes) => strip(LinkType::PKTAP, bytes),
         LinkType::NFLOG => logged(bytes),
+        LinkType::PFLOG => match bytes {
+            // Its length, without what fills it up to four bytes, then a family.
+            [length, family, ..] if is_ip(u32::from(*family)) => {
+                ip_behind(usize::from(*length).next_multiple_of(4), bytes)
+            }
+            [_, family, ..] => Payload::Other(Unread::Family(u32::from(*family))),
+            _ => Payload::Short,
+        },
+        LinkType::ENC => ip_behind(12, bytes),
+        LinkType::IPNET => ip_behind(24, bytes),
+        LinkType::IPOIB => match bytes.split_first_chunk::<44>() {
+            Some(([.., high, low, _, _], rest)) => strip_all(Next::EtherType(u16::from_be_bytes([*high, *low])), rest),
+            None => Payload::Short,
+        },
+        LinkType::JUNIPER_ETHER => juniper(bytes),
+        LinkType::DSA_BROADCOM | LinkType::DSA_MARVELL => typed(ETHERNET_ADDRESSES + 4, bytes),
+        LinkType::DSA_MARVELL_TYPED => typed(ETHERNET_ADDRESSES + 8, bytes),
+        LinkType::DSA_BROADCOM_PREPENDED => match bytes.get(4..) {
+            Some(frame) => strip_all(Next::Ethernet, frame),
+            None => Payload::Short,
+        },
         _ => Payload::Unknown,
     }
 }
@@ -105,8 +128,47 @@ fn inner<'b>(link: &[u8], length: usize, bytes: &'b [u8]) -> Payload<'b> {
     let (Some(&link), Some(rest)) = (link.first_chunk(), bytes.get(length..)) else { return Payload::Short };
     match u16::try_from(u32::from_le_bytes(link)).map(LinkType) {
         // Nobody puts them into one another, and a depth would need a limit.
-        Ok(LinkType::PPI | LinkType::PKTAP) | Err(_) => Payload::Unknown,
+        Ok(LinkType::PPI | LinkType::PKTAP | LinkType::USER2) | Err(_) => Payload::Unknown,
         Ok(link) => strip(link, rest),
+    }
+}
+
+/// IP behind so many bytes that say nothing of it.
+fn ip_behind(length: usize, bytes: &[u8]) -> Payload<'_> {
+    bytes.get(length..).map_or(Payload::Short, Payload::Ip)
+}
+
+/// What an EtherType behind so many bytes says.
+fn typed(length: usize, bytes: &[u8]) -> Payload<'_> {
+    match bytes.get(length..) {
+        Some([high, low, rest @ ..]) => strip_all(Next::EtherType(u16::from_be_bytes([*high, *low])), rest),
+        Some(_) | None => Payload::Short,
+    }
+}
+
+/// Whether this begins like Apple's packet metadata, by the length of its header and its kind: one of a packet. Others have
+/// the same link type for what is theirs.
+fn is_of_apple(bytes: &[u8]) -> bool {
+    matches!(bytes, [length, 0, 0, 0, 1, 0, 0, 0, ..] if *length >= PKTAP_HEADER)
+}
+
+/// Juniper's: a magic number, flags, and extensions of which the length comes first. Then Ethernet, unless the flags say
+/// that there is none of it.
+fn juniper(bytes: &[u8]) -> Payload<'_> {
+    let Some((&[a, b, c, flags], rest)) = bytes.split_first_chunk::<4>() else { return Payload::Short };
+    if [a, b, c] != *b"MGC" {
+        return Payload::Unknown;
+    }
+    let rest = match rest {
+        rest if flags & JUNIPER_EXTENDED == 0 => Some(rest),
+        [high, low, rest @ ..] => rest.get(usize::from(u16::from_be_bytes([*high, *low]))..),
+        _ => None,
+    };
+    match rest {
+        // Four bytes say what it is, and the version of IP says it, too.
+        Some(rest) if flags & JUNIPER_BARE != 0 => ip_behind(4, rest),
+        Some(rest) => strip_all(Next::Ethernet, rest),
+        None => Payload::Short,
     }
 }
 
@@ -268,13 +330,32 @@ fn wireless(bytes: &[u8]) -> Payload<'_> {
     }
     // The lower four bits number the fragments.
     let is_fragment = flags & WIRELESS_MORE != 0 || bytes.get(22).is_some_and(|sequence| sequence & 0x0f != 0);
-    if is_aggregated || is_fragment {
+    if is_fragment {
         return Payload::Other(Unread::WirelessAggregated);
+    }
+    if is_aggregated {
+        return match bytes.get(length..) {
+            Some(frames) => aggregated(frames),
+            None => Payload::Short,
+        };
     }
     match bytes.get(length..) {
         Some(rest) => strip_all(Next::Llc, rest),
         None => Payload::Short,
     }
+}
+
+/// Frames in one: addresses, a length, 802.2, and up to three bytes of filling between two. One alone is read; of several it
+/// is told that they are there, since a packet is one unit.
+fn aggregated(frames: &[u8]) -> Payload<'_> {
+    let Some(([.., high, low], rest)) = frames.split_first_chunk::<14>() else { return Payload::Short };
+    let length = usize::from(u16::from_be_bytes([*high, *low]));
+    let behind = length.saturating_add(14).next_multiple_of(4);
+    // A frame check sequence of four bytes may stand behind the last.
+    if frames.len() > behind.saturating_add(4) {
+        return Payload::Other(Unread::WirelessAggregated);
+    }
+    strip_all(Next::Llc, rest.get(..length).unwrap_or(rest))
 }
 
 /// Whether an address family is one of IP on some system.
@@ -319,6 +400,16 @@ const ARPHRD_NETLINK: u16 = 824;
 const PPP_IPV4: u16 = 0x0021;
 const PPP_IPV6: u16 = 0x0057;
 const PPP_MPLS: u16 = 0x0281;
+
+/// Bytes of the two addresses of an Ethernet frame.
+const ETHERNET_ADDRESSES: usize = 12;
+
+/// Length of the header of Apple's packet metadata: 108 bytes and, later, more.
+const PKTAP_HEADER: u8 = 108;
+
+/// Juniper's flags: extensions follow, and there is no link header.
+const JUNIPER_EXTENDED: u8 = 0x80;
+const JUNIPER_BARE: u8 = 0x02;
 
 /// Flags of 802.11's frame control.
 const WIRELESS_MORE: u8 = 0x04;
@@ -419,6 +510,52 @@ mod tests {
     }
 
     #[test]
+    fn apples_packet_metadata_under_the_number_for_private_use() {
+        let mut tapped = vec![0; 108];
+        (tapped[0], tapped[4], tapped[8]) = (108, 1, 1);
+        tapped.extend([0; 12]);
+        tapped.extend([8, 0, 0x45]);
+        assert_eq!(strip(LinkType::USER2, &tapped), IP);
+        tapped[4] = 2;
+        assert_eq!(strip(LinkType::USER2, &tapped), Payload::Unknown);
+        // In one another for ever.
+        let mut nested = [108, 0, 0, 0, 1, 0, 0, 0, 149, 0, 0, 0].to_vec();
+        nested.resize(108, 0);
+        assert_eq!(strip(LinkType::USER2, &nested.repeat(1000)), Payload::Unknown);
+    }
+
+    /// A header of every link type that has one of a fixed form, and IP behind it.
+    #[test]
+    fn headers_of_firewalls_switches_and_other_systems() {
+        let [addresses, filled] = [[2; 12].as_slice(), &[0; 50]];
+        let ethernet = [addresses, &[8, 0]].concat();
+        for (link, header) in [
+            // 61 bytes without their filling, IPv4.
+            (LinkType::PFLOG, [&[61, 2], filled, &filled[..12]].concat()),
+            (LinkType::ENC, filled[..12].to_vec()),
+            (LinkType::IPNET, filled[..24].to_vec()),
+            (LinkType::IPOIB, [&filled[..40], &[8, 0, 0, 0]].concat()),
+            (LinkType::DSA_MARVELL, [addresses, &[0xc0, 0x0a, 0, 0, 8, 0]].concat()),
+            (LinkType::DSA_BROADCOM, [addresses, &[0, 0, 0, 1, 8, 0]].concat()),
+            (LinkType::DSA_MARVELL_TYPED, [addresses, &[0xda, 0xda, 0, 0, 0x40, 8, 0, 0, 8, 0]].concat()),
+            (LinkType::DSA_BROADCOM_PREPENDED, [&[0, 0, 0, 1][..], &ethernet].concat()),
+            // Incoming; the same with extensions; outgoing, without a link header.
+            (LinkType::JUNIPER_ETHER, [b"MGC\x01", &ethernet[..]].concat()),
+            (LinkType::JUNIPER_ETHER, [b"MGC\x81\0\x03\x01\x01\x07", &ethernet[..]].concat()),
+            (LinkType::JUNIPER_ETHER, b"MGC\x02\0\0\0\x02".to_vec()),
+        ] {
+            let packet = [&header[..], &[0x45]].concat();
+            assert_eq!(strip(link, &packet), IP, "{link:?}");
+            for length in 0..header.len() {
+                assert_eq!(strip(link, &packet[..length]), Payload::Short, "{link:?} cut at {length}");
+            }
+        }
+        assert_eq!(strip(LinkType::C_HDLC, &[0x0f, 0, 8, 0, 0x45]), IP);
+        assert_eq!(strip(LinkType::PFLOG, &[61, 18, 0]), Payload::Other(Unread::Family(18)));
+        assert_eq!(strip(LinkType::JUNIPER_ETHER, b"ABCDEF"), Payload::Unknown);
+    }
+
+    #[test]
     fn netfilter_logs_hold_a_packet_among_attributes() {
         // IPv4, version 0, group 5; the prefix "ab" with its end and padding; the packet.
         let header = [2, 0, 0, 5];
@@ -490,6 +627,22 @@ mod tests {
     }
 
     #[test]
+    fn wireless_frames_in_one() {
+        // A data frame with quality of service that says so; then addresses, length, 802.2, IPv4.
+        let mut header = vec![0; 26];
+        (header[0], header[1], header[24]) = (0x88, 2, 0x80);
+        let inner = [&[2; 12][..], &[0, 9, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, 0x45]].concat();
+        let alone = [&header[..], &inner].concat();
+        assert_eq!(strip(LinkType::IEEE802_11, &alone), IP);
+        assert_eq!(strip(LinkType::IEEE802_11, &[&alone[..], &[0x11; 4]].concat()), IP, "with a check sequence");
+        for length in 26..43 {
+            assert_eq!(strip(LinkType::IEEE802_11, &alone[..length]), Payload::Short, "{length}");
+        }
+        let two = [&alone[..], &[0], &inner].concat();
+        assert_eq!(strip(LinkType::IEEE802_11, &two), Payload::Other(Unread::WirelessAggregated));
+    }
+
+    #[test]
     fn wireless_data_in_the_clear() {
         let frame = |kind: u8, flags: u8, more: &[u8]| {
             let mut frame = vec![0; 24];
@@ -509,7 +662,6 @@ mod tests {
         assert_eq!(strip(&frame(0x88, 2, &[0, 0])), IP);
         assert_eq!(strip(&frame(0x88, 0x82, &[0; 6])), IP);
         assert_eq!(strip(&frame(0x08, 0x41, &[])), Payload::Other(Unread::WirelessEncrypted));
-        assert_eq!(strip(&frame(0x88, 2, &[0x80, 0])), Payload::Other(Unread::WirelessAggregated));
         assert_eq!(strip(&frame(0x08, 5, &[])), Payload::Other(Unread::WirelessAggregated));
         for kind in [0x80, 0xd4, 0x48] {
             assert_eq!(strip(&frame(kind, 0, &[])), Payload::Other(Unread::WirelessControl));

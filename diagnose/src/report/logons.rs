@@ -8,6 +8,7 @@ use trace::{Class, Facts, Logon, LogonId, Logons, Method, Outcome};
 
 use super::{
     LogonReport, Past,
+    comparisons::{ComparisonReport, Decision, REJECTED, Tallies},
     writer::{CERTIFICATE_FAULTS, Writer, located_until},
 };
 use crate::{
@@ -49,17 +50,20 @@ enum Place {
 }
 
 /// What the whole report needs to know of a logon.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Sketch {
     id: LogonId,
     client: IpAddr,
-    method: Method,
-    kdc: Option<IpAddr>,
+    /// `name@REALM` in lower case; empty where nobody is named.
+    pub(super) user: Box<str>,
+    pub(super) method: Method,
+    pub(super) kdc: Option<IpAddr>,
     /// With what it signed.
-    certificate: Option<Print>,
+    pub(super) certificate: Option<Print>,
     outcome: Outcome,
+    pub(super) decision: Decision,
     failed_in_silence: bool,
-    ticket_used: bool,
+    pub(super) ticket_used: bool,
     began: CaptureTime,
     lasted: i64,
     pub(super) located_until: CaptureTime,
@@ -71,10 +75,12 @@ impl Sketch {
         Self {
             id: logon.id,
             client: logon.client,
+            user: logon.principal().map(|user| user.folded().to_unicode()).unwrap_or_default().into_boxed_str(),
             method: logon.method,
             kdc: logon.kdc(),
             certificate: logon.kdc_certificate().map(|certificate| Print::of(certificate)),
             outcome,
+            decision: Decision::of(logon, outcome),
             failed_in_silence: outcome == Outcome::Failed && logon.failed_in_silence(),
             ticket_used: outcome == Outcome::Succeeded && logon.ticket_used(),
             began: logon.began.at,
@@ -139,6 +145,7 @@ impl<'s> LogonReports<'s> {
         sketches: Vec<Sketch>,
         diagnoses: &[Diagnosis],
         of_kdc: &mut OfKdc,
+        tallies: &mut Tallies,
     ) -> Self {
         let (mut codes, mut doubted) = (Vec::new(), Vec::new());
         for diagnosis in diagnoses {
@@ -157,6 +164,8 @@ impl<'s> LogonReports<'s> {
         for (place, sketch) in sketches.into_iter().enumerate() {
             let outcome = sketch.outcome(writer.facts(), doubted.binary_search(&sketch.id).is_ok());
             sketch.count(outcome, of_kdc);
+            let rejected = codes.binary_search(&(sketch.id.0, REJECTED)).is_ok();
+            tallies.note(&sketch, outcome, rejected);
             let before = located.insert(sketch.client, sketch.located_until);
             rows.push(Row {
                 id: sketch.id.0,
@@ -168,6 +177,11 @@ impl<'s> LogonReports<'s> {
         }
         rows.sort_by_key(|row| row.id);
         Self { writer, logons, past, rows, codes }
+    }
+
+    /// What they were found by.
+    pub(super) fn facts(&self) -> &'s Facts {
+        self.writer.facts()
     }
 
     /// How many.
@@ -219,6 +233,11 @@ impl<'s> LogonReports<'s> {
         let mut rows = std::mem::take(&mut self.rows);
         rows.retain(|row| self.get(row).is_some_and(|logon| wanted(&logon)));
         self.rows = rows;
+    }
+
+    /// What fails on one side and works on the other.
+    pub(super) fn comparisons(&self, tallies: &Tallies) -> Vec<ComparisonReport> {
+        tallies.compared(&self.writer)
     }
 
     /// The domain controllers, with their logons by method and outcome.

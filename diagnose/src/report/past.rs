@@ -12,6 +12,7 @@ use trace::{Facts, Grouper, LogonId, Logons, Outcome};
 
 use super::{
     LogonReport, Signs,
+    comparisons::{REJECTED, Tallies},
     logons::{Sketch, casts_doubt},
     writer::{LOOKED_UP_WITHIN, Writer},
 };
@@ -34,6 +35,7 @@ pub(crate) struct Past {
     /// The others, by outcome.
     retired: BTreeMap<&'static str, u64>,
     of_kdc: OfKdc,
+    tallies: Tallies,
     faults: Faults,
     signs: Signs,
     /// When each client last looked for a domain controller for the sake of one of them.
@@ -49,6 +51,7 @@ impl Default for Past {
             records: Vec::new(),
             retired: BTreeMap::new(),
             of_kdc: OfKdc::new(),
+            tallies: Tallies::default(),
             faults: Faults::default(),
             signs: Signs::default(),
             located: BTreeMap::new(),
@@ -91,6 +94,8 @@ impl Past {
             let is_grave = found().map(severity).any(|severity| severity >= Severity::High);
             let outcome = sketch.outcome(facts, doubted);
             sketch.count(outcome, &mut self.of_kdc);
+            let rejected = found().any(|(rule, _)| rule.code == REJECTED);
+            self.tallies.note(&sketch, outcome, rejected);
             self.signs.note(logon, facts);
             if let Some((kdc, certificate)) = sketch.signer() {
                 self.faults.judge((kdc, certificate));
@@ -166,6 +171,10 @@ impl Past {
 
     pub(super) fn of_kdc(&self) -> &OfKdc {
         &self.of_kdc
+    }
+
+    pub(super) fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     pub(super) fn faults(&self) -> &Faults {

@@ -251,7 +251,7 @@ impl<'r> Writer<'r> {
         }
     }
 
-    fn evidence(&self, evidence: &crate::Evidence) -> EvidenceReport {
+    pub(super) fn evidence(&self, evidence: &crate::Evidence) -> EvidenceReport {
         EvidenceReport {
             packet: evidence.seen.last.number,
             file: self.file(evidence.seen),
@@ -281,6 +281,11 @@ impl<'r> Writer<'r> {
             Subject::Domain(name) | Subject::Service(name) | Subject::Host(name) => harmless(name),
             Subject::Capture => String::from("the capture"),
         }
+    }
+
+    /// The name of a machine, else its address.
+    pub(super) fn machine(&self, address: IpAddr) -> String {
+        Some(self.name(address)).filter(|name| !name.is_empty()).unwrap_or_else(|| address.to_string())
     }
 
     fn name(&self, address: IpAddr) -> String {

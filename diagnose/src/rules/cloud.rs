@@ -82,12 +82,13 @@ pub(crate) fn check(service: &Service, facts: &Facts, wanted: Wanted) -> Verdict
 fn stands(failure: Failure, instance: &Instance, facts: &Facts) -> Verdict {
     let over = match failure {
         Failure::Unanswered => {
-            let tried = instance.syns >= UNANSWERED_SYNS && instance.seconds_tried >= UNANSWERED_SECONDS;
-            tried || (instance.syns > 1 && facts.passed(instance.asked.at, CONNECT_SECONDS))
+            let tried =
+                instance.syns >= UNANSWERED_SYNS.of(facts) && instance.seconds_tried >= UNANSWERED_SECONDS.of(facts);
+            tried || (instance.syns > 1 && facts.passed(instance.asked.at, CONNECT_SECONDS.of(facts)))
         }
         Failure::Silent => {
-            (instance.gave_up && instance.seconds_tried >= HANDSHAKE_GAVE_UP_SECONDS)
-                || (!instance.gave_up && facts.passed(instance.asked.at, HANDSHAKE_SECONDS))
+            (instance.gave_up && instance.seconds_tried >= HANDSHAKE_GAVE_UP_SECONDS.of(facts))
+                || (!instance.gave_up && facts.passed(instance.asked.at, HANDSHAKE_SECONDS.of(facts)))
         }
         // Part of an answer that the capture does not hold may have been it.
         Failure::Closed | Failure::NotTls | Failure::BrokenOff if instance.hidden => {

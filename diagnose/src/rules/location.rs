@@ -33,5 +33,5 @@ fn found_elsewhere(facts: &Facts, client: IpAddr, domain: &str, at: CaptureTime)
     lookups_of(facts, client)
         .filter(|lookup| lookup.domain == domain)
         .filter_map(positive)
-        .any(|answer| answer.seen.at.since(at).abs() <= OTHER_DNS_SECONDS * CaptureTime::SECOND)
+        .any(|answer| answer.seen.at.since(at).abs() <= OTHER_DNS_SECONDS.of(facts) * CaptureTime::SECOND)
 }

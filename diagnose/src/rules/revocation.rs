@@ -56,7 +56,7 @@ fn named_by_a_dc(fetch: &Fetch, facts: &Facts) -> bool {
 fn fetched(fetch: &Fetch, facts: &Facts) -> bool {
     let Some(at) = fetch.seen().map(|seen| seen.at) else { return false };
     let obtained = facts.cloud.obtained(fetch.client, &fetch.address());
-    obtained.is_some_and(|time| time.since(at).abs() <= REVOCATION_SECONDS * CaptureTime::SECOND)
+    obtained.is_some_and(|time| time.since(at).abs() <= REVOCATION_SECONDS.of(facts) * CaptureTime::SECOND)
 }
 
 /// The request as evidence.

@@ -2,7 +2,7 @@
 
 use capture::CaptureTime;
 use decode::kerberos::{PrincipalName, Ticket};
-use trace::{Exchange, Logon};
+use trace::{Exchange, Facts, Logon};
 
 use crate::{rules::Refusal, windows::ADJUSTED_SECONDS};
 
@@ -42,9 +42,9 @@ fn service_of<'l>(refusal: &Refusal<'l>) -> Option<&'l PrincipalName> {
 }
 
 /// Whether a ticket for the same service was issued in this logon shortly after the refusal.
-fn issued_after_all(refusal: &Refusal<'_>, logon: &Logon) -> bool {
+fn issued_after_all(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> bool {
     let Some(service) = service_of(refusal) else { return false };
-    let after = 0..=ADJUSTED_SECONDS * CaptureTime::SECOND;
+    let after = 0..=ADJUSTED_SECONDS.of(facts) * CaptureTime::SECOND;
     logon.tgs_exchanges().any(|exchange| {
         let in_time =
             exchange.reply.as_deref().is_some_and(|reply| after.contains(&reply.seen.at.since(refusal.reply.seen.at)));

@@ -32,9 +32,18 @@ impl Pattern {
             Self::Parts(parts) => in_order(&value.to_lowercase(), parts),
         }
     }
+
+    /// The same of a value that is in lower case already.
+    pub(crate) fn fits_lower(&self, value: &str) -> bool {
+        match self {
+            Self::Is(whole) => value == whole,
+            Self::Contains(part) => value.contains(part.as_str()),
+            Self::Parts(parts) => in_order(value, parts),
+        }
+    }
 }
 
-/// Where `part`, in lower case, is in ASCII text. Copies nothing: it runs over every sign-in at every key.
+/// Where `part`, in lower case, is in text whose letters beyond ASCII are.
 fn find(value: &[u8], part: &[u8]) -> Option<usize> {
     let Some((first, _)) = part.split_first() else { return Some(0) };
     let last = value.len().checked_sub(part.len())?;
@@ -49,7 +58,8 @@ fn in_order(value: &str, parts: &[String]) -> bool {
     let Some(rest) = value.strip_prefix(first.as_str()) else { return false };
     let Some(mut rest) = rest.strip_suffix(last.as_str()) else { return false };
     for part in parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default() {
-        let Some(at) = rest.find(part.as_str()) else { return false };
+        // Values are short: to get the search of the standard library ready takes longer than to look.
+        let Some(at) = find(rest.as_bytes(), part.as_bytes()) else { return false };
         rest = rest.get(at + part.len()..).unwrap_or_default();
     }
     true
@@ -72,9 +82,11 @@ mod tests {
             ("c", "ac"),
         ] {
             assert!(Pattern::of(pattern).fits(value), "{pattern} {value}");
+            assert!(Pattern::of(pattern).fits_lower(&value.to_lowercase()), "{pattern} {value}");
         }
         for (pattern, value) in [("abcd", "abc"), ("=ab", "abc"), ("a*c", "abcd"), ("a*b*a", "aba*"), ("a*a", "a")] {
             assert!(!Pattern::of(pattern).fits(value), "{pattern} {value}");
+            assert!(!Pattern::of(pattern).fits_lower(&value.to_lowercase()), "{pattern} {value}");
         }
     }
 }

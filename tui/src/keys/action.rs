@@ -5,7 +5,9 @@ use crate::model::View;
 /// Where keys go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A list that is not of sign-ins: overview, domain controllers, keys, cloud, log.
+    /// What is wrong.
+    Overview,
+    /// A list that is not of sign-ins: domain controllers, keys, cloud, log.
     Table,
     /// The list of sign-ins.
     Logons,
@@ -21,6 +23,8 @@ pub(crate) enum Place {
     Finding,
     /// A message.
     Message,
+    /// All about a domain controller, a key, a host, a certificate.
+    Details,
     /// The keys.
     Help,
 }
@@ -28,7 +32,8 @@ pub(crate) enum Place {
 impl Place {
     /// All.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Overview,
         Self::Table,
         Self::Logons,
         Self::Filter,
@@ -37,12 +42,14 @@ impl Place {
         Self::Findings,
         Self::Finding,
         Self::Message,
+        Self::Details,
         Self::Help,
     ];
 
     /// What the help screen calls it.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Overview => "overview",
             Self::Table => "lists",
             Self::Logons => "sign-ins",
             Self::Filter => "filter",
@@ -51,6 +58,7 @@ impl Place {
             Self::Findings => "findings",
             Self::Finding => "finding",
             Self::Message => "message",
+            Self::Details => "details",
             Self::Help => "keys",
         }
     }

@@ -10,7 +10,7 @@ pub fn keys_as_markdown() -> String {
     for binding in BINDINGS {
         let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{}`", Key::name(*key))).collect();
         let places: Vec<&str> = binding.places.iter().map(|place| place.name()).collect();
-        let places = if places.len() > 5 { "nearly everywhere".to_owned() } else { places.join(", ") };
+        let places = if places.len() > 6 { "nearly everywhere".to_owned() } else { places.join(", ") };
         let _ = writeln!(text, "| {} | `{}` | {} | {places} |", keys.join(" "), binding.name, binding.does);
     }
     text

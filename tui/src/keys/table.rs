@@ -5,7 +5,7 @@ use ratatui::crossterm::event::KeyCode;
 use super::{Action, Key, Place};
 use crate::model::View;
 
-use Place::{Filter, Finding, Findings, Help, Logons, Message, Prompt, Steps, Table};
+use Place::{Details, Filter, Finding, Findings, Help, Logons, Message, Overview, Prompt, Steps, Table};
 
 /// A line of the table.
 #[derive(Debug)]
@@ -30,9 +30,11 @@ const fn letter(character: char) -> Key {
     Key::Plain(KeyCode::Char(character))
 }
 
-const MOVING: &[Place] = &[Table, Logons, Steps, Findings, Finding, Message, Help];
-const SHOWING: &[Place] = &[Table, Logons, Steps, Findings, Finding, Message];
-const EVERYWHERE: &[Place] = &[Table, Logons, Filter, Prompt, Steps, Findings, Finding, Message, Help];
+const LISTS: &[Place] = &[Overview, Table, Logons];
+const MOVING: &[Place] = &[Overview, Table, Logons, Steps, Findings, Finding, Message, Details, Help];
+const SHOWING: &[Place] = &[Overview, Table, Logons, Steps, Findings, Finding, Message, Details];
+const EVERYWHERE: &[Place] =
+    &[Overview, Table, Logons, Filter, Prompt, Steps, Findings, Finding, Message, Details, Help];
 
 const fn bind(
     action: Action,
@@ -72,7 +74,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Open,
         "open",
         &[Key::Plain(KeyCode::Enter)],
-        &[Table, Logons, Steps, Findings, Finding],
+        &[Overview, Table, Logons, Steps, Findings, Finding],
         "look closer",
         Some("open"),
     ),
@@ -80,15 +82,24 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Open,
         "open",
         &[Key::Plain(KeyCode::Right), letter('l')],
-        &[Table, Steps, Findings],
+        &[Overview, Steps, Findings],
         "look closer",
         None,
     ),
     bind(
+        Action::Open,
+        "open",
+        &[Key::Plain(KeyCode::Enter)],
+        &[Message],
+        "the certificate that the field is of, in plain lines",
+        Some("certificate"),
+    ),
+    bind(Action::Open, "open", &[Key::Plain(KeyCode::Enter)], &[Details], "its sign-ins", Some("sign-ins")),
+    bind(
         Action::Back,
         "back",
         &[Key::Plain(KeyCode::Esc)],
-        &[Steps, Findings, Finding, Message, Help],
+        &[Steps, Findings, Finding, Message, Details, Help],
         "back",
         Some("back"),
     ),
@@ -96,7 +107,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Back,
         "back",
         &[Key::Plain(KeyCode::Left), letter('h')],
-        &[Steps, Findings, Finding, Message, Help],
+        &[Steps, Findings, Finding, Message, Details, Help],
         "back",
         None,
     ),
@@ -104,7 +115,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Back,
         "back",
         &[Key::Plain(KeyCode::Esc)],
-        &[Table, Logons],
+        LISTS,
         "take back the last limit: filter, group, time, failures only",
         None,
     ),
@@ -124,13 +135,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "to the next piece of evidence",
         Some("evidence"),
     ),
-    bind(Action::Next, "next", &[letter('n')], &[Table, Logons], "to the next failure", Some("next failure")),
+    bind(Action::Next, "next", &[letter('n')], LISTS, "to the next failure", Some("next failure")),
     bind(Action::Next, "next", &[letter('n')], &[Steps, Findings, Message], "next sign-in, next message", Some("next")),
     bind(
         Action::Previous,
         "previous",
         &[letter('p')],
-        &[Table, Logons, Steps, Findings, Message],
+        &[Overview, Table, Logons, Steps, Findings, Message],
         "failure, sign-in or message before",
         None,
     ),
@@ -151,17 +162,24 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::FailuresOnly,
         "failures",
         &[letter('f')],
-        &[Table, Logons],
+        LISTS,
         "failures and grave findings only, or everything",
         Some("failures"),
     ),
-    bind(Action::Filter, "filter", &[letter('/')], &[Table, Logons], "filter as you type", Some("filter")),
-    bind(Action::Left, "left", &[Key::Plain(KeyCode::Left), letter('h')], &[Logons], "to the column at the left", None),
+    bind(Action::Filter, "filter", &[letter('/')], LISTS, "filter as you type", Some("filter")),
+    bind(
+        Action::Left,
+        "left",
+        &[Key::Plain(KeyCode::Left), letter('h')],
+        &[Table, Logons],
+        "to the column at the left",
+        None,
+    ),
     bind(
         Action::Right,
         "right",
         &[Key::Plain(KeyCode::Right), letter('l')],
-        &[Logons],
+        &[Table, Logons],
         "to the column at the right",
         None,
     ),
@@ -169,7 +187,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Sort,
         "sort",
         &[letter('s')],
-        &[Logons],
+        &[Table, Logons],
         "sort by the selected column; again: the other way",
         Some("sort"),
     ),
@@ -207,7 +225,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Same,
         "same",
         &[letter('s')],
-        &[Findings, Finding],
+        &[Overview, Findings, Finding],
         "list every sign-in with this finding",
         Some("who else"),
     ),
@@ -215,11 +233,18 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Mark,
         "mark",
         &[letter('m')],
-        &[Table, Logons, Steps, Findings, Finding],
+        &[Overview, Logons, Steps, Findings, Finding],
         "mark it, or take the mark away",
         None,
     ),
-    bind(Action::Note, "note", &[letter('a')], &[Table, Logons, Steps, Findings, Finding], "write a note to it", None),
+    bind(
+        Action::Note,
+        "note",
+        &[letter('a')],
+        &[Overview, Logons, Steps, Findings, Finding],
+        "write a note to it",
+        None,
+    ),
     bind(
         Action::Export,
         "export",
@@ -253,14 +278,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind(Action::Back, "back", &[Key::Plain(KeyCode::Esc)], &[Prompt], "leave it", Some("leave it")),
     bind(Action::Erase, "erase", &[Key::Plain(KeyCode::Backspace)], &[Filter, Prompt], "take back a character", None),
     bind(Action::Clear, "clear", &[Key::Ctrl('u')], &[Filter, Prompt], "empty it", None),
-    bind(
-        Action::Help,
-        "help",
-        &[letter('?'), Key::Plain(KeyCode::F(1))],
-        &[Table, Logons, Steps, Findings, Finding, Message],
-        "these keys",
-        Some("keys"),
-    ),
+    bind(Action::Help, "help", &[letter('?'), Key::Plain(KeyCode::F(1))], SHOWING, "these keys", Some("keys")),
     bind(Action::Quit, "quit", &[letter('q')], MOVING, "quit", Some("quit")),
     bind(Action::Quit, "quit", &[Key::Ctrl('c')], EVERYWHERE, "quit from anywhere", None),
 ];
@@ -268,7 +286,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
 impl Binding {
     /// Where it works, for the help screen; empty where that is nearly everywhere.
     pub(crate) fn places(&self) -> String {
-        if self.places.len() > 5 {
+        if self.places.len() > 6 {
             return String::new();
         }
         self.places.iter().map(|place| place.name()).collect::<Vec<_>>().join(", ")

@@ -1,15 +1,14 @@
 //! The rows of each list: what filter, window and failures-only leave, in the order asked for.
 
-use std::collections::BTreeMap;
-
-use diagnose::{DomainControllerReport, FindingReport, HostReport, LogonReport};
+use diagnose::{DomainControllerReport, FindingReport, HostReport};
 
 use super::{FindingId, Group, List, Model, Row, RowId, View};
 use crate::{
     columns::Column,
     filter::{Field, Filterable},
     limits::Limit,
-    snapshot::{KeyUse, Snapshot, place_of},
+    snapshot::{KeyUse, Snapshot},
+    tables::table,
 };
 
 impl Model {
@@ -17,45 +16,61 @@ impl Model {
     pub(crate) fn rows_of(&self, view: View) -> (Vec<Row>, Vec<Group>) {
         let Some(snapshot) = self.shown.as_deref() else { return (Vec::new(), Vec::new()) };
         let list = self.list_of(view);
-        match view {
-            View::Logons => self.logon_rows(snapshot, list),
+        let mut places = match view {
+            View::Logons => return self.logon_rows(snapshot, list),
             View::Overview => {
                 let rows = (0..snapshot.report.findings.len()).map(Row::Finding);
-                (rows.filter(|row| self.shows(snapshot, list, *row)).collect(), Vec::new())
+                return (rows.filter(|row| self.shows(snapshot, list, *row)).collect(), Vec::new());
             }
             View::DomainControllers => items(&snapshot.report.domain_controllers, list, |_| true),
-            View::Keys => items(&snapshot.keys, list, |key| key.outcomes.first() > Some(&0)),
+            View::Keys => items(&snapshot.keys, list, KeyUse::is_bad),
             View::Cloud => items(&snapshot.report.hosts, list, |host| !host.failures.is_empty()),
             View::Log => items(&snapshot.limits, list, |_| true),
+        };
+        if let Some(column) = list.table_sort {
+            let table = table(view, snapshot);
+            places.sort_by_cached_key(|place| table.rank(*place, column));
         }
+        if list.reversed {
+            places.reverse();
+        }
+        (places.into_iter().map(Row::Item).collect(), Vec::new())
     }
 
     fn logon_rows(&self, snapshot: &Snapshot, list: &List) -> (Vec<Row>, Vec<Group>) {
-        let all = snapshot.worst_first.iter().copied();
-        let mut rows: Vec<Row> = all.filter(|row| self.shows(snapshot, list, *row)).collect();
+        let kept = snapshot.index.kept(snapshot, &self.marks, &list.limits, &list.filter);
         if let Some(column) = list.limits.group {
-            let groups = groups(snapshot, &rows, column);
+            let groups = groups(snapshot, &kept, column);
             return ((0..groups.len()).map(Row::Group).collect(), groups);
         }
-        list.sort.sort(snapshot, &mut rows, list.reversed);
+        let alone = |row: &Row| matches!(row, Row::Finding(_)) && self.shows(snapshot, list, *row);
+        let mut rows: Vec<Row> = if list.sort == Column::Finding {
+            let is_kept = |row: &Row| match row {
+                Row::Logon(place) => kept.get(*place).copied().unwrap_or(false),
+                other => alone(other),
+            };
+            snapshot.worst_first.iter().filter(|row| is_kept(row)).copied().collect()
+        } else {
+            let places = snapshot.index.in_order(list.sort, &kept, &snapshot.report.logons);
+            let rows = places.into_iter().map(|place| Row::Logon(place as usize));
+            rows.chain(snapshot.worst_first.iter().filter(|row| alone(row)).copied()).collect()
+        };
+        if list.reversed {
+            rows.reverse();
+        }
         (rows, Vec::new())
     }
 
+    /// Whether the limits of a list leave a finding.
     fn shows(&self, snapshot: &Snapshot, list: &List, row: Row) -> bool {
-        if list.limits.failures_only && !snapshot.is_failure(row) {
-            return false;
-        }
-        match row {
-            Row::Logon(place) => snapshot.report.logons.get(place).is_some_and(|logon| {
-                list.limits.window.is_none_or(|(from, to)| (from..to).contains(&logon.began.0))
-                    && (list.filter.is_empty() || list.filter.shows(&OfLogon { model: self, logon }))
-            }),
-            Row::Finding(index) => snapshot.report.findings.get(index).is_some_and(|finding| {
-                list.limits.window.is_none()
-                    && (list.filter.is_empty() || list.filter.shows(&OfFinding { model: self, finding }))
-            }),
-            Row::Group(_) | Row::Item(_) => true,
-        }
+        let Row::Finding(index) = row else { return true };
+        (!list.limits.failures_only || snapshot.is_failure(row))
+            && list.limits.window.is_none()
+            && snapshot
+                .report
+                .findings
+                .get(index)
+                .is_some_and(|finding| list.filter.is_empty() || list.filter.shows(&OfFinding { model: self, finding }))
     }
 
     /// What a row of a view is about.
@@ -91,97 +106,23 @@ impl Model {
     }
 }
 
-fn items<T: Filterable>(all: &[T], list: &List, fails: impl Fn(&T) -> bool) -> (Vec<Row>, Vec<Group>) {
+fn items<T: Filterable>(all: &[T], list: &List, fails: impl Fn(&T) -> bool) -> Vec<usize> {
     let shown = all
         .iter()
         .enumerate()
         .filter(|(_, item)| (!list.limits.failures_only || fails(item)) && list.filter.shows(*item));
-    (shown.map(|(index, _)| Row::Item(index)).collect(), Vec::new())
+    shown.map(|(index, _)| index).collect()
 }
 
-/// The rows by the values in a column: those with most failures first.
-fn groups(snapshot: &Snapshot, rows: &[Row], column: Column) -> Vec<Group> {
-    let mut groups: BTreeMap<std::borrow::Cow<'_, str>, ([usize; 3], Option<usize>)> = BTreeMap::new();
-    for row in rows {
-        let Row::Logon(place) = row else { continue };
-        let Some(logon) = snapshot.report.logons.get(*place) else { continue };
-        let worst = snapshot.worst_index(*place);
-        for value in column.groups(logon) {
-            let (outcomes, known) = groups.entry(value).or_default();
-            if let Some(count) = outcomes.get_mut(place_of(logon.outcome)) {
-                *count += 1;
-            }
-            *known = match (*known, worst) {
-                (Some(known), Some(worst)) => Some(known.min(worst)),
-                (known, worst) => known.or(worst),
-            };
-        }
-    }
-    let mut groups: Vec<Group> = groups
-        .into_iter()
-        .map(|(value, (outcomes, worst))| Group { value: value.into_owned(), outcomes, worst })
-        .collect();
+/// The sign-ins that are kept by the values in a column: those with most failures first, times as they are.
+fn groups(snapshot: &Snapshot, kept: &[bool], column: Column) -> Vec<Group> {
+    let mut groups = snapshot.index.groups(snapshot, kept, column);
     if column != Column::Time {
         groups.sort_by_key(|group| {
             (std::cmp::Reverse(group.outcomes.first().copied()), group.worst.unwrap_or(usize::MAX))
         });
     }
     groups
-}
-
-struct OfLogon<'m> {
-    model: &'m Model,
-    logon: &'m LogonReport,
-}
-
-impl Filterable for OfLogon<'_> {
-    fn any(&self, field: Field, is: &mut dyn FnMut(&str) -> bool) -> bool {
-        let logon = self.logon;
-        match field {
-            Field::User => is(logon.principal.as_deref().unwrap_or_default()),
-            Field::Client => is(&logon.client) || is(&logon.client_name),
-            Field::Dc => is(logon.kdc.as_deref().unwrap_or_default()) || is(&logon.kdc_name),
-            Field::Method => is(logon.method),
-            Field::Outcome => is(logon.outcome),
-            Field::Code => logon.findings.iter().any(|code| is(code)),
-            Field::Key => is(&logon.key_id),
-            Field::Note => self.model.mark_of_logon(logon).is_some_and(|mark| is(&mark.note)),
-            Field::Marked => is(yes(self.model.mark_of_logon(logon).is_some_and(|mark| mark.marked))),
-            Field::Severity => {
-                let snapshot = self.model.shown.as_deref();
-                let worst = snapshot.and_then(|snapshot| snapshot.worst(snapshot.place(logon.id)?));
-                is(worst.map_or("", |finding| finding.severity.name()))
-            }
-            Field::Site | Field::Host => false,
-        }
-    }
-
-    fn text(&self, is: &mut dyn FnMut(&str) -> bool, codes: &[&'static str]) -> bool {
-        let logon = self.logon;
-        [
-            logon.principal.as_deref().unwrap_or_default(),
-            &logon.client,
-            &logon.client_name,
-            logon.kdc.as_deref().unwrap_or_default(),
-            &logon.kdc_name,
-            logon.outcome,
-            logon.method,
-            logon.reached,
-            &logon.key_id,
-        ]
-        .into_iter()
-        .any(&mut *is)
-            || logon.findings.iter().any(|code| codes.contains(code))
-            || self.any(Field::Note, is)
-    }
-
-    fn began(&self) -> Option<&str> {
-        Some(&self.logon.started)
-    }
-
-    fn took(&self) -> Option<i64> {
-        Some(self.logon.lasted)
-    }
 }
 
 struct OfFinding<'m> {
@@ -247,8 +188,13 @@ impl Filterable for KeyUse {
     fn any(&self, field: Field, is: &mut dyn FnMut(&str) -> bool) -> bool {
         match field {
             Field::Key => is(&self.id),
-            Field::User => self.users.iter().any(|user| is(user)),
-            Field::Client => self.devices.iter().any(|device| is(device)),
+            Field::User => {
+                let owners = self.known.iter().flat_map(|known| &known.owners);
+                self.users.iter().chain(owners.map(|owner| &owner.account)).any(|user| is(user))
+            }
+            Field::Client => {
+                self.devices.iter().chain(self.known.iter().map(|known| &known.device)).any(|device| is(device))
+            }
             Field::Method => is(self.method),
             Field::Code => self.codes.iter().any(|code| is(code)),
             _ => false,
@@ -258,6 +204,7 @@ impl Filterable for KeyUse {
     fn text(&self, is: &mut dyn FnMut(&str) -> bool, codes: &[&'static str]) -> bool {
         [Field::Key, Field::User, Field::Client, Field::Method].iter().any(|field| self.any(*field, is))
             || self.codes.iter().any(|code| codes.contains(code))
+            || self.known.as_ref().is_some_and(|known| is(known.state.words()) || is(&known.usage))
     }
 
     fn began(&self) -> Option<&str> {

@@ -4,6 +4,8 @@ use crate::{
     columns::Column,
     filter::Filter,
     model::{Limits, Model, Pane, Row, RowId, Screen, View, sequence},
+    tables::table,
+    view,
 };
 
 /// Limits that esc can take back.
@@ -28,7 +30,9 @@ pub(super) fn step_by(model: &mut Model, by: isize) {
         }
         Some(Screen::Logon { pane: Pane::Steps, step, .. }) => *step = moved(*step, by, lengths.0),
         Some(Screen::Logon { pane: Pane::Findings, finding, .. }) => *finding = moved(*finding, by, lengths.1),
-        Some(Screen::Finding { scroll, .. }) => *scroll = scroll.saturating_add_signed(by),
+        Some(Screen::Finding { scroll, .. } | Screen::Details { scroll, .. }) => {
+            *scroll = scroll.saturating_add_signed(by);
+        }
         Some(Screen::Message { field, .. }) => *field = field.saturating_add_signed(by),
     }
 }
@@ -60,6 +64,10 @@ pub(super) fn show_rows(model: &mut Model, view: View, selected: Option<&RowId>)
     list.groups = groups;
     let again = selected.and_then(|id| {
         let rows = &model.list_of(view).rows;
+        if let RowId::Logon(id) = id {
+            let row = Row::Logon(model.shown.as_deref()?.place(*id)?);
+            return rows.iter().position(|known| *known == row);
+        }
         rows.iter().position(|row| model.row_id(view, *row).as_ref() == Some(id))
     });
     let list = model.list_of_mut(view);
@@ -114,6 +122,13 @@ pub(super) fn take_back(model: &mut Model) {
 }
 
 pub(super) fn column_by(model: &mut Model, by: isize) {
+    if model.view != View::Logons {
+        let columns = view::visible(model);
+        let list = model.list_mut();
+        let at = columns.iter().rposition(|column| *column <= list.table_column).unwrap_or(0);
+        list.table_column = columns.get(moved(at, by, columns.len())).copied().unwrap_or(0);
+        return;
+    }
     let columns = model.columns(usize::from(model.size.0));
     let list = model.list_mut();
     let at = columns.iter().position(|column| *column == list.column);
@@ -121,6 +136,20 @@ pub(super) fn column_by(model: &mut Model, by: isize) {
     if let Some(column) = columns.get(at) {
         list.column = *column;
     }
+}
+
+/// Sorts a table that is not of sign-ins by a column, else by the selected one; the other way round if it is already.
+pub(super) fn sort_table(model: &mut Model, column: Option<usize>) {
+    let (view, Some(snapshot)) = (model.view, model.shown.as_deref()) else { return };
+    let titles = table(view, snapshot).titles();
+    let selected = selected_id(model, view);
+    let list = model.list_mut();
+    let column = column.unwrap_or(list.table_column);
+    list.reversed = list.table_sort == Some(column) && !list.reversed;
+    list.table_sort = Some(column);
+    let way = if list.reversed { ", the other way round" } else { "" };
+    model.notice = format!("sorted by {}{way}", titles.get(column).unwrap_or(&""));
+    show_rows(model, view, selected.as_ref());
 }
 
 /// Sorts the sign-ins by a column, else by the selected one; the other way round if they are already.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
+    details::{Detail, details},
     export::{Export, Format, What},
     fields,
     marks::{MAX_NOTE, Mark, of_finding, of_logon},
@@ -75,7 +76,9 @@ pub(super) fn export(model: &mut Model, format: Option<Format>, path: Option<Pat
             let note = model.finding(finding).and_then(|finding| model.mark_of_finding(finding));
             (What::Finding(finding.clone()), note.map(|mark| mark.note.clone()).unwrap_or_default())
         }
-        None => (What::List(model.view, model.list().rows.clone(), model.list().groups.clone()), String::new()),
+        None | Some(Screen::Details { .. }) => {
+            (What::List(model.view, model.list().rows.clone(), model.list().groups.clone()), String::new())
+        }
     };
     let formats = what.formats();
     let format = match format {
@@ -122,6 +125,13 @@ fn value(model: &Model) -> Option<String> {
         }
         Some(Screen::Logon { .. }) => {
             open::shown_finding(model).and_then(|id| model.finding(&id).map(|finding| finding.summary.clone()))
+        }
+        Some(Screen::Details { of, .. }) => {
+            let lines = details(model, of).into_iter().map(|detail| match detail {
+                Detail::Heading(text) => text,
+                Detail::Line(label, text, _) => format!("{label}\t{text}"),
+            });
+            Some(lines.collect::<Vec<_>>().join("\n"))
         }
         None => match model.selected_row()? {
             Row::Logon(place) => Some(model.list().column.value(snapshot, place)),

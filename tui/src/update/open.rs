@@ -1,8 +1,10 @@
 //! Going deeper, going back, and going on to neighbours.
 
 use crate::{
+    details::{Detail, KEY_IDENTIFIER, certificate_around, certificate_details},
+    fields::fields,
     filter::{Field, exactly},
-    model::{FindingId, Limits, Model, Pane, Row, Screen, View, sequence},
+    model::{FindingId, Limits, Model, Pane, Row, Screen, Subject, View, sequence},
     update::list,
     view,
 };
@@ -24,7 +26,8 @@ pub(super) fn open(model: &mut Model) {
         }
         Some(Screen::Logon { pane: Pane::Findings, .. }) => shown_finding(model).map(finding_screen),
         Some(Screen::Finding { .. }) => return open_evidence(model),
-        Some(Screen::Message { .. }) => None,
+        Some(Screen::Message { .. }) => return open_certificate(model),
+        Some(Screen::Details { of, .. }) => return list_of(model, &of.clone()),
     };
     if let Some(screen) = screen {
         // From now on the selection stays with what was opened.
@@ -37,24 +40,57 @@ fn finding_screen(finding: FindingId) -> Screen {
     Screen::Finding { finding, scroll: 0, evidence: 0 }
 }
 
-/// A domain controller or a key opens the sign-ins with it.
+/// The certificate that the selected field is of.
+fn open_certificate(model: &mut Model) {
+    let Some(Screen::Message { id, step, field }) = model.screens.last() else { return };
+    let packet = model.logon(*id).and_then(|logon| sequence(logon).get(*step).map(|step| step.packet));
+    let fields = view::event_of_message(model).map(|event| fields(&event)).unwrap_or_default();
+    match certificate_around(&fields, *field).zip(packet) {
+        Some((certificate, packet)) => {
+            let lines = certificate_details(certificate);
+            model.screens.push(Screen::Details { of: Subject::Certificate { packet, lines }, scroll: 0 });
+        }
+        None => "no certificate: select one of its lines".clone_into(&mut model.notice),
+    }
+}
+
+/// The sign-ins with a domain controller or a key.
+fn list_of(model: &mut Model, of: &Subject) {
+    match of {
+        Subject::DomainController(address) => list_logons(model, exactly(Field::Dc, address, false)),
+        Subject::Key(id) => list_logons(model, exactly(Field::Key, id, false)),
+        Subject::Host(_) => "sign-ins do not say which hosts of the cloud they went by".clone_into(&mut model.notice),
+        Subject::Certificate { lines, .. } => {
+            let key = lines.iter().find_map(|line| match line {
+                Detail::Line(label, text, _) if label == KEY_IDENTIFIER => Some(text.clone()),
+                _ => None,
+            });
+            match key.filter(|key| model.logons().iter().any(|logon| logon.key_id == *key)) {
+                Some(key) => list_logons(model, exactly(Field::Key, &key, false)),
+                None => "no sign-in was asked for with this key".clone_into(&mut model.notice),
+            }
+        }
+    }
+}
+
+/// A domain controller or a key opens in full.
 fn open_item(model: &mut Model, index: usize) {
     let Some(snapshot) = model.shown.as_deref() else { return };
-    let filter = match model.view {
+    let of = match model.view {
         View::DomainControllers => {
-            snapshot.report.domain_controllers.get(index).map(|dc| exactly(Field::Dc, &dc.address, false))
+            snapshot.report.domain_controllers.get(index).map(|dc| Subject::DomainController(dc.address.clone()))
         }
-        View::Keys => snapshot.keys.get(index).map(|key| exactly(Field::Key, &key.id, false)),
+        View::Keys => snapshot.keys.get(index).map(|key| Subject::Key(key.id.clone())),
         View::Cloud => return open_host(model, index),
         View::Overview | View::Logons | View::Log => None,
     };
-    match filter {
-        Some(filter) => list_logons(model, filter),
+    match of {
+        Some(of) => model.screens.push(Screen::Details { of, scroll: 0 }),
         None => "there is no more to it than this line".clone_into(&mut model.notice),
     }
 }
 
-/// A host opens the finding about it.
+/// A host opens the finding about it, or in full where there is none.
 fn open_host(model: &mut Model, index: usize) {
     let Some(name) = model.hosts().get(index).map(|host| host.name.clone()) else { return };
     let about = |finding: &&diagnose::FindingReport| {
@@ -62,7 +98,7 @@ fn open_host(model: &mut Model, index: usize) {
     };
     match model.findings().iter().find(about).map(FindingId::of) {
         Some(finding) => model.screens.push(finding_screen(finding)),
-        None => model.notice = format!("nothing was found about {name}"),
+        None => model.screens.push(Screen::Details { of: Subject::Host(name), scroll: 0 }),
     }
 }
 
@@ -82,11 +118,12 @@ fn open_evidence(model: &mut Model) {
         "it has no evidence to open".clone_into(&mut model.notice);
         return;
     };
+    let is_it = |step: &diagnose::StepReport| step.packet == evidence.packet && step.file == evidence.file;
     let of = |logon: &&diagnose::LogonReport| {
-        sequence(logon)
-            .iter()
-            .position(|step| step.packet == evidence.packet && step.file == evidence.file)
-            .map(|step| Screen::Message { id: logon.id, step, field: 0 })
+        // The order of its steps is worked out for the one that has it.
+        logon.steps.iter().find(|step| is_it(step))?;
+        let step = sequence(logon).iter().position(|step| is_it(step))?;
+        Some(Screen::Message { id: logon.id, step, field: 0 })
     };
     // The sign-ins that it is about first: most evidence is there.
     let own = finding.logons.iter().filter_map(|id| model.logon(*id));
@@ -179,7 +216,7 @@ pub(super) fn neighbour(model: &mut Model, by: isize) {
                 model.screens.push(screen);
             }
         }
-        Some(Screen::Finding { .. }) => {}
+        Some(Screen::Finding { .. } | Screen::Details { .. }) => {}
         None => {
             let found = go(model, by, |model, row| {
                 model.shown.as_deref().is_some_and(|snapshot| match row {

@@ -9,6 +9,7 @@ use crate::{
     keys::{Action, BINDINGS},
     marks::MAX_NOTE,
     model::{Model, Prompt, PromptKind, Screen, View},
+    tables::table,
     theme::Palette,
     update::{list, notes},
 };
@@ -95,6 +96,11 @@ fn command(model: &mut Model, text: &str) {
     let value = value.trim();
     match (name, value) {
         ("", _) => {}
+        ("sort", title) if table_column(model, title).is_some() => {
+            model.screens.clear();
+            let column = table_column(model, title);
+            list::sort_table(model, column);
+        }
         ("sort" | "group", column) if !column.is_empty() => match Column::named(column) {
             Some(column) => {
                 super::show_view(model, View::Logons);
@@ -158,6 +164,12 @@ fn is_command(action: Action) -> bool {
 
 fn unknown<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
     format!("{name} is not one of {}", known.collect::<Vec<_>>().join(", "))
+}
+
+/// The column of this title in the table that is shown, if that is not of sign-ins.
+fn table_column(model: &Model, title: &str) -> Option<usize> {
+    let titles = table(model.view, model.shown.as_deref()?).titles();
+    titles.iter().position(|known| known.eq_ignore_ascii_case(title))
 }
 
 /// The next proposal for what is typed.

@@ -10,7 +10,9 @@ use ratatui::{
 
 use super::update;
 use crate::{
-    Found, Message, Model, Request, Snapshot, draw,
+    Found, Message, Model, Request, Snapshot,
+    details::details,
+    draw,
     keys::{BINDINGS, Key},
     message_of,
     model::{Row, Screen, View, sequence},
@@ -75,6 +77,7 @@ fn check(model: &Model, when: &str) {
             Screen::Message { id, step, .. } => {
                 assert!(*step < sequence(model.logon(*id).expect(when)).len(), "{when}: a message of nothing");
             }
+            Screen::Details { of, .. } => assert!(!details(model, of).is_empty(), "{when}: details of nothing"),
         }
     }
 }

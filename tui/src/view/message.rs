@@ -28,7 +28,7 @@ const WIDE: usize = 116;
 const NARROW: usize = 70;
 
 /// The message that is open, from the report or from the capture.
-fn event(model: &Model) -> Option<Arc<Event>> {
+pub(crate) fn event(model: &Model) -> Option<Arc<Event>> {
     let Some(Screen::Message { id, step, .. }) = model.screens.last() else { return None };
     match &model.bytes {
         Bytes::Here(of, at, found) if (of, at) == (id, step) && found.event.is_some() => found.event.clone(),
@@ -39,6 +39,16 @@ fn event(model: &Model) -> Option<Arc<Event>> {
 /// How many fields the message that is open has; 0 where none is.
 pub(crate) fn fields_of_message(model: &Model) -> usize {
     event(model).map_or(0, |event| fields(&event).len())
+}
+
+/// In how many places of the bytes the selected field can be, where that is more than one.
+pub(super) fn possible_places(model: &Model) -> Option<usize> {
+    match (model.screens.last(), &model.bytes) {
+        (Some(Screen::Message { id, step, field }), Bytes::Here(of, at, found)) if (of, at) == (id, step) => {
+            found.fields.get(*field).map(Vec::len).filter(|places| *places > 1)
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn draw(model: &Model, id: u64, index: usize, selected: usize, page: &mut Page<'_>) {
@@ -164,28 +174,32 @@ fn hex(found: &Found, selected: usize, wide: bool, page: &mut Page<'_>) {
     let theme = page.theme;
     let abreast = if wide { 16 } else { 8 };
     let blank = found.bytes.iter().filter(|byte| byte.is_none()).count();
-    let lit: Range<usize> = found.fields.get(selected).cloned().flatten().unwrap_or(0..0);
-    let title = match (lit.is_empty(), blank) {
-        (false, _) => format!("bytes {} to {}", lit.start, lit.end - 1),
-        (true, 0) => format!("{} bytes", found.bytes.len() + found.beyond),
-        (true, _) => format!("{} bytes, {blank} blank", found.bytes.len() + found.beyond),
+    let lit: &[Range<usize>] = found.fields.get(selected).map(Vec::as_slice).unwrap_or_default();
+    let title = match (lit, blank) {
+        ([one], _) => format!("bytes {} to {}", one.start, one.end.saturating_sub(1)),
+        ([], 0) => format!("{} bytes", found.bytes.len() + found.beyond),
+        ([], _) => format!("{} bytes, {blank} blank", found.bytes.len() + found.beyond),
+        (several, _) => format!("in one of {} places", several.len()),
     };
     page.rule(0, &title, false);
     let rows = page.rows().saturating_sub(1);
-    let first = window(lit.start / abreast, found.bytes.len().div_ceil(abreast), rows);
+    let first = window(lit.first().map_or(0, |lit| lit.start) / abreast, found.bytes.len().div_ceil(abreast), rows);
+    // What is only possible looks other than what is known.
+    let shine = if lit.len() > 1 { theme.lit() } else { theme.selected() };
     for (offset, line) in found.bytes.chunks(abreast).skip(first).take(rows).enumerate() {
         let start = (first + offset) * abreast;
         let mut spans = vec![styled(format!("{start:05x} "), theme.dim())];
-        let style =
-            |at: usize| if lit.contains(&(start + at)) { theme.selected() } else { ratatui::style::Style::new() };
+        let is_lit = |at: usize| lit.iter().any(|lit| lit.contains(&(start + at)));
+        let style = |at: usize| if is_lit(at) { shine } else { ratatui::style::Style::new() };
         for at in 0..abreast {
             match line.get(at) {
                 Some(Some(byte)) => spans.push(styled(format!("{byte:02x}"), style(at))),
                 Some(None) => spans.push(styled("..", theme.dim())),
                 None => spans.push(raw("  ")),
             }
-            let joined = lit.contains(&(start + at)) && lit.contains(&(start + at + 1)) && at + 1 < abreast;
-            spans.push(if joined { styled(" ", theme.selected()) } else { raw(" ") });
+            let joined = at + 1 < abreast
+                && lit.iter().any(|lit| lit.contains(&(start + at)) && lit.contains(&(start + at + 1)));
+            spans.push(if joined { styled(" ", shine) } else { raw(" ") });
         }
         spans.push(raw(" "));
         for (at, byte) in line.iter().enumerate() {

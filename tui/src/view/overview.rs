@@ -234,7 +234,7 @@ fn capture(model: &Model, snapshot: &Snapshot, page: &Page<'_>) -> Line<'static>
     let capture = &snapshot.report.capture;
     let gaps: u64 = capture.gaps.iter().filter(|(what, _)| !what.ends_with("encrypted")).map(|(_, count)| count).sum();
     let count = |count: u64, noun: &str| counted(usize::try_from(count).unwrap_or(usize::MAX), noun);
-    let mut parts = vec![format!("{} dropped", capture.losses), count(gaps, "gap")];
+    let mut parts = vec![count(capture.packets, "packet"), format!("{} dropped", capture.losses), count(gaps, "gap")];
     if capture.cut_packets > 0 {
         parts.push(format!("{} cut short", capture.cut_packets));
     }
@@ -253,6 +253,9 @@ fn capture(model: &Model, snapshot: &Snapshot, page: &Page<'_>) -> Line<'static>
     }
     let doubtful = capture.losses > 0 || shed > 0 || capture.one_sided || capture.damage > 0;
     let style = if doubtful { page.theme.doubtful() } else { page.theme.dim() };
+    if let Some(memory) = model.memory {
+        parts.push(format!("{} MB of memory", memory.div_ceil(1 << 20)));
+    }
     let text = format!(" capture: {}; 6 says what could not be seen", parts.join(", "));
     let text = if width(&text) > page.columns() { format!(" capture: {}", parts.join(", ")) } else { text };
     Line::from(styled(cut(&text, page.columns()), style))

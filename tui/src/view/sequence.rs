@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::{raw, styled};
 use crate::{
     Theme,
+    cloud::CLOUD,
     model::Model,
     text::{cut, pad, right, width},
 };
@@ -94,10 +95,20 @@ fn is_answered(step: &StepReport, later: &[&StepReport]) -> bool {
     false
 }
 
-/// Who takes part, in the order of appearance: the client first.
+/// As what somebody is spoken to, in the order of the lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Dns,
+    DomainController,
+    Service,
+    /// All hosts of the cloud: which one it is, the step says.
+    Cloud,
+}
+
+/// Who takes part, in the order of roles and of appearance: the client first.
 pub(super) struct Lanes {
-    /// Whether it is spoken to as a DNS server, and its address.
-    peers: Vec<(bool, IpAddr)>,
+    /// As what each is spoken to, and its address; the cloud has none.
+    peers: Vec<(Role, Option<IpAddr>)>,
     labels: Vec<String>,
     /// Columns of each lane; 0 where there is no room for lanes.
     width: usize,
@@ -109,27 +120,33 @@ pub(super) struct Lanes {
 impl Lanes {
     pub(super) fn of(model: &Model, logon: &LogonReport, steps: &[&StepReport], columns: usize) -> Self {
         let client: Option<IpAddr> = logon.client.parse().ok();
+        // One that is only opened sessions with is a service, unless it is known to be more.
+        let is_kdc = |address: IpAddr| {
+            model.name_of(address) != address.to_string()
+                || steps
+                    .iter()
+                    .any(|step| !is_session(step.kind) && step.kind != CLOUD && other(step, client) == Some(address))
+        };
         let mut peers = Vec::new();
+        let mut labels_of = Vec::new();
         for step in steps {
-            if let Some(peer) = peer(step, client)
-                && !peers.contains(&peer)
-            {
+            let peer = match (step.kind, other(step, client)) {
+                (CLOUD, _) => (Role::Cloud, None),
+                (_, None) => continue,
+                (kind, Some(address)) if kind.starts_with("dns-") => (Role::Dns, Some(address)),
+                (kind, Some(address)) if is_session(kind) && !is_kdc(address) => (Role::Service, Some(address)),
+                (_, Some(address)) => (Role::DomainController, Some(address)),
+            };
+            if !peers.contains(&peer) {
                 peers.push(peer);
+                labels_of.push((peer.0, label(model, peer, step.kind)));
             }
         }
-        // DNS before domain controllers, each in the order of appearance.
-        peers.sort_by_key(|(dns, _)| !*dns);
+        peers.sort_by_key(|(role, _)| *role);
+        labels_of.sort_by_key(|(role, _)| *role);
         let shown = peers.len().min(MAX_LANES - 1);
         let mut labels = vec!["client".to_owned()];
-        labels.extend(peers.iter().take(shown).map(|(dns, address)| {
-            let name = model.name_of(*address);
-            let is_name = name.parse::<IpAddr>().is_err();
-            match (dns, is_name) {
-                (true, _) => "DNS".to_owned(),
-                (false, true) => name.split('.').next().unwrap_or_default().to_owned(),
-                (false, false) => name,
-            }
-        }));
+        labels.extend(labels_of.into_iter().take(shown).map(|(_, label)| label));
         if peers.len() > shown
             && let Some(label) = labels.last_mut()
         {
@@ -138,8 +155,19 @@ impl Lanes {
         let narrow = columns < NARROW;
         let wide = columns >= WIDE;
         let room = if narrow { 0 } else { columns.saturating_sub(BEFORE_LANES) / 2 };
-        let longest = labels.iter().skip(1).map(|label| width(label)).max().unwrap_or(0);
-        let wanted = (longest + 2).clamp(8, 17);
+        let wanted = |labels: &[String]| {
+            let longest = labels.iter().skip(1).map(|label| width(label)).max().unwrap_or(0);
+            (longest + 2).clamp(8, 17)
+        };
+        if wanted(&labels) * labels.len() > room {
+            // Of a service what it is: its address stands in the message.
+            for (label, (role, _)) in labels.iter_mut().skip(1).zip(&peers) {
+                if *role == Role::Service {
+                    *label = label.split(' ').next().unwrap_or_default().to_owned();
+                }
+            }
+        }
+        let wanted = wanted(&labels);
         let width = if wanted * labels.len() <= room { wanted } else { room / labels.len() };
         Self { peers, labels, width: if width < 6 { 0 } else { width }, client, narrow, wide }
     }
@@ -212,14 +240,21 @@ impl Lanes {
 
     /// The step among the lanes.
     fn arrow(&self, step: &StepReport, theme: Theme) -> String {
-        let peer = peer(step, self.client);
         let to_peer = step.between.is_none_or(|(from, _)| Some(from) == self.client);
         if self.width == 0 {
             return if to_peer { "-> " } else { "<- " }.to_owned();
         }
         let lines = theme.lines;
         let last = self.labels.len() - 1;
-        let index = peer.and_then(|peer| self.peers.iter().position(|known| *known == peer));
+        let other = other(step, self.client);
+        let dns = step.kind.starts_with("dns-");
+        let index = self.peers.iter().position(|(role, address)| match role {
+            Role::Cloud => step.kind == CLOUD,
+            Role::Dns => dns && other == *address,
+            Role::DomainController | Role::Service => {
+                !dns && step.kind != CLOUD && other.is_some() && other == *address
+            }
+        });
         // Those without a lane of their own share the last.
         let target = index.map(|index| (index + 1).min(last));
         let mut arrow = String::new();
@@ -257,11 +292,29 @@ impl Lanes {
     }
 }
 
-/// With whom the client speaks in a step, and whether as with a DNS server.
-fn peer(step: &StepReport, client: Option<IpAddr>) -> Option<(bool, IpAddr)> {
+/// With whom the client speaks in a step.
+fn other(step: &StepReport, client: Option<IpAddr>) -> Option<IpAddr> {
     let (from, to) = step.between?;
-    let dns = step.kind.starts_with("dns-");
-    Some((dns, if Some(from) == client { to } else { from }))
+    Some(if Some(from) == client { to } else { from })
+}
+
+/// Whether a step belongs to a session with a service, which a domain controller may be as well.
+fn is_session(kind: &str) -> bool {
+    ["smb-session", "ldap-bind", "ap-"].iter().any(|session| kind.starts_with(session))
+}
+
+/// What stands above the lane of somebody who is first seen in a step of this kind.
+fn label(model: &Model, (role, address): (Role, Option<IpAddr>), kind: &str) -> String {
+    let name = address.map(|address| model.name_of(address)).unwrap_or_default();
+    let is_name = name.parse::<IpAddr>().is_err();
+    match role {
+        Role::Dns => "DNS".to_owned(),
+        Role::Cloud => "cloud".to_owned(),
+        Role::Service if kind.starts_with("smb") => format!("SMB {name}"),
+        Role::Service if kind.starts_with("ldap") => format!("LDAP {name}"),
+        _ if is_name => name.split('.').next().unwrap_or_default().to_owned(),
+        _ => name,
+    }
 }
 
 /// Seconds with three decimals.

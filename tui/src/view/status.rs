@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use super::{Page, raw, styled};
+use super::{Page, message::possible_places, raw, styled};
 use crate::{
     keys::{Action, Key},
     model::{Model, PromptKind, Reading},
@@ -81,6 +81,9 @@ pub(super) fn draw(model: &Model, scroll_limit: usize, page: &mut Page<'_>) {
 }
 
 fn state(model: &Model, scroll_limit: usize) -> String {
+    if let Some(places) = possible_places(model) {
+        return format!("ambiguous: {places} places hold this value");
+    }
     match &model.reading {
         Reading::Failed(_) => "read in part".to_owned(),
         Reading::Going(read, Some(total)) if *total > 0 => {

@@ -5,7 +5,7 @@ use ratatui::text::Line;
 use super::{ABOVE_ROWS, Page, pad, raw, styled, title, window};
 use crate::{
     health::State,
-    model::{Model, Reading, Row, View},
+    model::{List, Model, Reading, Row, View},
     tables::{Cell, Table, table},
     text::cut,
 };
@@ -19,7 +19,7 @@ pub(super) fn draw(model: &Model, page: &mut Page<'_>) {
     let table = table(model.view, snapshot);
     let rows = page.rows().saturating_sub(ABOVE_ROWS);
     let list = model.list();
-    page.line(2, heading(&table, page));
+    page.line(2, heading(&table, Some(list), page));
     let first = window(list.selected, list.rows.len(), rows);
     for (offset, row) in list.rows.iter().skip(first).take(rows).enumerate() {
         let Row::Item(index) = row else { continue };
@@ -38,7 +38,7 @@ pub(super) fn draw(model: &Model, page: &mut Page<'_>) {
 
 /// The table's lines in a part of another screen: as many as fit.
 pub(super) fn part(table: &Table<'_>, rows: usize, page: &mut Page<'_>) {
-    let line = heading(table, page);
+    let line = heading(table, None, page);
     page.line(0, line);
     for index in 0..rows.min(page.rows().saturating_sub(1)) {
         let line = line_of(table, index, "  ", page);
@@ -83,12 +83,36 @@ fn widths(table: &Table<'_>, columns: usize) -> Vec<usize> {
         .collect()
 }
 
-fn heading(table: &Table<'_>, page: &Page<'_>) -> Line<'static> {
-    let mut text = String::from("  ");
-    for ((title, ..), width) in table.shape().iter().zip(widths(table, page.columns())) {
-        text.push_str(&pad(&cut(title, width.saturating_sub(1)), width));
+/// The places of the columns that there is room for.
+pub(crate) fn visible(model: &Model) -> Vec<usize> {
+    let Some(snapshot) = model.shown.as_deref() else { return Vec::new() };
+    let widths = widths(&table(model.view, snapshot), usize::from(model.size.0));
+    widths.iter().enumerate().filter(|(_, width)| **width > 0).map(|(place, _)| place).collect()
+}
+
+/// The names of the columns. Of a list that keys go to, the selected one is lit, the one sorted by has an arrow.
+fn heading(table: &Table<'_>, list: Option<&List>, page: &Page<'_>) -> Line<'static> {
+    let theme = page.theme;
+    let mut spans = vec![raw("  ")];
+    for (place, ((title, ..), width)) in table.shape().iter().zip(widths(table, page.columns())).enumerate() {
+        let sorted = match list {
+            Some(list) if list.table_sort == Some(place) && list.reversed => " ^",
+            Some(list) if list.table_sort == Some(place) => " v",
+            _ => "",
+        };
+        // The way it sorts is seen also where its name is not in full.
+        let room = width.saturating_sub(1 + sorted.len());
+        let (text, style) = if list.is_some_and(|list| list.table_column == place) {
+            (format!("{}{sorted}", cut(&format!("[{title}]"), room)), theme.lit())
+        } else {
+            (format!("{}{sorted}", cut(title, room)), theme.dim())
+        };
+        let text = cut(&text, width);
+        let gap = width.saturating_sub(crate::text::width(&text));
+        spans.push(styled(text, style));
+        spans.push(raw(" ".repeat(gap)));
     }
-    Line::from(styled(text, page.theme.dim()))
+    Line::from(spans)
 }
 
 fn line(table: &Table<'_>, index: usize, chosen: bool, page: &Page<'_>) -> Line<'static> {

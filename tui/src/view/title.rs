@@ -4,7 +4,7 @@ use ratatui::text::Line;
 
 use super::{Page, both_ends, clock, counted, raw, styled};
 use crate::{
-    model::{Model, Reading, Screen, View},
+    model::{Model, Reading, Screen, Subject, View},
     text::{cut, width},
 };
 
@@ -118,6 +118,11 @@ pub(super) fn path(model: &Model, page: &mut Page<'_>) {
                 format!("{} {}", logon.principal.as_deref().unwrap_or("sign-in"), clock(&logon.started, 11, 19))
             }),
             Screen::Finding { finding, .. } => finding.code.to_owned(),
+            Screen::Details { of, .. } => match of {
+                Subject::DomainController(name) | Subject::Host(name) => name.clone(),
+                Subject::Key(id) => format!("key {id}"),
+                Subject::Certificate { .. } => "certificate".to_owned(),
+            },
             Screen::Message { id, step, .. } => {
                 let packet =
                     model.logon(*id).and_then(|logon| crate::model::sequence(logon).get(*step).map(|step| step.packet));

@@ -34,6 +34,18 @@ impl Screens {
         update(&mut self.model, Message::Ended(None));
     }
 
+    /// The same, of samples and an export of the directory.
+    pub(crate) fn show_with_directory(&mut self, samples: &[&str], export: &str) {
+        let mut directory = decode::directory::Directory::default();
+        directory.read(export.as_bytes()).expect("an export can be read");
+        let session = session_of(samples, 4096, Some(directory), |_| {});
+        let report = session.report();
+        let keys = report.keys();
+        let snapshot = Snapshot::new(report.collected()).with_keys(keys);
+        update(&mut self.model, Message::Report(Arc::new(snapshot)));
+        update(&mut self.model, Message::Ended(None));
+    }
+
     /// Presses keys: a character, or the name of a key.
     pub(crate) fn press(&mut self, keys: &[&str]) {
         for key in keys {
@@ -103,10 +115,24 @@ pub(crate) fn report_of(samples: &[&str]) -> Report {
 
 /// Reads samples and hands out the reports on the way.
 pub(crate) fn session(samples: &[&str], packets_per_batch: usize, publish: impl FnMut(Report)) -> Session {
+    session_of(samples, packets_per_batch, None, publish)
+}
+
+fn session_of(
+    samples: &[&str],
+    packets_per_batch: usize,
+    directory: Option<decode::directory::Directory>,
+    mut publish: impl FnMut(Report),
+) -> Session {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../samples"));
     let paths: Vec<PathBuf> = samples.iter().map(|name| folder.join(name).join("capture.pcap")).collect();
     let mut source = capture::open(&paths).expect("the samples exist");
     let mut session = Session::new(trace::Settings { shards: 2 });
-    session.run_watched(&mut source, packets_per_batch, |_| {}, publish).expect("the samples can be read");
+    if let Some(directory) = directory {
+        session.note_directory(directory);
+    }
+    session
+        .run_watched(&mut source, packets_per_batch, |_| {}, |report| publish(report.collected()))
+        .expect("the samples can be read");
     session
 }

@@ -138,6 +138,31 @@ fn logon_with_silence() {
 }
 
 #[test]
+fn logon_with_a_service_and_the_cloud() {
+    for (columns, rows) in SIZES {
+        let mut report = report_of(&["key-trust-success", "sign-in-endpoint-refused"]);
+        // Recorded half an hour later: as if the client had gone there right after the sign-in.
+        let (ended, client) = (report.logons[0].began.plus_seconds(1), report.logons[0].client.clone());
+        let contacts = report.hosts.iter_mut().flat_map(|host| &mut host.contacts);
+        let moved =
+            contacts.filter(|contact| contact.client.to_string() == client).map(|it| it.seen.at = ended).count();
+        assert!(moved > 0, "the client went to the cloud");
+        // And its files on a server of their own.
+        let server: std::net::IpAddr = "10.99.0.30".parse().expect("an address");
+        for step in report.logons[0].steps.iter_mut().filter(|step| step.kind.starts_with("smb-")) {
+            let there = |it: std::net::IpAddr| if it.to_string() == client { it } else { server };
+            step.between = step.between.map(|(from, to)| (there(from), there(to)));
+        }
+        let mut screens = Screens::new(columns, rows);
+        screens.show(report);
+        screens.press(&["2", "enter", "tab", "end"]);
+        compare(&format!("logon-with-the-cloud-{columns}x{rows}"), &screens.text());
+        screens.press(&["enter"]);
+        assert!(screens.text().contains("login.microsoftonline.com"), "the step opens");
+    }
+}
+
+#[test]
 fn finding() {
     check("finding", &["key-not-in-directory"], &["enter"]);
 }
@@ -163,6 +188,44 @@ fn domain_controllers() {
 }
 
 #[test]
+fn domain_controller_in_full() {
+    check("domain-controller-in-full", &["dc-certificate-expired"], &["3", "enter"]);
+    check("domain-controller-to-its-end", &["dc-certificate-expired"], &["3", "enter", "end"]);
+}
+
+#[test]
+fn domain_controllers_by_another_column() {
+    check("domain-controllers-sorted", &["fail-over-to-second-dc"], &["3", "right", "s", "s"]);
+}
+
+#[test]
+fn certificate_of_a_message() {
+    let mut keys = vec!["2", "enter", "tab", "enter"];
+    keys.extend(["j"; 24]);
+    keys.push("enter");
+    check("certificate", &["key-not-in-directory"], &keys);
+}
+
+/// An account with the key that the sample shows, one with a key that nobody uses, and one without any.
+const DIRECTORY: &str = "\
+DistinguishedName,SamAccountName,Enabled,Identifier,Usage,CreationTime,ObjectClass
+\"CN=eve,DC=corp,DC=example\",eve,True,9zGgLR8URdMXsymf9hRNP8I6UXecMF5bU0XQ3BraGhA=,NGC,2026-10-01T10:00:00Z,user
+\"CN=carol,DC=corp,DC=example\",carol,False,AQID,NGC,2026-10-02T10:00:00Z,user
+";
+
+#[test]
+fn keys_of_the_directory() {
+    for (columns, rows) in SIZES {
+        let mut screens = Screens::new(columns, rows);
+        screens.show_with_directory(&["key-not-in-directory", "key-trust-success"], DIRECTORY);
+        screens.press(&["4"]);
+        compare(&format!("keys-of-the-directory-{columns}x{rows}"), &screens.text());
+        screens.press(&["enter"]);
+        compare(&format!("key-in-full-{columns}x{rows}"), &screens.text());
+    }
+}
+
+#[test]
 fn keys_and_users() {
     check("keys-and-users", &MANY, &["4"]);
 }
@@ -170,6 +233,11 @@ fn keys_and_users() {
 #[test]
 fn cloud() {
     check("cloud", &["sign-in-endpoint-refused", "sign-in-endpoint-works", "proxy-refuses-sign-in"], &["5"]);
+}
+
+#[test]
+fn host_in_full() {
+    check("host-in-full", &["sign-in-endpoint-works"], &["5", "enter"]);
 }
 
 #[test]

@@ -211,6 +211,71 @@ fn no_size_breaks_a_screen() {
 }
 
 #[test]
+fn a_table_sorts_by_each_of_its_columns() {
+    let mut screens = Screens::new(200, 30);
+    screens.show(report_of(&MANY));
+    for view in ["3", "4", "6"] {
+        screens.press(&[view]);
+        let before = screens.text();
+        let titles = before.lines().nth(2).expect("a heading").split_whitespace().count();
+        assert!(titles > 3, "{before}");
+        for _ in 0..titles {
+            screens.press(&["s"]);
+            let down = screens.text();
+            let heading = |text: &str| text.lines().nth(2).map(str::to_owned).expect("a heading");
+            assert!(heading(&down).contains(" v") && down.contains("sorted by"), "{down}");
+            screens.press(&["s"]);
+            assert!(heading(&screens.text()).contains(" ^"), "the other way round");
+            screens.press(&["right"]);
+        }
+    }
+    screens.press(&["4", ":", "s", "o", "r", "t", " ", "o", "k", "enter"]);
+    let rows = |text: &str| -> Vec<u64> {
+        let ok = text.lines().nth(2).expect("a heading").find("ok v").expect("sorted by ok");
+        let cell = |line: &str| line.get(ok..ok + 3).and_then(|cell| cell.trim().parse().ok());
+        text.lines().skip(3).filter_map(cell).collect()
+    };
+    let counts = rows(&screens.text());
+    assert!(counts.len() > 2 && counts.is_sorted() && counts.first() < counts.last(), "{counts:?}");
+}
+
+#[test]
+fn enter_leads_from_a_domain_controller_or_a_key_to_its_sign_ins() {
+    for (view, what) in [("3", "dc:="), ("4", "key:=")] {
+        let mut screens = opened();
+        screens.press(&[view, "enter"]);
+        assert!(screens.text().contains("sign-ins "), "in full first");
+        screens.press(&["enter"]);
+        let text = screens.text();
+        assert!(text.contains(what) && text.contains("[finding]"), "{text}");
+    }
+}
+
+#[test]
+fn a_certificate_of_a_message_leads_to_the_sign_ins_with_its_key() {
+    let mut screens = Screens::new(80, 24);
+    screens.show(report_of(&["key-not-in-directory", "key-trust-success"]));
+    screens.press(&["2", "enter", "tab", "enter", "enter"]);
+    assert!(screens.text().contains("no certificate"), "not on its lines");
+    screens.press(&["j"; 24]);
+    screens.press(&["enter"]);
+    assert!(screens.text().contains("CN=bob@corp.example (itself)"));
+    screens.press(&["enter"]);
+    let text = screens.text();
+    assert!(text.contains("key:=9zG") && text.contains("bob@") && !text.contains("alice@"), "{text}");
+}
+
+#[test]
+fn the_overview_says_what_the_program_takes_of_memory() {
+    let mut screens = Screens::new(80, 24);
+    screens.show(report_of(&["key-trust-success"]));
+    assert!(!screens.text().contains("of memory"), "where nothing tells it");
+    update(&mut screens.model, Message::Memory((123 << 20) - 1));
+    let text = screens.text();
+    assert!(text.contains("packets, 0 dropped, ") && text.contains(", 123 MB of memory"), "{text}");
+}
+
+#[test]
 fn a_device_is_shown_with_what_it_lost_and_what_became_of_it() {
     let mut screens = Screens::new(80, 24);
     update(&mut screens.model, Message::Note("eth0 is down: waiting for it".to_owned()));

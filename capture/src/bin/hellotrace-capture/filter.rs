@@ -6,9 +6,11 @@
 
 use pcap::{Activated, Active, Capture};
 
-/// DNS, Kerberos, LDAP and its secure and global catalogue ports, password change, SMB, RPC's endpoint mapper, the web and
-/// its proxies: all that is decoded by its port, which a test of `hellotrace live` checks.
-pub(crate) const PORTS: [u16; 13] = [53, 88, 389, 464, 636, 3268, 3269, 445, 135, 80, 443, 3128, 8080];
+/// DNS, Kerberos, LDAP and its secure and global catalogue ports, password change, SMB also over NetBIOS, RPC's endpoint
+/// mapper, SQL Server, the web and its proxies: all that is decoded by its port, which a test of `hellotrace live` checks,
+/// and where what is decoded by its content usually is. RPC's services and named instances of SQL Server have ports that
+/// they are given when they start, among those of clients: no filter can name them without keeping all of those.
+pub(crate) const PORTS: [u16; 15] = [53, 88, 389, 464, 636, 3268, 3269, 445, 139, 135, 1433, 80, 443, 3128, 8080];
 
 /// Tags in front of IP that are followed: one of a VLAN, and one of a provider around it.
 const TAGS: usize = 2;

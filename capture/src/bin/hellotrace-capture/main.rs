@@ -45,11 +45,11 @@ struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     duration: Option<u64>,
     /// Record all that this pcap-filter(7) expression chooses; '' for everything. By default, what a sign-in uses: DNS,
-    /// Kerberos, LDAP, SMB and the web, IP fragments and ICMP errors, in VLANs and tunnels too; of bulk on web and SMB
-    /// ports the beginning of each connection.
+    /// Kerberos, LDAP, SMB, RPC's port 135, SQL Server's 1433 and the web, IP fragments and ICMP errors, in VLANs and tunnels
+    /// too; of bulk on web, SMB and SQL ports the beginning of each connection.
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
-    /// Print the built-in filter and exit.
+    /// Print the built-in filter and exit. RPC beyond port 135 is not in it: its ports are not known beforehand.
     #[arg(long)]
     print_filter: bool,
     /// Keep so many bytes of each packet. Kerberos with certificates needs whole packets.

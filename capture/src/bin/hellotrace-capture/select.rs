@@ -1,6 +1,6 @@
 //! What of the packets that the kernel handed on is kept: all that a decoder can use, and of bulk its beginning.
 //!
-//! Web and SMB connections are of interest for how they begin: names, certificates, how the client signs in. What
+//! Web, SMB and SQL connections are of interest for how they begin: names, certificates, how the client signs in. What
 //! follows is the great part of a domain controller's traffic and says nothing here. So of each such connection the
 //! first [`KEEP`] bytes are kept, and what opens and closes it; the rest is left out and counted. Inside tunnels,
 //! which the kernel's filter does not see into, packets of other ports are left out too, as they are outside.
@@ -14,7 +14,7 @@ use crate::filter::PORTS;
 use crate::headers::{Flow, Look, look};
 
 /// Ports whose connections carry bulk behind their beginning.
-const BULK: [u16; 5] = [80, 443, 445, 3128, 8080];
+const BULK: [u16; 7] = [80, 139, 443, 445, 1433, 3128, 8080];
 
 /// Bytes of payload kept of a bulk connection, both directions together: a TLS handshake with its certificates, or an
 /// SMB session set-up with a ticket of the largest size (64 KiB), and as much again.

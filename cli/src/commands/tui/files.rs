@@ -1,18 +1,16 @@
-//! The files of the screens: settings, sessions, and what is written from them.
+//! The files of the screens: settings, and what is written from them.
 
 use std::{
-    ffi::OsString,
-    fs::File,
-    io::{BufWriter, ErrorKind, Read as _, Write},
+    io::{BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
-use ::tui::{Export, MAX_FILE, MAX_SETTINGS, Marks, Settings};
+use ::tui::{Export, MAX_SETTINGS, Settings};
 use anyhow::{Context as _, bail};
 use tempfile::NamedTempFile;
 
 use super::packets;
-use crate::args::Tui;
+use crate::commands::session_file::{self, folder};
 
 /// Names tried for a file that is not to replace another.
 const MAX_NAMES: usize = 1000;
@@ -24,7 +22,7 @@ pub(super) fn settings(path: Option<&Path>) -> anyhow::Result<Settings> {
         None => (usual_path(), false),
     };
     let Some(path) = path else { return Ok(Settings::default()) };
-    match text(&path, MAX_SETTINGS) {
+    match session_file::text(&path, MAX_SETTINGS) {
         Ok(text) => Settings::read(&text).map_err(anyhow::Error::msg).with_context(|| format!("{}", path.display())),
         Err(error) if error.kind() == ErrorKind::NotFound && !must_be_there => Ok(Settings::default()),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
@@ -39,46 +37,6 @@ fn usual_path() -> Option<PathBuf> {
         set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")))
     };
     folder.map(|folder| folder.join("hellotrace").join("tui.toml"))
-}
-
-/// Where marks and notes are kept, if they are: beside the capture unless a name says otherwise.
-pub(super) fn session_file(arguments: &Tui) -> anyhow::Result<Option<PathBuf>> {
-    let Some(file) = &arguments.session else { return Ok(None) };
-    if !file.as_os_str().is_empty() {
-        return Ok(Some(file.clone()));
-    }
-    match arguments.files.as_slice() {
-        [capture] if capture != Path::new("-") => {
-            let mut name = OsString::from(capture.as_os_str());
-            name.push(".session.toml");
-            Ok(Some(PathBuf::from(name)))
-        }
-        _ => bail!("--session needs a name where there is not one capture: --session=FILE"),
-    }
-}
-
-/// What such a file holds; nothing where there is none yet.
-pub(super) fn marks(path: &Path) -> anyhow::Result<Marks> {
-    let text = match text(path, MAX_FILE) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
-    Marks::read(&text).map_err(anyhow::Error::msg).with_context(|| format!("{} is no session file", path.display()))
-}
-
-fn text(path: &Path, most: u64) -> std::io::Result<String> {
-    let mut text = String::new();
-    let read = File::open(path)?.take(most + 1).read_to_string(&mut text)?;
-    if read as u64 > most { Err(ErrorKind::FileTooLarge.into()) } else { Ok(text) }
-}
-
-/// Replaces a session file: it is there in full, or as it was.
-pub(super) fn save(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut file = NamedTempFile::new_in(folder(path)).with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// Writes what was asked for to a new file and tells its name. Nothing is ever replaced, and others cannot read it.
@@ -114,10 +72,6 @@ fn numbered(path: &Path, number: usize) -> PathBuf {
         name.push(end);
     }
     path.with_file_name(name)
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

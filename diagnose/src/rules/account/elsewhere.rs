@@ -56,7 +56,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if facts.visibility.is_one_sided() {
         return Verdict::Unseen(ONE_SIDED);
     }
-    if !facts.passed(at, ADJUSTED_SECONDS) {
+    if !facts.passed(at, ADJUSTED_SECONDS.of(facts)) {
         return if facts.finished() {
             Verdict::Unseen("the capture ends before the client could ask the other domain")
         } else {

@@ -56,7 +56,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let subject = service.map_or_else(|| account_of(logon), |service| Subject::Service(service.to_unicode()));
     let what = if service.is_some() { "service principal name" } else { "user's name" };
     let summary = format!("two or more accounts share the {what}, and the domain controller issues no ticket for it");
-    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS));
+    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
     let found = Found::new(confidence, subject, summary).with(refusal.code_evidence("the name is not unique"));
     match (service, refusal.exchange.request.as_deref()) {
         (Some(service), Some(request)) => {

@@ -62,8 +62,10 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             continue;
         }
         let seen = refusal.reply.seen;
-        let known =
-            logon.requested.as_ref().is_some_and(|name| facts.granted_within(&name.name, seen.at, ACCOUNT_SECONDS));
+        let known = logon
+            .requested
+            .as_ref()
+            .is_some_and(|name| facts.granted_within(&name.name, seen.at, ACCOUNT_SECONDS.of(facts)));
         if known || logon.exchanges.iter().any(|exchange| refers_after(exchange, seen)) {
             return Verdict::Clear;
         }
@@ -71,7 +73,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let asked = refusal.exchange.request.as_deref().zip(realm).map(|(request, realm)| {
             Evidence::new(request.seen, "kerberos.realm", realm.to_string(), "the realm in which it was looked for")
         });
-        let confidence = Confidence::Proven.lowered_unless(facts.passed(seen.at, ACCOUNT_SECONDS));
+        let confidence = Confidence::Proven.lowered_unless(facts.passed(seen.at, ACCOUNT_SECONDS.of(facts)));
         let summary = "the domain controller knows no account of the name that the client gave";
         return Found::new(confidence, account_of(logon), summary)
             .with(refusal.code_evidence("the domain controller does not know the name"))

@@ -62,7 +62,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         return by_what_is_missing(logon.as_exchanges(), facts);
     };
     let series = longest_series(logon, facts);
-    let repeated = series.len() >= WRONG_PASSWORD_COUNT;
+    let repeated = series.len() >= WRONG_PASSWORD_COUNT.of(facts);
     let summary = if repeated {
         format!("{} sent {} wrong passwords for the account within ten minutes", logon.client, series.len())
     } else {
@@ -98,9 +98,9 @@ fn longest_series<'f>(logon: &Logon, facts: &'f Facts) -> &'f [Seen] {
     let key = (name, logon.client);
     let wrong = facts.wrong_passwords.get(&key).map_or(&[][..], Vec::as_slice);
     let apart = |first: &Seen, last: &Seen| {
-        last.at.since(first.at) > WRONG_PASSWORD_SECONDS * CaptureTime::SECOND
+        last.at.since(first.at) > WRONG_PASSWORD_SECONDS.of(facts) * CaptureTime::SECOND
             || facts
-                .granted_to(&key.0, key.1, first.at, (0, WRONG_PASSWORD_SECONDS))
+                .granted_to(&key.0, key.1, first.at, (0, WRONG_PASSWORD_SECONDS.of(facts)))
                 .any(|at| (first.at..=last.at).contains(&at))
     };
     let mut longest: &[Seen] = &[];

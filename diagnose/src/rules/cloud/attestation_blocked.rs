@@ -49,7 +49,7 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
     if !matches!(role(&service.name), Some(Role::Attestation)) {
         return Verdict::Clear;
     }
-    let wanted = Wanted { failures: is_any, seconds: ENDPOINT_SECONDS, confidence: Confidence::Likely };
+    let wanted = Wanted { failures: is_any, seconds: ENDPOINT_SECONDS.of(facts), confidence: Confidence::Likely };
     super::check(service, facts, wanted)
 }
 

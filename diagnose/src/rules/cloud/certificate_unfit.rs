@@ -53,12 +53,12 @@ rule! {
 /// RFC 8446 §6.2: bad_certificate, certificate_expired, certificate_unknown; and how much each says.
 const ALERTS: [(u8, Confidence); 3] = [(45, Confidence::Proven), (42, Confidence::Likely), (46, Confidence::Possible)];
 
-fn check(service: &Service, _: &Facts) -> Verdict {
+fn check(service: &Service, facts: &Facts) -> Verdict {
     if !role(&service.name).is_some_and(is_sign_in) {
         return Verdict::Clear;
     }
     let (name, subject) = (&service.name, Subject::Host(service.name.clone()));
-    if let Some((evidence, fault)) = service.certificates.iter().find_map(|shown| fault(shown, name)) {
+    if let Some((evidence, fault)) = service.certificates.iter().find_map(|shown| fault(shown, name, facts)) {
         return Found::new(Confidence::Proven, subject, format!("the certificate shown for {name} {fault}"))
             .with(evidence)
             .into();
@@ -79,10 +79,10 @@ fn check(service: &Service, _: &Facts) -> Verdict {
 }
 
 /// What is wrong with a certificate that was shown.
-fn fault(shown: &Shown, name: &str) -> Option<(Evidence, &'static str)> {
+fn fault(shown: &Shown, name: &str, facts: &Facts) -> Option<(Evidence, &'static str)> {
     let certificate = &shown.certificate;
     let seen = shown.times.last;
-    if seen.at.seconds() > certificate.not_after.as_second().saturating_add(VALIDITY_SLACK_SECONDS) {
+    if seen.at.seconds() > certificate.not_after.as_second().saturating_add(VALIDITY_SLACK_SECONDS.of(facts)) {
         let means = "the certificate ended before this packet";
         return Some((Evidence::new(seen, "x509af.notAfter", certificate.not_after.to_string(), means), "has expired"));
     }

@@ -58,19 +58,19 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
     let broken: Vec<(Failure, &Instance)> = service
         .instances()
         .filter(|(failure, _)| is_broken(*failure))
-        .filter(|(_, instance)| !instance.worked_within(ENDPOINT_SECONDS))
+        .filter(|(_, instance)| !instance.worked_within(ENDPOINT_SECONDS.of(facts)))
         .collect();
     let shown = broken.iter().filter(|(_, instance)| !instance.hidden);
     let told = |(failure, instance): &&(Failure, &Instance)| {
         matches!(failure, Failure::Alert { .. }) || instance.client_certificate.is_some()
     };
-    let repeated = shown.clone().count() >= REPEATED;
+    let repeated = shown.clone().count() >= REPEATED.of(facts);
     let Some(&(failure, instance)) = shown.clone().find(told).or_else(|| shown.clone().next().filter(|_| repeated))
     else {
         let hidden = broken.iter().any(|(_, instance)| instance.hidden);
         return if hidden { Verdict::Unseen(REPLY_MISSING) } else { Verdict::Clear };
     };
-    let confidence = Confidence::Likely.lowered_unless(facts.passed(instance.seen.at, ENDPOINT_SECONDS));
+    let confidence = Confidence::Likely.lowered_unless(facts.passed(instance.seen.at, ENDPOINT_SECONDS.of(facts)));
     let what = match instance.client_certificate {
         Some((_, true)) => "the device was asked for its certificate and has none",
         Some((_, false)) => "the device showed its certificate and did not get in",

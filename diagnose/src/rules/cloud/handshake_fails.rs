@@ -60,7 +60,7 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
     if !role(&service.name).is_some_and(is_sign_in) {
         return Verdict::Clear;
     }
-    let wanted = Wanted { failures: is_handshake, seconds: ENDPOINT_SECONDS, confidence: Confidence::Proven };
+    let wanted = Wanted { failures: is_handshake, seconds: ENDPOINT_SECONDS.of(facts), confidence: Confidence::Proven };
     match super::check(service, facts, wanted) {
         Verdict::Clear => {
             let hidden = |failure| failure == Failure::HiddenAlert;

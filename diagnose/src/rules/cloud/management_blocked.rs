@@ -48,7 +48,7 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
     if !matches!(role(&service.name), Some(Role::Management)) {
         return Verdict::Clear;
     }
-    let wanted = Wanted { failures: is_any, seconds: MANAGEMENT_SECONDS, confidence: Confidence::Possible };
+    let wanted = Wanted { failures: is_any, seconds: MANAGEMENT_SECONDS.of(facts), confidence: Confidence::Possible };
     super::check(service, facts, wanted)
 }
 

@@ -52,11 +52,12 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
     }
     let refusals = service.instances().filter(|(failure, _)| matches!(failure, Failure::Proxy(403 | 407)));
     for (failure, instance) in refusals {
-        let later = |after: CaptureTime| after.since(instance.asked.at) <= ENDPOINT_SECONDS * CaptureTime::SECOND;
+        let later =
+            |after: CaptureTime| after.since(instance.asked.at) <= ENDPOINT_SECONDS.of(facts) * CaptureTime::SECOND;
         if instance.worked_after.is_some_and(later) {
             continue;
         }
-        let confidence = Confidence::Proven.lowered_unless(facts.passed(instance.seen.at, ENDPOINT_SECONDS));
+        let confidence = Confidence::Proven.lowered_unless(facts.passed(instance.seen.at, ENDPOINT_SECONDS.of(facts)));
         let name = &service.name;
         let why = match failure {
             Failure::Proxy(407) => "wants a user name first, and none was given that it takes",

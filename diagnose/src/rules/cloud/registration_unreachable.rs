@@ -51,7 +51,8 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
     if !matches!(role(&service.name), Some(Role::Registration)) {
         return Verdict::Clear;
     }
-    let wanted = Wanted { failures: is_unreachable, seconds: ENDPOINT_SECONDS, confidence: Confidence::Proven };
+    let wanted =
+        Wanted { failures: is_unreachable, seconds: ENDPOINT_SECONDS.of(facts), confidence: Confidence::Proven };
     super::check(service, facts, wanted)
 }
 

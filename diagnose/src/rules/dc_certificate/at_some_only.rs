@@ -62,7 +62,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let serves = |dc: &DomainController| dc.realms.iter().any(|own| own.to_lowercase() == realm);
         let others =
             facts.domain_controllers.iter().filter(|(address, dc)| !is_same(facts, **address, kdc) && serves(dc));
-        let mut granted = others.filter_map(|(address, dc)| Some((*address, near(dc, refusal.answered.at)?)));
+        let mut granted = others.filter_map(|(address, dc)| Some((*address, near(dc, refusal.answered.at, facts)?)));
         let Some((other, seen)) = granted.next() else { continue };
         let machine = |address| facts.name_of(address).map_or_else(|| format!("{address}"), str::to_owned);
         let summary = format!("{} cannot do PKINIT, and {} of the same domain can", machine(kdc), machine(other));
@@ -76,8 +76,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// A PKINIT request that this one granted within a day.
-fn near(dc: &DomainController, at: CaptureTime) -> Option<Seen> {
-    dc.issued_near(at, SAME_DAY_SECONDS).next().map(|issuance| issuance.seen)
+fn near(dc: &DomainController, at: CaptureTime, facts: &Facts) -> Option<Seen> {
+    dc.issued_near(at, SAME_DAY_SECONDS.of(facts)).next().map(|issuance| issuance.seen)
 }
 
 #[cfg(test)]

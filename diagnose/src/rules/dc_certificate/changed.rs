@@ -66,7 +66,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let Some(dc) = facts.domain_controllers.get(&shown.kdc()) else { return Verdict::Clear };
     let Some((old, new)) = change(dc, shown.certificate) else { return Verdict::Clear };
     let (before, after) = (Rate::of(old, 0), Rate::of(new, not_settled(dc, facts)));
-    if before.tickets < REPEATED as u64 || after.unused < REPEATED as u64 || !after.is_worse_than(&before) {
+    let (repeated, worse_by) = (REPEATED.of(facts) as u64, WORSE_BY.of(facts));
+    if before.tickets < repeated || after.unused < repeated || !after.is_worse_than(&before, worse_by) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     if facts.visibility.is_one_sided() {
@@ -75,14 +76,15 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if facts.visibility.is_lossy() || facts.visibility.kerberos_cut() > 0 {
         return Verdict::Unseen(LOSSY);
     }
-    if !facts.passed(shown.seen.at, TICKET_USE_SECONDS) {
+    if !facts.passed(shown.seen.at, TICKET_USE_SECONDS.of(facts)) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     let summary = format!(
         "since the domain controller has another certificate, {} of {} tickets are not used; before, {} of {}",
         after.unused, after.tickets, before.unused, before.tickets
     );
-    let means = format!("a ticket that {} does not use within {TICKET_USE_SECONDS} seconds", logon.client);
+    let seconds = TICKET_USE_SECONDS.of(facts);
+    let means = format!("a ticket that {} does not use within {seconds} seconds", logon.client);
     Found::new(Confidence::Likely, shown.subject(), summary)
         .with(shown.field("kerberos.msg_type", "11", &means))
         .with(certificate(new, "the first reply signed with the new certificate"))
@@ -101,7 +103,7 @@ fn change<'d>(dc: &'d DomainController, shown: &Certificate) -> Option<(&'d Cert
 /// Tickets of a domain controller that may be used yet.
 fn not_settled(dc: &DomainController, facts: &Facts) -> u64 {
     let Some(now) = facts.visibility.last else { return 0 };
-    let late = dc.issued_near(now, TICKET_USE_SECONDS).filter(|issuance| issuance.used.is_none());
+    let late = dc.issued_near(now, TICKET_USE_SECONDS.of(facts)).filter(|issuance| issuance.used.is_none());
     late.count() as u64
 }
 
@@ -121,11 +123,11 @@ impl Rate {
         Self { tickets, unused, nanoseconds: lasted.unsigned_abs() }
     }
 
-    /// Whether tickets remain unused `WORSE_BY` times as often, by the hour and by the share of all.
-    fn is_worse_than(&self, before: &Self) -> bool {
+    /// Whether tickets remain unused `times` as often, by the hour and by the share of all.
+    fn is_worse_than(&self, before: &Self, times: u64) -> bool {
         let more = |count: u64, of: u64, before: u64, before_of: u64| {
-            // count / of >= WORSE_BY * before / before_of
-            u128::from(count) * u128::from(before_of) >= u128::from(WORSE_BY) * u128::from(before) * u128::from(of)
+            // count / of >= times * before / before_of
+            u128::from(count) * u128::from(before_of) >= u128::from(times) * u128::from(before) * u128::from(of)
         };
         more(self.unused, self.nanoseconds, before.unused, before.nanoseconds)
             && more(self.unused, self.tickets, before.unused, before.tickets)

@@ -63,8 +63,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let past_for = (now - ended) as f64;
     let dc_agrees = shown.clock_offset(facts).is_none_or(|offset| past_for + offset > 0.0);
     let doubt = if dc_agrees { "" } else { "; by the domain controller's own clock it is still valid" };
-    let confidence =
-        Confidence::Proven.lowered_unless(facts.passed(shown.seen.at, TICKET_USE_SECONDS)).lowered_unless(dc_agrees);
+    let confidence = Confidence::Proven
+        .lowered_unless(facts.passed(shown.seen.at, TICKET_USE_SECONDS.of(facts)))
+        .lowered_unless(dc_agrees);
     Found::new(
         confidence,
         shown.subject(),

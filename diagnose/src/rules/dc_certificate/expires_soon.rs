@@ -55,8 +55,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     };
     let (from, to) = (shown.certificate.not_before.as_second(), shown.certificate.not_after.as_second());
     let left = to.saturating_sub(shown.seen.at.seconds());
-    let is_long = to.saturating_sub(from) >= LONG_LIFE_DAYS * DAY;
-    let limit = if is_long { NOT_RENEWED_DAYS } else { EXPIRES_DAYS };
+    let is_long = to.saturating_sub(from) >= LONG_LIFE_DAYS.of(facts) * DAY;
+    let limit = if is_long { NOT_RENEWED_DAYS.of(facts) } else { EXPIRES_DAYS.of(facts) };
     // What has ended is another finding.
     if left <= 0 || left >= limit * DAY {
         return Verdict::Clear;
@@ -67,7 +67,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         Found::new(Confidence::Proven, shown.subject(), format!("the domain controller's certificate ends {when}"))
             .with(shown.field("x509af.notAfter", shown.certificate.not_after.to_string(), "the end of the certificate"))
             .with(shown.which());
-    if days < EXPIRES_SOON_DAYS { found.with_severity(Severity::High) } else { found }.into()
+    if days < EXPIRES_SOON_DAYS.of(facts) { found.with_severity(Severity::High) } else { found }.into()
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let Some(confidence) = sureness(exchange) else { continue };
         let Some(reply) = exchange.reply.as_deref() else { continue };
         let dc = facts.domain_controllers.get(&exchange.kdc.address);
-        if dc.is_some_and(|dc| dc.issued_around(reply.seen.at, DC_WORKS_SECONDS)) {
+        if dc.is_some_and(|dc| dc.issued_around(reply.seen.at, DC_WORKS_SECONDS.of(facts))) {
             return Verdict::Clear;
         }
         let summary = if error.code == ErrorCode::PADATA_TYPE_NOSUPP {

@@ -56,15 +56,16 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         Err(verdict) => return verdict,
     };
     let missing = shown.certificate.not_before.as_second() - shown.seen.at.seconds();
-    if missing <= VALIDITY_SLACK_SECONDS || logon.ticket_used() {
+    if missing <= VALIDITY_SLACK_SECONDS.of(facts) || logon.ticket_used() {
         return Verdict::Clear;
     }
     // Seconds that fit a Kerberos time are exact in an f64.
     #[expect(clippy::cast_precision_loss, reason = "seconds between two dates of this era")]
     let dc_agrees = shown.clock_offset(facts).is_none_or(|offset| missing as f64 > offset);
     let doubt = if dc_agrees { "" } else { "; by the domain controller's own clock it is valid" };
-    let confidence =
-        Confidence::Proven.lowered_unless(facts.passed(shown.seen.at, TICKET_USE_SECONDS)).lowered_unless(dc_agrees);
+    let confidence = Confidence::Proven
+        .lowered_unless(facts.passed(shown.seen.at, TICKET_USE_SECONDS.of(facts)))
+        .lowered_unless(dc_agrees);
     let begins = shown.certificate.not_before;
     Found::new(
         confidence,

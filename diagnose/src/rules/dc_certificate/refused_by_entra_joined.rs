@@ -65,7 +65,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let times: Vec<CaptureTime> =
         facts.grants(&name).filter(|(_, client)| *client == logon.client).map(|(at, _)| at).collect();
     let lasted = times.iter().max().zip(times.iter().min()).map_or(0, |(last, first)| last.since(*first));
-    if times.len() < REPEATED || lasted < STRICT_SECONDS * CaptureTime::SECOND {
+    if times.len() < REPEATED.of(facts) || lasted < STRICT_SECONDS.of(facts) * CaptureTime::SECOND {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     if facts.clients_seen_from_the_start.contains(&logon.client) {

@@ -88,7 +88,7 @@ pub(crate) fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let retried = !others.is_empty() && !facts.clients_seen_from_the_start.contains(&logon.client);
     let password = password_after(logon, facts, at);
     if !retried && password.is_none() {
-        let open = !facts.finished() && !facts.passed(at, TICKET_USE_SECONDS);
+        let open = !facts.finished() && !facts.passed(at, TICKET_USE_SECONDS.of(facts));
         return if open { Verdict::Pending } else { Verdict::Clear };
     }
     if facts.visibility.is_one_sided() {
@@ -97,18 +97,19 @@ pub(crate) fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if facts.visibility.is_lossy() || facts.visibility.kerberos_cut() > 0 {
         return Verdict::Unseen(LOSSY);
     }
-    if !facts.passed(at, TICKET_USE_SECONDS) {
+    if !facts.passed(at, TICKET_USE_SECONDS.of(facts)) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     let fault = fault_of(logon, facts);
-    let repeated = retried && others.len() + 1 >= REPEATED;
+    let repeated = retried && others.len() + 1 >= REPEATED.of(facts);
     let confidence = Confidence::Likely.lowered_unless(repeated || fault.is_some());
     let then = if retried { "asked for another" } else { "used a password instead" };
     let summary = format!(
         "the client was granted a ticket, did not use it and {then}: it probably does not accept the domain \
          controller's certificate"
     );
-    let means = format!("the ticket that {} does not use within {TICKET_USE_SECONDS} seconds", logon.client);
+    let seconds = TICKET_USE_SECONDS.of(facts);
+    let means = format!("the ticket that {} does not use within {seconds} seconds", logon.client);
     let mut found =
         Found::new(confidence, shown.subject(), summary).with(shown.field("kerberos.msg_type", "11", &means));
     if retried {

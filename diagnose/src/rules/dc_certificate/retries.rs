@@ -17,11 +17,11 @@ pub(crate) enum Password {
 /// Other PKINIT replies with a ticket for the same client and client name up to `TICKET_RETRY_SECONDS` before or after
 /// `at`, in order. With `apart`, those of the same moment are left out.
 pub(crate) fn other_tickets(logon: &Logon, facts: &Facts, at: CaptureTime, apart: bool) -> Vec<Seen> {
-    let window = (TICKET_RETRY_SECONDS, TICKET_RETRY_SECONDS);
+    let window = (TICKET_RETRY_SECONDS.of(facts), TICKET_RETRY_SECONDS.of(facts));
     let mut others: Vec<Seen> = facts
         .granted_to(&asked_as(logon), logon.client, at, window)
         .filter(|time| *time != at)
-        .filter(|time| !apart || time.since(at).abs() >= TOGETHER_SECONDS * CaptureTime::SECOND)
+        .filter(|time| !apart || time.since(at).abs() >= TOGETHER_SECONDS.of(facts) * CaptureTime::SECOND)
         .filter_map(|time| pkinit_reply(facts, time))
         .collect();
     others.sort();
@@ -32,12 +32,12 @@ pub(crate) fn other_tickets(logon: &Logon, facts: &Facts, at: CaptureTime, apart
 /// Whether a password was used for the same client name from the same client after `at`: refused, or it got a ticket.
 pub(crate) fn password_after(logon: &Logon, facts: &Facts, at: CaptureTime) -> Option<Password> {
     let asked = asked_as(logon);
-    if let Some(seen) = facts.wrong_password_after(&asked, logon.client, at, PASSWORD_AFTER_TICKET_SECONDS) {
+    if let Some(seen) = facts.wrong_password_after(&asked, logon.client, at, PASSWORD_AFTER_TICKET_SECONDS.of(facts)) {
         return Some(Password::Refused(seen));
     }
     // Inside FAST a ticket may be one of PKINIT as well.
     let plain = !facts.armored.contains_key(&logon.client);
-    let mut after = facts.granted_to(&asked, logon.client, at, (0, PASSWORD_AFTER_TICKET_SECONDS));
+    let mut after = facts.granted_to(&asked, logon.client, at, (0, PASSWORD_AFTER_TICKET_SECONDS.of(facts)));
     let granted = plain && after.any(|time| time > at && pkinit_reply(facts, time).is_none());
     granted.then_some(Password::Accepted)
 }

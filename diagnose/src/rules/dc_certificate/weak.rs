@@ -61,7 +61,8 @@ pub(super) fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let (key, signature) = (&shown.certificate.key, shown.certificate.signature_algorithm.as_str());
     let old_digest = old_digest(signature);
     // 0 bits: not to be told.
-    let short_key = (key.algorithm.starts_with("rsa") && (1..RSA_BITS).contains(&key.bits)).then_some(key.bits);
+    let short_key =
+        (key.algorithm.starts_with("rsa") && (1..RSA_BITS.of(facts)).contains(&key.bits)).then_some(key.bits);
     let weakness = match (old_digest, short_key) {
         (None, None) => return Verdict::Clear,
         (Some(digest), None) => format!("is signed with {digest}"),

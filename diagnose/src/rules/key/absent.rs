@@ -85,7 +85,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let Some(absent) = directory::absent(logon, facts, &refusal, key_id) else {
         return by_export(logon, facts, &refusal, certificate);
     };
-    let just_before = |at: CaptureTime| refusal.asked.at.since(at) <= JUST_READ_SECONDS * CaptureTime::SECOND;
+    let just_before = |at: CaptureTime| refusal.asked.at.since(at) <= JUST_READ_SECONDS.of(facts) * CaptureTime::SECOND;
     let in_time = absent.after.is_some() || absent.before.is_some_and(|said| just_before(said.at));
     let proven = absent.tie == Tie::Named && absent.visible && in_time;
     let confidence = Confidence::Proven.lowered_unless(proven);

@@ -73,7 +73,7 @@ pub(super) fn absent<'f>(logon: &Logon, facts: &'f Facts, refusal: &Refusal<'_>,
         let all = credentials.statements(object, key_id);
         let here = |said: &&Statement<'_>| is_same(facts, said.server, refusal.kdc());
         let near = |said: &Statement<'_>, at: CaptureTime| {
-            said.at.since(at).abs() <= DIRECTORY_READ_SECONDS * CaptureTime::SECOND
+            said.at.since(at).abs() <= DIRECTORY_READ_SECONDS.of(facts) * CaptureTime::SECOND
         };
         // A write without an answer, or to another domain controller, that may have brought the key in between.
         let open_since = |from: CaptureTime| {
@@ -145,13 +145,13 @@ pub(super) fn is_replaced(facts: &Facts, key: &KeyUse, at: CaptureTime) -> bool 
     let user = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
     let users: BTreeSet<String> = key.principals.iter().map(|name| user(name)).collect();
     let is_theirs = |other: &KeyUse| other.principals.iter().any(|name| users.contains(&user(name)));
-    works_later(facts, at).any(is_theirs)
+    let works = |key: &&KeyUse| key.self_signed && key.granted.last().is_some_and(|(seen, _)| seen.at > at);
+    facts.keys.values().filter(works).any(is_theirs)
 }
 
-/// Self-signed keys that are accepted after this time.
-pub(super) fn works_later(facts: &Facts, at: CaptureTime) -> impl Iterator<Item = &KeyUse> {
-    let works = move |key: &&KeyUse| key.self_signed && key.granted.last().is_some_and(|(seen, _)| seen.at > at);
-    facts.keys.values().filter(works)
+/// Whether a key in a self-signed certificate is accepted anywhere after this time.
+pub(super) fn works_later(facts: &Facts, at: CaptureTime) -> bool {
+    facts.key_accepted.is_some_and(|seen| seen.at > at)
 }
 
 /// Whether two addresses are of one machine.

@@ -103,7 +103,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         }
         let Some(by) = refused_everywhere(key, &after, facts) else { continue };
         let Some((first, _)) = after.first().copied() else { continue };
-        if directory::is_replaced(facts, key, first.at) || directory::works_later(facts, first.at).next().is_none() {
+        if !directory::works_later(facts, first.at) || directory::is_replaced(facts, key, first.at) {
             continue;
         }
         let summary = format!("the {words} of {who} worked, and {} domain controllers refuse it since", by.len());

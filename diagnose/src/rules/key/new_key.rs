@@ -49,7 +49,7 @@ rule! {
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let (certificates, verdict) = certificates(logon, facts);
     let new = certificates.into_iter().find_map(|(seen, _, certificate)| {
-        let age = age(certificate, seen)?;
+        let age = age(certificate, seen, facts)?;
         (!used_before(certificate, facts, seen)).then_some((seen, certificate, age))
     });
     let Some((seen, certificate, age)) = new else { return verdict };
@@ -63,12 +63,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// How many seconds before the request the certificate was made, if it is Windows Hello's and that was just before.
-fn age(certificate: &Certificate, asked: Seen) -> Option<i64> {
+fn age(certificate: &Certificate, asked: Seen, facts: &Facts) -> Option<i64> {
     certificate.hello_name().filter(|_| certificate.self_signed && !certificate.key_id.is_empty())?;
     let made = certificate.not_before.as_second().saturating_add(HELLO_EARLY_SECONDS);
     let age = asked.at.seconds().saturating_sub(made);
     // It cannot be made after it was used; a minute is left for the clocks.
-    (-60..=SYNC_SECONDS).contains(&age).then_some(age.max(0))
+    (-60..=SYNC_SECONDS.of(facts)).contains(&age).then_some(age.max(0))
 }
 
 /// Whether the key was used earlier in the capture.

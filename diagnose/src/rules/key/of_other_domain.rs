@@ -83,7 +83,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             continue;
         };
         let usual = known.iter().max_by_key(|(_, keys)| keys.len());
-        let Some((usual, _)) = usual.filter(|(_, keys): &(&String, &BTreeSet<String>)| keys.len() >= REPEATED) else {
+        let Some((usual, _)) =
+            usual.filter(|(_, keys): &(&String, &BTreeSet<String>)| keys.len() >= REPEATED.of(facts))
+        else {
             unseen = true;
             continue;
         };

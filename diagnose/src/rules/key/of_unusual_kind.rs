@@ -8,7 +8,7 @@ use crate::{
     Confidence, Evidence, Found, Scope, Severity, Verdict,
     rule::rule,
     rules::{account_of, policy::refusal::name},
-    windows::RSA_BITS,
+    windows::HELLO_RSA_BITS,
 };
 
 /// Algorithms with which certificates of Windows Hello keys were seen to be signed, or may well be.
@@ -63,7 +63,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 /// What is unusual about the key or the signature over it.
 fn oddity(certificate: &Certificate) -> Option<(&'static str, String)> {
     let key = &certificate.key;
-    if key.algorithm != "rsa" || (key.bits != 0 && key.bits != RSA_BITS) {
+    if key.algorithm != "rsa" || (key.bits != 0 && key.bits != HELLO_RSA_BITS) {
         let bits = if key.bits == 0 { String::new() } else { format!(", {} bits", key.bits) };
         return Some(("x509af.subjectPublicKeyInfo_element", format!("{}{bits}", key.algorithm)));
     }

@@ -81,7 +81,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if held.is_none() && !matches!(kept, Kept::Own(..)) {
         return Verdict::Unseen(NOT_READ);
     }
-    let soon = |at: CaptureTime| (0..=SYNC_SECONDS * CaptureTime::SECOND).contains(&at.since(refusal.answered.at));
+    let soon =
+        |at: CaptureTime| (0..=SYNC_SECONDS.of(facts) * CaptureTime::SECOND).contains(&at.since(refusal.answered.at));
     let came_late = |key: &trace::KeyUse| {
         key.granted.iter().any(|(seen, by)| soon(seen.at) && directory::is_same(facts, *by, refusal.kdc()))
     };

@@ -56,7 +56,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         }
         let differ = refused_here_only(facts, kdc);
         let users: BTreeSet<&str> = differ.iter().map(|(user, ..)| *user).collect();
-        if users.len() < REPEATED {
+        if users.len() < REPEATED.of(facts) {
             continue;
         }
         let name = facts.name_of(kdc).map_or_else(|| kdc.to_string(), str::to_owned);
@@ -66,7 +66,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         );
         let mut found = Found::new(Confidence::Likely, Subject::DomainController(kdc), summary)
             .with(refusal.answer("this domain controller refuses the key"));
-        for (_, refused, accepted, by) in differ.into_iter().take(REPEATED) {
+        for (_, refused, accepted, by) in differ.into_iter().take(REPEATED.of(facts)) {
             let here = Evidence::new(refused, "kerberos.error_code", CODE.to_string(), "a key that is refused here");
             let there = format!("{by} accepts the same key");
             found = found.with(here).with(Evidence::new(accepted, "kerberos.msg_type", "11", there));

@@ -14,7 +14,7 @@ pub(super) fn first<'l>(logon: &'l Logon, facts: &Facts, code: ErrorCode) -> Opt
     Refusal::all_in_vain(logon).filter(|refusal| refusal.code() == code).find_map(|refusal| {
         let certificate = refusal.self_signed()?;
         let used = facts.keys.get(&certificate.key_id);
-        let worked = used.is_some_and(|key| key.granted_before(refusal.answered.at, SYNC_SECONDS));
+        let worked = used.is_some_and(|key| key.granted_before(refusal.answered.at, SYNC_SECONDS.of(facts)));
         (!worked).then_some((refusal, certificate.as_ref()))
     })
 }

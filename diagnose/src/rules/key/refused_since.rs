@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use decode::{Seen, kerberos::ErrorCode};
-use trace::{Facts, Logon};
+use trace::{Facts, Logon, OnKeys};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
@@ -68,46 +68,37 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let name = facts.name_of(kdc).map_or_else(|| kdc.to_string(), str::to_owned);
         let summary = format!(
             "{name} refuses {} keys that it had accepted, and goes on to accept certificates of a CA",
-            turned.len()
+            turned.turned
         );
         let mut found = Found::new(Confidence::Likely, Subject::DomainController(kdc), summary)
             .with(refusal.answer("the key is refused"))
             .with(Evidence::new(*accepted, "kerberos.msg_type", "11", "before, the same key was accepted"))
             .with(Evidence::new(card, "kerberos.msg_type", "11", "since, a certificate of a CA is accepted"));
-        for (seen, code) in turned.into_iter().filter(|(seen, _)| *seen != refusal.answered).take(REPEATED) {
+        for (seen, code) in
+            turned.first_turned.iter().filter(|(seen, _)| *seen != refusal.answered).take(REPEATED.of(facts))
+        {
             let means = "another key that was accepted before";
-            found = found.with(Evidence::new(seen, "kerberos.error_code", code.to_string(), means));
+            found = found.with(Evidence::new(*seen, "kerberos.error_code", code.to_string(), means));
         }
         return found.into();
     }
     nothing_found(logon, facts, &REFUSED)
 }
 
-/// If this domain controller accepted keys up to a moment and none since: the first refusal of each key that it had
-/// accepted, and where it accepted a certificate of a CA since.
-fn turned_against_keys(facts: &Facts, kdc: IpAddr) -> Option<(Vec<(Seen, ErrorCode)>, Seen)> {
+/// If this domain controller accepted keys up to a moment and none since: what it says of them, and where it accepted a
+/// certificate of a CA since.
+fn turned_against_keys(facts: &Facts, kdc: IpAddr) -> Option<(&OnKeys, Seen)> {
     let dc = facts.domain_controllers.get(&kdc)?;
-    let last = dc.issued.iter().filter(|issued| issued.self_signed == Some(true)).map(|issued| issued.seen).max()?;
-    let keys = || facts.keys.values().filter(|key| key.self_signed);
+    let last = dc.last_self_signed()?;
+    let turned = &dc.on_keys;
     // A refusal of such a key before the last one was accepted means that it was not all of them.
-    let turned: Vec<(Seen, ErrorCode)> = keys()
-        .filter_map(|key| {
-            let accepted = key.granted.iter().filter(|(_, by)| *by == kdc).map(|(seen, _)| *seen).min()?;
-            let after = |(seen, by, code): &&(Seen, IpAddr, ErrorCode)| {
-                *by == kdc && *seen > accepted && REFUSED.contains(code)
-            };
-            key.refused.iter().find(after).map(|(seen, _, code)| (*seen, *code))
-        })
-        .collect();
-    let first = turned.iter().map(|(seen, _)| *seen).min()?;
-    let no_certificate =
-        keys().any(|key| key.refused.iter().any(|(_, by, code)| *by == kdc && *code == ErrorCode::PADATA_TYPE_NOSUPP));
+    let first = turned.first_turned.iter().map(|(seen, _)| *seen).min()?;
     let renewed = dc.certificates.iter().any(|shown| shown.first > last);
-    if turned.len() < REPEATED || first < last || no_certificate || renewed {
+    if turned.turned < REPEATED.of(facts) as u64 || first < last || turned.cannot_pkinit || renewed {
         return None;
     }
-    let card = dc.issued.iter().find(|issued| issued.self_signed == Some(false) && issued.seen > first)?;
-    Some((turned, card.seen))
+    let card = dc.last_issued().filter(|card| *card > first)?;
+    Some((turned, card))
 }
 
 #[cfg(test)]

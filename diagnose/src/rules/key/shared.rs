@@ -76,7 +76,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
                 .with(first.evidence("ldap.type", KEY_ATTRIBUTE, &means))
                 .into();
         }
-        if let Some((one, other)) = two_machines(key) {
+        if let Some((one, other)) = two_machines(key, facts) {
             let machine = |address| facts.client_names.get(&address);
             let Some((here, there)) = machine(one.client).zip(machine(other.client)) else {
                 unnamed = true;
@@ -135,16 +135,16 @@ fn two_users(key: &KeyUse) -> Option<(Use<'_>, Use<'_>)> {
 }
 
 /// Uses of the key by two addresses of the same kind, where one used it before and after the other.
-fn two_machines(key: &KeyUse) -> Option<(Use<'_>, Use<'_>)> {
-    let mut by_client: BTreeMap<IpAddr, Use<'_>> = BTreeMap::new();
+fn two_machines<'k>(key: &'k KeyUse, facts: &Facts) -> Option<(Use<'k>, Use<'k>)> {
+    let mut by_client: BTreeMap<IpAddr, Use<'k>> = BTreeMap::new();
     for used in key.holders.iter().map(Use::of) {
         let known = by_client.entry(used.client).or_insert(used);
         known.first = known.first.min(used.first);
         known.last = known.last.max(used.last);
     }
-    let uses: Vec<Use<'_>> = by_client.into_values().collect();
+    let uses: Vec<Use<'k>> = by_client.into_values().collect();
     pair(&uses, |outer, inner| {
-        let soon = outer.last.at.since(outer.first.at) <= AT_ONCE_SECONDS * CaptureTime::SECOND;
+        let soon = outer.last.at.since(outer.first.at) <= AT_ONCE_SECONDS.of(facts) * CaptureTime::SECOND;
         let around = outer.first.at < inner.first.at && inner.first.at < outer.last.at;
         soon && around && outer.client.is_ipv4() == inner.client.is_ipv4()
     })

@@ -109,11 +109,8 @@ fn sureness(refusal: &Refusal<'_>, facts: &Facts) -> Option<Confidence> {
 
 /// Whether this KDC accepted a self-signed certificate, or refused a key in the way of one that looks for it.
 fn knows_key_trust(kdc: IpAddr, facts: &Facts) -> bool {
-    let accepted = facts.domain_controllers.get(&kdc).is_some_and(trace::DomainController::accepted_self_signed);
     // The facts do not say of which kind a refused key's certificate was; of the two, silence is the lesser mistake.
-    let judges = [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::CLIENT_NAME_MISMATCH];
-    let mut refused = facts.keys.values().flat_map(|key| &key.refused);
-    accepted || refused.any(|(_, by, code)| *by == kdc && judges.contains(code))
+    facts.domain_controllers.get(&kdc).is_some_and(|dc| dc.accepted_self_signed() || dc.on_keys.judges)
 }
 
 fn accepts_issued(kdc: IpAddr, facts: &Facts) -> bool {

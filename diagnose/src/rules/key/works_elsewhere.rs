@@ -109,7 +109,8 @@ fn accepted_elsewhere(key: &KeyUse, refusal: &Refusal<'_>, facts: &Facts) -> Opt
     let refused = || key.refused.iter().filter(|(_, _, code)| REFUSED.contains(code));
     let last = refused().filter(|(_, by, _)| *by == kdc).map(|(seen, _, _)| *seen).max()?;
     let near = |seen: &Seen| {
-        seen.at <= last.at && seen.at.since(refusal.answered.at).abs() <= KEY_WORKS_SECONDS * CaptureTime::SECOND
+        seen.at <= last.at
+            && seen.at.since(refusal.answered.at).abs() <= KEY_WORKS_SECONDS.of(facts) * CaptureTime::SECOND
     };
     let still_good = |seen: &Seen, by: IpAddr| !refused().any(|(again, other, _)| *other == by && again.at > seen.at);
     let accepted = key.granted.iter().filter(|(seen, by)| near(seen) && still_good(seen, *by));

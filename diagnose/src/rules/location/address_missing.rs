@@ -50,7 +50,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let Some((name, without)) = facts.locator.without_address().find(|(_, without)| without.client == client) else {
         return Verdict::Clear;
     };
-    let is_over = facts.passed(without.seen.at, DNS_SECONDS);
+    let is_over = facts.passed(without.seen.at, DNS_SECONDS.of(facts));
     if !is_over && !facts.finished() {
         return Verdict::Pending;
     }

@@ -86,8 +86,8 @@ fn judge(server: IpAddr, name: &str, dc: &DomainController, facts: &Facts) -> Ve
     let others = facts.domain_controllers.iter().filter(|(address, _)| **address != server);
     let mut answers = others.filter_map(|(address, other)| Some((*address, other.located.as_ref()?.seen?)));
     let Some((other, answered)) = answers.next() else { return Verdict::Clear };
-    let lasts = last.at.since(first.at) >= DEAD_SECONDS * CaptureTime::SECOND;
-    if dc.pinged_by.len() < DEAD_CLIENTS || !lasts || !facts.passed(last.at, PING_SECONDS) {
+    let lasts = last.at.since(first.at) >= DEAD_SECONDS.of(facts) * CaptureTime::SECOND;
+    if dc.pinged_by.len() < DEAD_CLIENTS.of(facts) || !lasts || !facts.passed(last.at, PING_SECONDS.of(facts)) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     if facts.visibility.is_one_sided() {

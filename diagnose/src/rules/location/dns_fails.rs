@@ -85,7 +85,7 @@ fn answered(lookup: &Lookup, facts: &Facts) -> Verdict {
     if found_elsewhere(facts, lookup.client, &lookup.domain, at) {
         return Verdict::Clear;
     }
-    let confidence = Confidence::Proven.lowered_unless(facts.passed(at, OTHER_DNS_SECONDS));
+    let confidence = Confidence::Proven.lowered_unless(facts.passed(at, OTHER_DNS_SECONDS.of(facts)));
     let refuses = if answer.rcode == REFUSED { "refuses to answer" } else { "is unable to answer" };
     let summary = format!("the DNS server {refuses} where the domain controllers are");
     let means = format!("{} {refuses}", lookup.server);
@@ -102,9 +102,9 @@ fn answered(lookup: &Lookup, facts: &Facts) -> Verdict {
 fn silent(lookup: &Lookup, facts: &Facts) -> Verdict {
     let Some(last) = lookup.last_asked() else { return Verdict::Clear };
     let undecided = if facts.finished() { Verdict::Clear } else { Verdict::Pending };
-    if lookup.asked.len() < UNANSWERED_QUESTIONS {
+    if lookup.asked.len() < UNANSWERED_QUESTIONS.of(facts) {
         // It may be asked again, or answered yet.
-        return if facts.passed(last.at, OTHER_DNS_SECONDS) { Verdict::Clear } else { undecided };
+        return if facts.passed(last.at, OTHER_DNS_SECONDS.of(facts)) { Verdict::Clear } else { undecided };
     }
     if found_elsewhere(facts, lookup.client, &lookup.domain, last.at) {
         return Verdict::Clear;
@@ -118,11 +118,11 @@ fn silent(lookup: &Lookup, facts: &Facts) -> Verdict {
     if lookup.hidden {
         return Verdict::Unseen(REPLY_MISSING);
     }
-    let gave_up = lookup.asked.len() >= LAST_QUESTIONS;
-    if !gave_up && !facts.passed(last.at, DNS_SECONDS) {
+    let gave_up = lookup.asked.len() >= LAST_QUESTIONS.of(facts);
+    if !gave_up && !facts.passed(last.at, DNS_SECONDS.of(facts)) {
         return undecided;
     }
-    let confidence = Confidence::Likely.lowered_unless(facts.passed(last.at, OTHER_DNS_SECONDS));
+    let confidence = Confidence::Likely.lowered_unless(facts.passed(last.at, OTHER_DNS_SECONDS.of(facts)));
     let times = lookup.asked.len();
     let summary =
         format!("the DNS server was asked {times} times where the domain controllers are, and no answer came");
@@ -136,7 +136,7 @@ fn finish(mut found: Found, lookup: &Lookup, facts: &Facts) -> Verdict {
         Evidence::new(asked, "dns.qry.name", lookup.name.to_string(), means)
     }));
     let from = lookup.asked.first().map(|asked| asked.at);
-    if from.is_some_and(|at| facts.kerberos_within(lookup.client, at, LOCATED_SECONDS)) {
+    if from.is_some_and(|at| facts.kerberos_within(lookup.client, at, LOCATED_SECONDS.of(facts))) {
         found = found.with_severity(Severity::Medium);
     }
     found.into()

@@ -65,10 +65,12 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
             continue;
         }
         let at = answer.seen.at;
-        if found_elsewhere(facts, client, &lookup.domain, at) || facts.kerberos_within(client, at, LOCATED_SECONDS) {
+        if found_elsewhere(facts, client, &lookup.domain, at)
+            || facts.kerberos_within(client, at, LOCATED_SECONDS.of(facts))
+        {
             continue;
         }
-        let confidence = Confidence::Proven.lowered_unless(facts.passed(at, LOCATED_SECONDS));
+        let confidence = Confidence::Proven.lowered_unless(facts.passed(at, LOCATED_SECONDS.of(facts)));
         let server = lookup.server;
         let authority = if answer.authoritative { "with authority" } else { "without authority for the name" };
         let means = format!("{server} answers, {authority}, that the name does not exist");

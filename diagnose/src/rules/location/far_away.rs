@@ -21,7 +21,9 @@ rule! {
     ///
     /// The domain controller's answer to the computer's netlogon ping, in the 30 seconds before it signed in there, lacks the
     /// flag 0x80 (DS_CLOSEST_FLAG), and no other domain controller answered this computer with that flag within ten seconds.
-    /// A site without a domain controller of its own, on purpose, looks the same.
+    /// A site without a domain controller of its own, on purpose, looks the same. The names of the two sites in the answer are
+    /// not held against each other: where they differ and the flag is set, the domain controller says that it serves the
+    /// computer's site as well, as configured.
     ///
     /// ## What to do
     ///
@@ -53,7 +55,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let Some((exchange, _)) = logon.issued() else { return Verdict::Clear };
     let (Some(began), kdc) = (exchange.began(), exchange.kdc.address) else { return Verdict::Clear };
     let answered = |ping: &&Ping| ping.answer.as_ref().is_some_and(|answer| answer.flags.is_some());
-    let before = |ping: &&Ping| (0..=LOCATED_SECONDS * CaptureTime::SECOND).contains(&began.at.since(ping.last.at));
+    let before =
+        |ping: &&Ping| (0..=LOCATED_SECONDS.of(facts) * CaptureTime::SECOND).contains(&began.at.since(ping.last.at));
     let mut pings = facts.pings.pings_of(logon.client).rev().filter(answered);
     let Some(ping) = pings.find(|ping| ping.server == kdc && before(ping)) else {
         return Verdict::Unseen("the capture does not show how the computer found this domain controller");
@@ -61,12 +64,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let flags = |ping: &Ping| ping.answer.as_ref().and_then(|answer| answer.flags).unwrap_or(0);
     let is_close = |other: &Ping| {
         let apart = other.last.at.since(ping.last.at).abs();
-        apart <= CLOSER_SECONDS * CaptureTime::SECOND && flags(other) & CLOSEST != 0
+        apart <= CLOSER_SECONDS.of(facts) * CaptureTime::SECOND && flags(other) & CLOSEST != 0
     };
     if facts.pings.pings_of(logon.client).any(is_close) {
         return Verdict::Clear;
     }
-    if !facts.passed(ping.last.at, CLOSER_SECONDS) && !facts.finished() {
+    if !facts.passed(ping.last.at, CLOSER_SECONDS.of(facts)) && !facts.finished() {
         return Verdict::Pending;
     }
     let Some(answer) = &ping.answer else { return Verdict::Clear };

@@ -112,7 +112,8 @@ fn answered_before(logon: &Logon, facts: &Facts) -> Option<(u32, Seen, IpAddr)> 
     if logon.as_exchanges().any(|exchange| exchange.reply.is_some()) {
         return None;
     }
-    let near = |seen: Seen| (0..=LOCATED_SECONDS * CaptureTime::SECOND).contains(&logon.began.at.since(seen.at));
+    let near =
+        |seen: Seen| (0..=LOCATED_SECONDS.of(facts) * CaptureTime::SECOND).contains(&logon.began.at.since(seen.at));
     let pings = facts.pings.pings_of(logon.client).rev();
     let mut answers = pings.filter_map(|ping| Some((ping.answer.as_ref()?, ping.server)));
     answers.find_map(|(answer, server)| {

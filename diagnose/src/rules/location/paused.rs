@@ -72,14 +72,14 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
 }
 
 /// Whether two answers came within a minute of each other.
-fn is_near(one: &PingAnswer, other: &PingAnswer) -> bool {
-    one.seen.at.since(other.seen.at).abs() <= PING_WINDOW_SECONDS * CaptureTime::SECOND
+fn is_near(one: &PingAnswer, other: &PingAnswer, facts: &Facts) -> bool {
+    one.seen.at.since(other.seen.at).abs() <= PING_WINDOW_SECONDS.of(facts) * CaptureTime::SECOND
 }
 
 fn is_paused(ping: &Ping, answer: &PingAnswer, facts: &Facts) -> Verdict {
     let mut answers = facts.pings.pings_of(ping.client).filter(|other| other.server == ping.server);
     let serves =
-        answers.find_map(|other| other.answer.as_ref().filter(|other| other.serves() && is_near(answer, other)));
+        answers.find_map(|other| other.answer.as_ref().filter(|other| other.serves() && is_near(answer, other, facts)));
     let summary = "the domain controller tells clients not to use it: its Netlogon service is paused";
     let found = Found::new(Confidence::Proven, Subject::DomainController(ping.server), summary)
         .with(opcode(answer, "paused", "the domain controller says that it is paused"))
@@ -101,7 +101,7 @@ fn is_known(ping: &Ping, answer: &PingAnswer, facts: &Facts) -> bool {
     };
     facts.pings.pings_of(ping.client).any(|other| {
         let answered = other.answer.as_ref().filter(|_| other.names_user);
-        answered.is_some_and(|other| other.serves() && is_near(answer, other) && same_user(other))
+        answered.is_some_and(|other| other.serves() && is_near(answer, other, facts) && same_user(other))
     })
 }
 

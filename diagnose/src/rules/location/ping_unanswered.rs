@@ -68,7 +68,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let mut silent: BTreeMap<IpAddr, Run<'_>> = BTreeMap::new();
     let mut ended: Vec<Run<'_>> = Vec::new();
     for ping in facts.pings.pings_of(client) {
-        let goes_on = |run: &Run<'_>| ping.first.at.since(run.last.at) <= seconds(PING_WINDOW_SECONDS);
+        let goes_on = |run: &Run<'_>| ping.first.at.since(run.last.at) <= seconds(PING_WINDOW_SECONDS.of(facts));
         let run = silent.remove(&ping.server);
         let Some(answer) = &ping.answer else {
             let run = match run {
@@ -89,7 +89,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
             continue;
         };
         // An answer within the minute withdraws it; the pings before that are of another time.
-        ended.extend(run.filter(|run| answer.seen.at.since(run.last.at) > seconds(PING_WINDOW_SECONDS)));
+        ended.extend(run.filter(|run| answer.seen.at.since(run.last.at) > seconds(PING_WINDOW_SECONDS.of(facts))));
     }
     ended.extend(silent.into_values());
     ended.sort_by_key(|run| run.first.first);
@@ -107,11 +107,11 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
 /// What pings without an answer say.
 fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdict {
     let undecided = if facts.finished() { Verdict::Clear } else { Verdict::Pending };
-    let complete = facts.passed(run.last.at, PING_WINDOW_SECONDS);
+    let complete = facts.passed(run.last.at, PING_WINDOW_SECONDS.of(facts));
     if another_answered(run, client, facts) {
         return Verdict::Clear;
     }
-    if run.times < UNANSWERED_PINGS && run.unreachable.is_none() {
+    if run.times < UNANSWERED_PINGS.of(facts) && run.unreachable.is_none() {
         // It may be asked again, or answered yet.
         return if complete { Verdict::Clear } else { undecided };
     }
@@ -125,7 +125,7 @@ fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdi
         if facts.visibility.misses(&[Class::Locating]) {
             return Verdict::Unseen(LOSSY);
         }
-        if run.times < LAST_PINGS && !facts.passed(run.last.at, PING_SECONDS) {
+        if run.times < LAST_PINGS.of(facts) && !facts.passed(run.last.at, PING_SECONDS.of(facts)) {
             return undecided;
         }
     }
@@ -136,7 +136,7 @@ fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdi
     let same = |other: &&Run<'_>| {
         other.first.server != run.first.server
             && other.first.domain == *domain
-            && other.first.first.at.since(run.first.first.at).abs() <= seconds(PING_WINDOW_SECONDS)
+            && other.first.first.at.since(run.first.first.at).abs() <= seconds(PING_WINDOW_SECONDS.of(facts))
     };
     let others: Vec<&Run<'_>> = all.iter().filter(same).collect();
     // Where several are silent, it is not the fault of one of them.
@@ -162,7 +162,7 @@ fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdi
     for other in others {
         found = found.with(asks(other));
     }
-    if facts.kerberos_within(client, run.last.at, LOCATED_SECONDS) {
+    if facts.kerberos_within(client, run.last.at, LOCATED_SECONDS.of(facts)) {
         found = found.with_severity(Severity::Medium);
     }
     found.into()
@@ -175,7 +175,9 @@ fn another_answered(run: &Run<'_>, client: IpAddr, facts: &Facts) -> bool {
         let is_of_domain = ping.domain == run.first.domain || ping.domain.is_empty() || run.first.domain.is_empty();
         let after = answer.seen.at.since(run.last.at);
         let before = run.first.first.at.since(answer.seen.at);
-        is_of_domain && after <= seconds(PING_WINDOW_SECONDS) && before <= seconds(PING_WINDOW_SECONDS)
+        is_of_domain
+            && after <= seconds(PING_WINDOW_SECONDS.of(facts))
+            && before <= seconds(PING_WINDOW_SECONDS.of(facts))
     })
 }
 

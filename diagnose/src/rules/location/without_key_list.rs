@@ -35,7 +35,7 @@ rule! {
         title: "the domain controller cannot serve cloud Kerberos trust",
         severity: Severity::High,
         since: "0.1.0",
-        supersedes: [],
+        supersedes: ["TKT-10"],
         errors: [],
         statuses: [],
         events: [],

@@ -86,11 +86,11 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
         let is_public = PUBLIC.iter().any(|address| address.parse() == Ok(lookup.server));
         if (!is_public && knows.is_none())
             || found_elsewhere(facts, client, &lookup.domain, at)
-            || facts.kerberos_within(client, at, LOCATED_SECONDS)
+            || facts.kerberos_within(client, at, LOCATED_SECONDS.of(facts))
         {
             continue;
         }
-        let is_over = facts.passed(at, OTHER_DNS_SECONDS);
+        let is_over = facts.passed(at, OTHER_DNS_SECONDS.of(facts));
         if !is_over && !facts.finished() {
             return Verdict::Pending;
         }

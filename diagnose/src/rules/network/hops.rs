@@ -70,11 +70,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     }
     let next = logon.as_exchanges().filter(|exchange| !is_first(exchange)).find_map(|exchange| {
         let began = exchange.began()?;
-        let near = began.at.since(first.at.at).abs() <= HOP_SECONDS * CaptureTime::SECOND;
+        let near = began.at.since(first.at.at).abs() <= HOP_SECONDS.of(facts) * CaptureTime::SECOND;
         near.then_some((exchange, began))
     });
     let Some((other, began)) = next else {
-        let over = facts.finished() || facts.passed(first.at.at, HOP_SECONDS);
+        let over = facts.finished() || facts.passed(first.at.at, HOP_SECONDS.of(facts));
         return if over { Verdict::Clear } else { Verdict::Pending };
     };
     let machine = |address: IpAddr| facts.name_of(address).map_or_else(|| address.to_string(), str::to_owned);
@@ -108,7 +108,7 @@ fn refused_before(logon: &Logon, facts: &Facts) -> Option<Met> {
     let certificate = logon.client_certificate()?;
     let key = facts.keys.get(&certificate.key_id)?;
     let (began, own) = (logon.began.at, logon.kdc()?);
-    let near = |seen: &Seen| (0..=HOP_SECONDS * CaptureTime::SECOND).contains(&began.since(seen.at));
+    let near = |seen: &Seen| (0..=HOP_SECONDS.of(facts) * CaptureTime::SECOND).contains(&began.since(seen.at));
     if key.holders.keys().any(|(client, _)| *client != logon.client) {
         return None;
     }

@@ -58,7 +58,11 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
             .with(Evidence::new(seen, "http.response.code", status.to_string(), means))
             .into();
     }
-    failing(service, facts, Wanted { failures: is_any, seconds: ENDPOINT_SECONDS, confidence: Confidence::Likely })
+    failing(
+        service,
+        facts,
+        Wanted { failures: is_any, seconds: ENDPOINT_SECONDS.of(facts), confidence: Confidence::Likely },
+    )
 }
 
 #[cfg(test)]

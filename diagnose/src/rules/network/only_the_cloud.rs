@@ -61,7 +61,9 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
         .services_of(client)
         .filter(|service| role(&service.name) == Some(Role::Login))
         .filter_map(|service| service.worked.map(|tally| (service, tally)));
-    let near = |one: CaptureTime, other: CaptureTime| one.since(other).abs() <= ENDPOINT_SECONDS * CaptureTime::SECOND;
+    let near = |one: CaptureTime, other: CaptureTime| {
+        one.since(other).abs() <= ENDPOINT_SECONDS.of(facts) * CaptureTime::SECOND
+    };
     let found = worked.find_map(|(service, tally)| {
         let mut lookups = facts.locator.lookups_of(client);
         let lookup = lookups.find_map(|lookup| {
@@ -77,7 +79,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     if facts.visibility.misses(&[Class::Kerberos, Class::Locating, Class::Ldap]) {
         return Verdict::Unseen(LOSSY);
     }
-    if !facts.passed(asked.at.max(tally.first.at), ENDPOINT_SECONDS) {
+    if !facts.passed(asked.at.max(tally.first.at), ENDPOINT_SECONDS.of(facts)) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     let summary = "the computer reaches Microsoft Entra, and no domain controller";

@@ -59,7 +59,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for (port, name) in NEEDED {
         let tried = facts.ports.between(logon.client, kdc, port).filter(|used| used.opened.is_none());
         let is_offered = port != 3268 || flags & GLOBAL_CATALOGUE != 0;
-        if let Some((seen, refused)) = tried.filter(|_| is_offered).and_then(blocked_at)
+        if let Some((seen, refused)) = tried.filter(|_| is_offered).and_then(|port| blocked_at(port, facts))
             && seen.at >= reply.seen.at
         {
             blocked.push((name, port, seen, refused));
@@ -89,9 +89,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// Where a port was not reached, and whether somebody said so.
-fn blocked_at(port: &PortUse) -> Option<(Seen, bool)> {
-    let silent = port.unanswered.filter(|tried| tried.syns >= UNANSWERED_SYNS && tried.seconds >= UNANSWERED_SECONDS);
-    port.refused.map(|seen| (seen, true)).or(silent.map(|tried| (tried.seen, false)))
+fn blocked_at(port: &PortUse, facts: &Facts) -> Option<(Seen, bool)> {
+    let silent = port
+        .unanswered
+        .as_deref()
+        .filter(|tried| tried.syns >= UNANSWERED_SYNS.of(facts) && tried.seconds >= UNANSWERED_SECONDS.of(facts));
+    port.refused.as_deref().map(|seen| (*seen, true)).or(silent.map(|tried| (tried.seen, false)))
 }
 
 #[cfg(test)]

@@ -49,10 +49,10 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for exchange in &logon.exchanges {
-        let slow = took(exchange).filter(|(.., took)| *took >= FELT_MICROSECONDS);
+        let slow = took(exchange).filter(|(.., took)| *took >= FELT_MICROSECONDS.of(facts));
         let Some((asked, answered, took)) = slow else { continue };
         let kdc = exchange.kdc.address;
-        let compared = if took > SLOW_MICROSECONDS {
+        let compared = if took > SLOW_MICROSECONDS.of(facts) {
             String::new()
         } else {
             let Some(usual) = slower_than_others(took, kdc, facts) else { continue };
@@ -76,19 +76,19 @@ fn took(exchange: &Exchange) -> Option<(Seen, Seen, u64)> {
     Some((asked, answered, took / 1000))
 }
 
-/// The usual time of the others, if this domain controller's slowest twentieth begins at `SLOWER_BY` times that, and
+/// The usual time of the others, if this domain controller's slowest twentieth begins at so many times that, and
 /// `took` belongs to it.
 fn slower_than_others(took: u64, kdc: IpAddr, facts: &Facts) -> Option<u64> {
-    let own = facts.domain_controllers.get(&kdc).filter(|dc| enough(dc))?;
+    let own = facts.domain_controllers.get(&kdc).filter(|dc| enough(dc, facts))?;
     let slowest = at(&mut own.response_times.clone(), 95)?;
-    let others = facts.domain_controllers.iter().filter(|(address, dc)| **address != kdc && enough(dc));
+    let others = facts.domain_controllers.iter().filter(|(address, dc)| **address != kdc && enough(dc, facts));
     let mut others: Vec<u64> = others.filter_map(|(_, dc)| at(&mut dc.response_times.clone(), 50)).collect();
     let usual = at(&mut others, 50)?;
-    (took >= slowest && slowest > usual.saturating_mul(SLOWER_BY)).then_some(usual)
+    (took >= slowest && slowest > usual.saturating_mul(SLOWER_BY.of(facts))).then_some(usual)
 }
 
-fn enough(dc: &DomainController) -> bool {
-    dc.response_times.len() >= COMPARED_REPLIES
+fn enough(dc: &DomainController, facts: &Facts) -> bool {
+    dc.response_times.len() >= COMPARED_REPLIES.of(facts)
 }
 
 /// The value below which so many percent of these are.

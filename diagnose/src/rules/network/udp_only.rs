@@ -68,7 +68,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 /// What came after the client was told to use TCP.
 fn after(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> Verdict {
     let (kdc, told) = (refusal.kdc(), refusal.reply.seen);
-    let in_time = |at: CaptureTime| (0..=TCP_RETRY_SECONDS * CaptureTime::SECOND).contains(&at.since(told.at));
+    let in_time =
+        |at: CaptureTime| (0..=TCP_RETRY_SECONDS.of(facts) * CaptureTime::SECOND).contains(&at.since(told.at));
     let found = |confidence, summary: &str, evidence| {
         Found::new(confidence, Subject::DomainController(kdc), summary)
             .with(refusal.code_evidence("the client is to ask again over TCP"))
@@ -104,7 +105,7 @@ fn after(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> Verdict {
     if facts.visibility.is_lossy() || facts.visibility.kerberos_cut() > 0 {
         return Verdict::Unseen(LOSSY);
     }
-    if !facts.passed(told.at, TCP_RETRY_SECONDS) {
+    if !facts.passed(told.at, TCP_RETRY_SECONDS.of(facts)) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     if let Some((_, connection)) = silent {

@@ -55,7 +55,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let mut open = false;
     for attempt in &logon.attempts {
         let Some(connection) = connection_of(attempt) else { continue };
-        let tried = connection.syns >= UNANSWERED_SYNS && attempt.seconds_tried() >= UNANSWERED_SECONDS;
+        let tried =
+            connection.syns >= UNANSWERED_SYNS.of(facts) && attempt.seconds_tried() >= UNANSWERED_SECONDS.of(facts);
         if !is_silent(connection) || !tried {
             continue;
         }
@@ -66,7 +67,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             return Verdict::Unseen(LOSSY);
         }
         let gave_up = attempt.gave_up();
-        if !gave_up && !facts.passed(connection.began.at, CONNECT_SECONDS) {
+        if !gave_up && !facts.passed(connection.began.at, CONNECT_SECONDS.of(facts)) {
             open = true;
             continue;
         }

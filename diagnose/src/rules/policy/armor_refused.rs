@@ -59,7 +59,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         exchange.error().is_some_and(|error| error.code == ErrorCode::UNKNOWN_CRITICAL_FAST_OPTIONS)
     });
     let unarmored: Vec<&Exchange> = logon.as_exchanges().filter(|exchange| refused_without_armor(exchange)).collect();
-    let refused = if unarmored.len() >= UNANSWERED_ARMOR { unarmored } else { Vec::new() };
+    let refused = if unarmored.len() >= UNANSWERED_ARMOR.of(facts) { unarmored } else { Vec::new() };
     for exchange in said.chain(refused) {
         let Some((error, reply)) = exchange.error().zip(exchange.reply.as_deref()) else { continue };
         if adjusted(logon, facts, reply.seen.at) {
@@ -71,7 +71,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         } else {
             ("the domain controller refuses armored requests without opening the armor", "an answer outside of armor")
         };
-        let confidence = Confidence::Likely.lowered_unless(facts.passed(reply.seen.at, ADJUSTED_SECONDS));
+        let confidence = Confidence::Likely.lowered_unless(facts.passed(reply.seen.at, ADJUSTED_SECONDS.of(facts)));
         return Found::new(confidence, Subject::Device(exchange.client.address), summary)
             .with(Evidence::new(reply.seen, "kerberos.error_code", error.code.to_string(), means))
             .with_some(

@@ -60,7 +60,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let subject = Subject::Device(logon.client);
     let offers: Vec<&Refusal<'_>> = refusals.iter().filter(|refusal| offers_token(refusal)).collect();
     if let [first, .., last] = offers[..]
-        && offers.len() >= UNANSWERED_FRESHNESS
+        && offers.len() >= UNANSWERED_FRESHNESS.of(facts)
     {
         let summary =
             format!("the KDC wants a freshness token, which the client does not send: {} cannot sign in", name(logon));

@@ -75,7 +75,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         // Error 31 tells the client nothing that it could change by itself.
         let told = refusal.code() == ErrorCode::DH_KEY_PARAMETERS_NOT_ACCEPTED;
         return Found::new(
-            confidence.lowered_unless(!told || facts.passed(refusal.answered.at, ADJUSTED_SECONDS)),
+            confidence.lowered_unless(!told || facts.passed(refusal.answered.at, ADJUSTED_SECONDS.of(facts))),
             Subject::Device(logon.client),
             summary,
         )

@@ -84,7 +84,7 @@ fn refused_before(logon: &Logon, facts: &Facts, seen: Seen) -> Option<Seen> {
     let refused = facts.refused_pkinit.get(&(logon.client, name))?;
     let before = refused.iter().map(|(_, reply, _)| *reply).filter(|reply| {
         let gap = seen.at.since(reply.at);
-        (0..=FALLBACK_SECONDS * capture::CaptureTime::SECOND).contains(&gap)
+        (0..=FALLBACK_SECONDS.of(facts) * capture::CaptureTime::SECOND).contains(&gap)
     });
     before.max()
 }

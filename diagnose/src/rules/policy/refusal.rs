@@ -96,7 +96,7 @@ impl<'l> Refusal<'l> {
 pub(crate) fn told<'l>(logon: &'l Logon, facts: &Facts, codes: &[ErrorCode]) -> Option<(Refusal<'l>, Confidence)> {
     let mut refusals = Refusal::all(logon).filter(|refusal| codes.contains(&refusal.code()));
     let refusal = refusals.find(|refusal| !adjusted(logon, facts, refusal.answered.at))?;
-    let sure = Confidence::Proven.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS));
+    let sure = Confidence::Proven.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS.of(facts)));
     Some((refusal, sure))
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn cause(refusal: &Refusal<'_>, facts: &Facts) -> Option<Cause> {
         return None;
     }
     let Some(pkinit) = refusal.pkinit() else { return Some(Cause::Unnamed) };
-    if clocks_apart(refusal).is_some_and(|seconds| seconds.abs() > SKEW_SECONDS) {
+    if clocks_apart(refusal).is_some_and(|seconds| seconds.abs() > SKEW_SECONDS.of(facts)) {
         return Some(Cause::ClockSkew);
     }
     if certificate_left_out(refusal) {

@@ -63,7 +63,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             _ => continue,
         };
         let dc = facts.domain_controllers.get(&refusal.kdc());
-        let works = dc.is_some_and(|dc| dc.issued_around(refusal.answered.at, DC_WORKS_SECONDS));
+        let works = dc.is_some_and(|dc| dc.issued_around(refusal.answered.at, DC_WORKS_SECONDS.of(facts)));
         let subject = if works { account_of(logon) } else { Subject::DomainController(refusal.kdc()) };
         let summary = match (works, small) {
             (true, None) => {

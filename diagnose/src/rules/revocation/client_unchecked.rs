@@ -87,7 +87,7 @@ fn asked_in_vain<'f>(refusal: &Refusal<'_>, facts: &'f Facts) -> Option<&'f Fetc
     facts.cloud.fetches().iter().filter(|fetch| fetch.client == refusal.kdc()).find(|fetch| {
         let failed = fetch.answer.is_some_and(|(_, status)| status >= 400) || fetch.failure.is_some();
         let near = fetch.seen().is_some_and(|seen| {
-            seen.at.since(refusal.answered.at).abs() <= DC_REVOCATION_SECONDS * CaptureTime::SECOND
+            seen.at.since(refusal.answered.at).abs() <= DC_REVOCATION_SECONDS.of(facts) * CaptureTime::SECOND
         });
         failed && near && !fetched(fetch, facts)
     })

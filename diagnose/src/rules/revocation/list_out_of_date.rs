@@ -49,7 +49,7 @@ rule! {
 fn check(fetch: &Fetch, facts: &Facts) -> Verdict {
     let (FetchBody::Crl(crl), Some((seen, _))) = (&fetch.body, fetch.answer) else { return Verdict::Clear };
     let Some(next) = crl.next_update else { return Verdict::Clear };
-    if seen.at.seconds() <= next.as_second().saturating_add(VALIDITY_SLACK_SECONDS) {
+    if seen.at.seconds() <= next.as_second().saturating_add(VALIDITY_SLACK_SECONDS.of(facts)) {
         return Verdict::Clear;
     }
     let issuer = WireText::from(crl.issuer.as_str());

@@ -78,7 +78,7 @@ fn check(fetch: &Fetch, facts: &Facts) -> Verdict {
             ("what comes is none".to_owned(), Evidence::new(seen, "http.file_data", "no CRL", means))
         }
         (_, Some((failure, instance))) => {
-            if instance.worked_within(REVOCATION_SECONDS) {
+            if instance.worked_within(REVOCATION_SECONDS.of(facts)) {
                 return Verdict::Clear;
             }
             match cloud::no_connection(*failure, instance, facts) {
@@ -115,7 +115,9 @@ fn got_any(fetch: &Fetch, facts: &Facts) -> bool {
     let mut others = facts.cloud.fetches().iter().filter(|other| other.client == fetch.client);
     others.any(|other| {
         matches!(other.body, FetchBody::Crl(_))
-            && other.seen().is_some_and(|seen| seen.at.since(at).abs() <= REVOCATION_SECONDS * CaptureTime::SECOND)
+            && other
+                .seen()
+                .is_some_and(|seen| seen.at.since(at).abs() <= REVOCATION_SECONDS.of(facts) * CaptureTime::SECOND)
     })
 }
 
@@ -123,8 +125,8 @@ fn got_any(fetch: &Fetch, facts: &Facts) -> bool {
 /// seen to use one.
 fn got_a_ticket_and_left_it(fetch: &Fetch, facts: &Facts, at: CaptureTime) -> bool {
     !facts.clients_seen_from_the_start.contains(&fetch.client)
-        && facts.granted_to_client(fetch.client, at, REVOCATION_SECONDS)
-        && facts.domain_controllers.values().any(|dc| dc.issued_around(at, REVOCATION_SECONDS))
+        && facts.granted_to_client(fetch.client, at, REVOCATION_SECONDS.of(facts))
+        && facts.domain_controllers.values().any(|dc| dc.issued_around(at, REVOCATION_SECONDS.of(facts)))
 }
 
 #[cfg(test)]

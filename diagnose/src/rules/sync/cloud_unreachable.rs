@@ -51,7 +51,11 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
     if role(&service.name) != Some(Role::Sync) {
         return Verdict::Clear;
     }
-    failing(service, facts, Wanted { failures: is_any, seconds: AGENT_SECONDS, confidence: Confidence::Proven })
+    failing(
+        service,
+        facts,
+        Wanted { failures: is_any, seconds: AGENT_SECONDS.of(facts), confidence: Confidence::Proven },
+    )
 }
 
 #[cfg(test)]

@@ -62,11 +62,12 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
         let at = refused.seen.at;
         let accounts = facts.granted.range(SYNC_ACCOUNT.to_owned()..);
         let accounts = accounts.take_while(|(name, _)| name.starts_with(SYNC_ACCOUNT));
-        let mut granted = accounts.flat_map(|(name, _)| facts.granted_to(name, client, at, (0, CONNECTOR_SECONDS)));
-        if granted.next().is_some() || facts.refused_binds.let_in_after(client, at, CONNECTOR_SECONDS) {
+        let mut granted =
+            accounts.flat_map(|(name, _)| facts.granted_to(name, client, at, (0, CONNECTOR_SECONDS.of(facts))));
+        if granted.next().is_some() || facts.refused_binds.let_in_after(client, at, CONNECTOR_SECONDS.of(facts)) {
             continue;
         }
-        let is_over = facts.passed(at, CONNECTOR_SECONDS);
+        let is_over = facts.passed(at, CONNECTOR_SECONDS.of(facts));
         if !is_over && !facts.finished() {
             return Verdict::Pending;
         }

@@ -79,7 +79,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     }
     let who = name(logon);
     let shown = refusal.answer("the domain controller does not accept the key yet");
-    if let Some((seen, same)) = accepted_after(key, &refusal) {
+    if let Some((seen, same)) = accepted_after(key, &refusal, facts) {
         let summary = format!(
             "the key of {who} was refused before it had reached the directory, and accepted {} later",
             duration(seen.at.since(refusal.answered.at))
@@ -99,7 +99,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     }
     let kept = export::kept(logon, facts, &certificate.key_id);
     let arrived = matches!(kept, Kept::Own(..)) && !export::is_newer_than(facts, refusal.asked.at.seconds());
-    if key.granted.is_empty() && is_new(certificate, refusal.asked.at) && !arrived {
+    if key.granted.is_empty() && is_new(certificate, refusal.asked.at, facts) && !arrived {
         let summary = format!("the key of {who} is new; it may not have reached the directory yet");
         let made = certificate.not_before.to_string();
         let sure = Confidence::Likely.lowered_unless(matches!(kept, Kept::Absent(_)));
@@ -109,7 +109,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             .with_some(export::evidence(&refusal, kept).filter(|_| matches!(kept, Kept::Absent(_))))
             .into();
     }
-    if !facts.finished() && !facts.passed(refusal.answered.at, SYNC_SECONDS) {
+    if !facts.finished() && !facts.passed(refusal.answered.at, SYNC_SECONDS.of(facts)) {
         return Verdict::Pending;
     }
     Verdict::Clear
@@ -117,11 +117,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 
 /// The first time within the window after this refusal that the key was accepted, and whether by the same domain
 /// controller. Elsewhere does not count where this one goes on to refuse it: then the two differ.
-fn accepted_after(key: &KeyUse, refusal: &Refusal<'_>) -> Option<(Seen, bool)> {
+fn accepted_after(key: &KeyUse, refusal: &Refusal<'_>, facts: &Facts) -> Option<(Seen, bool)> {
     let kdc = refusal.kdc();
     let in_time = |seen: &Seen| {
         let gap = seen.at.since(refusal.answered.at);
-        (0..=SYNC_SECONDS * CaptureTime::SECOND).contains(&gap)
+        (0..=SYNC_SECONDS.of(facts) * CaptureTime::SECOND).contains(&gap)
     };
     let mut after = key.granted.iter().filter(|(seen, _)| in_time(seen));
     if let Some((seen, _)) = after.clone().find(|(_, by)| *by == kdc) {
@@ -145,9 +145,9 @@ fn written_between(facts: &Facts, key_id: &str, (from, to): (CaptureTime, Captur
 }
 
 /// Whether this is a Windows Hello certificate made not longer ago than a synchronisation takes.
-fn is_new(certificate: &Certificate, at: CaptureTime) -> bool {
+fn is_new(certificate: &Certificate, at: CaptureTime, facts: &Facts) -> bool {
     let age = at.seconds().saturating_sub(certificate.not_before.as_second());
-    certificate.hello_name().is_some() && (0..=SYNC_SECONDS + HELLO_EARLY_SECONDS).contains(&age)
+    certificate.hello_name().is_some() && (0..=SYNC_SECONDS.of(facts) + HELLO_EARLY_SECONDS).contains(&age)
 }
 
 /// Seconds or minutes for a sentence.

@@ -85,9 +85,9 @@ fn check(facts: &Facts) -> Verdict {
     }
     lost.retain(|lost| users.get(lost.user).is_some_and(|worked| *worked < lost.refused.at));
     lost.sort_by_key(|lost| lost.refused.at);
-    let (concerned, lost) = worst_hour(&lost);
+    let (concerned, lost) = worst_hour(&lost, LOST_SECONDS.of(facts));
     let Some(first) = lost.first() else { return Verdict::Clear };
-    let is_many = concerned >= LOST_USERS || (concerned >= REPEATED && concerned * 5 > users.len());
+    let is_many = concerned >= LOST_USERS.of(facts) || (concerned >= REPEATED.of(facts) && concerned * 5 > users.len());
     let kdcs: BTreeSet<IpAddr> = lost.iter().flat_map(|lost| lost.by.iter().copied()).collect();
     let differ = kdcs.iter().any(|one| kdcs.iter().any(|other| !is_same(facts, *one, *other)));
     if !is_many || !differ {
@@ -115,13 +115,13 @@ fn check(facts: &Facts) -> Verdict {
     found.into()
 }
 
-/// How many users lost keys in the hour in which most did, and their keys, of a list in order of time.
-fn worst_hour<'l, 'f>(lost: &'l [Lost<'f>]) -> (usize, &'l [Lost<'f>]) {
+/// How many users lost keys in the so many seconds in which most did, and their keys, of a list in order of time.
+fn worst_hour<'l, 'f>(lost: &'l [Lost<'f>], seconds: i64) -> (usize, &'l [Lost<'f>]) {
     let mut users: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut most, mut end) = ((0, 0..0), 0);
     for (start, from) in lost.iter().enumerate() {
         while let Some(next) = lost.get(end)
-            && next.refused.at.since(from.refused.at) <= LOST_SECONDS * CaptureTime::SECOND
+            && next.refused.at.since(from.refused.at) <= seconds * CaptureTime::SECOND
         {
             *users.entry(next.user).or_default() += 1;
             end += 1;

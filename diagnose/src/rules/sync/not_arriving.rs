@@ -73,7 +73,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let came = key.granted.iter().any(|(seen, _)| seen.at > refusal.answered.at);
         let kept = export::kept(logon, facts, key_id);
         let absent = matches!(kept, Kept::Absent(_) | Kept::Elsewhere(_))
-            && is_newer_than(facts, made.saturating_add(LATE_SECONDS));
+            && is_newer_than(facts, made.saturating_add(LATE_SECONDS.of(facts)));
         let confidence = Confidence::Likely.lowered_unless(seen_from_the_start || absent);
         let found = Found::new(confidence, account_of(logon), summary)
             .with(refusal.answer("the domain controller does not accept the key"))
@@ -93,7 +93,7 @@ pub(super) fn late(facts: &Facts, key_id: &str, key: &KeyUse, refused: Seen) -> 
     let made = key.hello_since.filter(|_| key.self_signed)?.as_second().saturating_add(HELLO_EARLY_SECONDS);
     let age = refused.at.seconds().saturating_sub(made);
     let worked = key.granted.iter().any(|(seen, _)| seen.at < refused.at);
-    let is_late = (LATE_SECONDS..=NEW_KEY_SECONDS).contains(&age) && !worked;
+    let is_late = (LATE_SECONDS.of(facts)..=NEW_KEY_SECONDS.of(facts)).contains(&age) && !worked;
     (is_late && !was_in_directory(facts, key_id, refused.at)).then_some(made)
 }
 

@@ -58,7 +58,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if accounts.any(|(_, grants)| grants.iter().any(|(at, _)| *at > last)) {
         return Verdict::Clear;
     }
-    if !facts.passed(last, STOPPED_SECONDS) {
+    if !facts.passed(last, STOPPED_SECONDS.of(facts)) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     if facts.visibility.is_one_sided() {
@@ -68,8 +68,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         return Verdict::Unseen(LOSSY);
     }
     let Some(now) = facts.visibility.now else { return Verdict::Clear };
-    let lately = now.plus_seconds(-SYNC_SECONDS);
-    if !facts.domain_controllers.values().any(|dc| dc.served_within(lately, SYNC_SECONDS)) {
+    let lately = now.plus_seconds(-SYNC_SECONDS.of(facts));
+    if !facts.domain_controllers.values().any(|dc| dc.served_within(lately, SYNC_SECONDS.of(facts))) {
         return Verdict::Unseen("the capture shows no domain controller at work since");
     }
     let minutes = now.since(last) / CaptureTime::SECOND / 60;

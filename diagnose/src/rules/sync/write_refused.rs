@@ -77,8 +77,9 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
             }
             // Every device is asked, and nearly none was refused anything.
             Some((seen, ResultCode::SUCCESS)) if !refused.is_empty() => {
-                let soon =
-                    |refused: &&KeyWrite| seen.at.since(refused.asked.at) <= WRITTEN_SECONDS * CaptureTime::SECOND;
+                let soon = |refused: &&KeyWrite| {
+                    seen.at.since(refused.asked.at) <= WRITTEN_SECONDS.of(facts) * CaptureTime::SECOND
+                };
                 let dn = dn(write);
                 if refused.get(&dn).is_some_and(soon) {
                     refused.remove(&dn);
@@ -124,13 +125,13 @@ fn in_vain(client: IpAddr, facts: &Facts) -> Option<Found> {
     }
     let connected = |at: CaptureTime| {
         let mut servers = facts.domain_controllers.keys();
-        servers.any(|server| facts.showed_ticket((client, *server), at, (SYNC_SECONDS, 0)))
+        servers.any(|server| facts.showed_ticket((client, *server), at, (SYNC_SECONDS.of(facts), 0)))
     };
     let mut users: BTreeMap<&str, (Seen, ErrorCode)> = BTreeMap::new();
     let mut in_export = false;
     for (key_id, key) in facts.keys.iter().filter(|(_, key)| key.granted.is_empty()) {
         let refused = key.refused.iter().rfind(|(seen, _, code)| {
-            let last_cycle = CaptureTime(seen.at.0.saturating_sub(SYNC_SECONDS * CaptureTime::SECOND));
+            let last_cycle = CaptureTime(seen.at.0.saturating_sub(SYNC_SECONDS.of(facts) * CaptureTime::SECOND));
             REFUSED.contains(code)
                 && late(facts, key_id, key, *seen).is_some()
                 && connected(seen.at)

@@ -61,8 +61,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let mut tickets = other_tickets(logon, facts, this.at, false);
     tickets.push(this);
     tickets.sort_by_key(|seen| seen.at);
-    let Some(last) = tickets.last().copied().filter(|_| is_loop(&tickets, this)) else {
-        let open = !facts.finished() && !facts.passed(this.at, TICKET_RETRY_SECONDS);
+    let Some(last) = tickets.last().copied().filter(|_| is_loop(&tickets, this, facts)) else {
+        let open = !facts.finished() && !facts.passed(this.at, TICKET_RETRY_SECONDS.of(facts));
         return if open { Verdict::Pending } else { Verdict::Clear };
     };
     if facts.visibility.is_one_sided() {
@@ -71,7 +71,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if facts.visibility.is_lossy() || facts.visibility.kerberos_cut() > 0 {
         return Verdict::Unseen(LOSSY);
     }
-    if !facts.passed(last.at, TICKET_USE_SECONDS) {
+    if !facts.passed(last.at, TICKET_USE_SECONDS.of(facts)) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     let summary =
@@ -84,10 +84,10 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// Whether `this` is one of so many tickets, in order of time, that came within a minute.
-fn is_loop(tickets: &[Seen], this: Seen) -> bool {
-    tickets.windows(LOOP_TICKETS).any(|window| {
+fn is_loop(tickets: &[Seen], this: Seen, facts: &Facts) -> bool {
+    tickets.windows(LOOP_TICKETS.of(facts)).any(|window| {
         let (Some(first), Some(last)) = (window.first(), window.last()) else { return false };
-        window.contains(&this) && last.at.since(first.at) <= TICKET_RETRY_SECONDS * CaptureTime::SECOND
+        window.contains(&this) && last.at.since(first.at) <= TICKET_RETRY_SECONDS.of(facts) * CaptureTime::SECOND
     })
 }
 

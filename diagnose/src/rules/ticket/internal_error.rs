@@ -63,7 +63,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let confidence = if said { Confidence::Proven } else { Confidence::Likely };
     let severity = if said { Severity::High } else { Severity::Medium };
     Found::new(
-        confidence.lowered_unless(facts.passed(refusal.reply.seen.at, DC_RECOVERS_SECONDS)),
+        confidence.lowered_unless(facts.passed(refusal.reply.seen.at, DC_RECOVERS_SECONDS.of(facts))),
         Subject::DomainController(refusal.kdc()),
         summary,
     )
@@ -95,7 +95,7 @@ fn is_its_own(refusal: &Refusal<'_>) -> bool {
 fn recovers(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> bool {
     let at = refusal.reply.seen.at;
     let dc = facts.domain_controllers.get(&refusal.kdc());
-    dc.is_some_and(|dc| dc.served_within(at, DC_RECOVERS_SECONDS)) || adjusted(logon, facts, at)
+    dc.is_some_and(|dc| dc.served_within(at, DC_RECOVERS_SECONDS.of(facts))) || adjusted(logon, facts, at)
 }
 
 #[cfg(test)]

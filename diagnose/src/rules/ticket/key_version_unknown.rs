@@ -84,7 +84,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         } else {
             "the domain controller cannot open a ticket-granting ticket: it does not have the key of that version"
         };
-        let confidence = Confidence::Likely.lowered_unless(facts.passed(at, ADJUSTED_SECONDS));
+        let confidence = Confidence::Likely.lowered_unless(facts.passed(at, ADJUSTED_SECONDS.of(facts)));
         return Found::new(confidence, Subject::DomainController(refusal.kdc()), summary)
             .with(refusal.code_evidence("the ticket cannot be opened with the keys that are there"))
             .with_some(ticket.kvno.map(|version| {

@@ -60,13 +60,14 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for refusal in refusals(logon, ErrorCode::ETYPE_NOSUPP) {
         let at = refusal.reply.seen.at;
         let is_logon = refusal.exchange.stage == Stage::As;
-        let succeeded = if is_logon { granted_after(logon, facts, at) } else { issued_after_all(&refusal, logon) };
+        let succeeded =
+            if is_logon { granted_after(logon, facts, at) } else { issued_after_all(&refusal, logon, facts) };
         if succeeded {
             continue;
         }
         let service = service_of(&refusal).filter(|_| !is_logon);
         let subject = service.map_or_else(|| account_of(logon), |service| Subject::Service(service.to_unicode()));
-        let confidence = Confidence::Proven.lowered_unless(facts.passed(at, ADJUSTED_SECONDS));
+        let confidence = Confidence::Proven.lowered_unless(facts.passed(at, ADJUSTED_SECONDS.of(facts)));
         let what = if service.is_some() { "the service" } else { "the account" };
         let summary = format!("the domain controller has no encryption type for {what} that the client offers as well");
         return Found::new(confidence, subject, summary)
@@ -80,10 +81,10 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 
 /// Whether the client got its first ticket shortly after all.
 fn granted_after(logon: &Logon, facts: &Facts, at: CaptureTime) -> bool {
-    let soon = 0..=ADJUSTED_SECONDS * CaptureTime::SECOND;
+    let soon = 0..=ADJUSTED_SECONDS.of(facts) * CaptureTime::SECOND;
     let here = logon.issued().and_then(|(exchange, _)| exchange.reply.as_deref());
     here.is_some_and(|reply| soon.contains(&reply.seen.at.since(at)))
-        || logon.requested.as_ref().is_some_and(|name| facts.granted_within(&name.name, at, ADJUSTED_SECONDS))
+        || logon.requested.as_ref().is_some_and(|name| facts.granted_within(&name.name, at, ADJUSTED_SECONDS.of(facts)))
 }
 
 /// What the client offered.

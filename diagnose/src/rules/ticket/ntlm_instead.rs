@@ -69,7 +69,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if let Some(used) = ntlm_after(logon, facts, seen) {
             return found(logon, facts, (seen, code), used);
         }
-        open |= !facts.passed(seen.at, NTLM_SECONDS);
+        open |= !facts.passed(seen.at, NTLM_SECONDS.of(facts));
     }
     if let Some((granted, used)) = untried(logon, facts) {
         return found_untried(logon, facts, granted, used);
@@ -81,8 +81,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 /// ticket.
 fn ntlm_after(logon: &Logon, facts: &Facts, refused: Seen) -> Option<NtlmUse> {
     let names = [logon.requested.as_ref(), logon.canonical.as_ref()].into_iter().flatten();
-    let uses = names.flat_map(|name| facts.ntlm_after(logon.client, &name.name, refused.at, NTLM_SECONDS));
-    let window = (NTLM_SECONDS, NTLM_SECONDS);
+    let uses = names.flat_map(|name| facts.ntlm_after(logon.client, &name.name, refused.at, NTLM_SECONDS.of(facts)));
+    let window = (NTLM_SECONDS.of(facts), NTLM_SECONDS.of(facts));
     let without_ticket = |used: &NtlmUse| !facts.showed_ticket((logon.client, used.server), used.seen.at, window);
     uses.filter(without_ticket).min_by_key(|used| used.seen)
 }
@@ -90,11 +90,11 @@ fn ntlm_after(logon: &Logon, facts: &Facts, refused: Seen) -> Option<NtlmUse> {
 /// The first sign-in by NTLM of a user whose key was accepted, to a server with a name for which no ticket was asked.
 fn untried(logon: &Logon, facts: &Facts) -> Option<(Seen, NtlmUse)> {
     let granted = logon.issued()?.0.reply.as_deref()?.seen;
-    let window = (NTLM_SECONDS, NTLM_SECONDS);
+    let window = (NTLM_SECONDS.of(facts), NTLM_SECONDS.of(facts));
     let is_untried = |used: &NtlmUse| {
-        let minute = used.seen.at.plus_seconds(-NTLM_SECONDS);
+        let minute = used.seen.at.plus_seconds(-NTLM_SECONDS.of(facts));
         facts.locator.name_of(used.server).is_some()
-            && !facts.kerberos_within(logon.client, minute, NTLM_SECONDS)
+            && !facts.kerberos_within(logon.client, minute, NTLM_SECONDS.of(facts))
             && !facts.showed_ticket((logon.client, used.server), used.seen.at, window)
     };
     // A later sign-in of the user has what comes after it.
@@ -103,11 +103,11 @@ fn untried(logon: &Logon, facts: &Facts) -> Option<(Seen, NtlmUse)> {
     };
     let names = [logon.requested.as_ref(), logon.canonical.as_ref()].into_iter().flatten();
     let first = names.filter_map(|name| {
-        let mut uses = facts.ntlm_after(logon.client, &name.name, granted.at, TICKET_LIFE_SECONDS);
+        let mut uses = facts.ntlm_after(logon.client, &name.name, granted.at, TICKET_LIFE_SECONDS.of(facts));
         uses.find(is_untried).filter(|used| !is_later(&name.name, used))
     });
     let used = first.min_by_key(|used| used.seen)?;
-    facts.passed(used.seen.at, NTLM_SECONDS).then_some((granted, used))
+    facts.passed(used.seen.at, NTLM_SECONDS.of(facts)).then_some((granted, used))
 }
 
 fn found_untried(logon: &Logon, facts: &Facts, granted: Seen, used: NtlmUse) -> Verdict {

@@ -25,6 +25,16 @@ const POLICIES: [NtStatus; 4] = [
     NtStatus::ACCOUNT_RESTRICTION,
 ];
 
+/// Errors that other rules read of an AS exchange, or that are ordinary for a service: where a partial ticket is to be
+/// exchanged for a full one, they end the sign-in.
+const OF_PARTIAL_TICKETS: [ErrorCode; 5] = [
+    ErrorCode::C_PRINCIPAL_UNKNOWN,
+    ErrorCode::POLICY,
+    ErrorCode::BADOPTION,
+    ErrorCode::TKT_EXPIRED,
+    ErrorCode::TKT_NYV,
+];
+
 rule! {
     /// ## What happened
     ///
@@ -36,8 +46,9 @@ rule! {
     ///
     /// The domain controller answered with an error for which no other finding is made, with 12 (KDC_ERR_POLICY) and a
     /// status that no other finding reads, or to a request for a service ticket with 31 (KRB_AP_ERR_BAD_INTEGRITY) or 41
-    /// (KRB_AP_ERR_MODIFIED) where the key version of the ticket does not explain it (TKT-05); and the client got no ticket
-    /// within ten seconds. If the capture ends before, the finding is one step less sure.
+    /// (KRB_AP_ERR_MODIFIED) where the key version of the ticket does not explain it (TKT-05); or, where a partial ticket of
+    /// Microsoft Entra was to be exchanged for a full one, with 6, 12, 13, 32 or 33; and the client got no ticket within ten
+    /// seconds. If the capture ends before, the finding is one step less sure.
     ///
     /// ## What to do
     ///
@@ -82,18 +93,21 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         .filter_map(|exchange| Some(exchange.error()?.code))
         .filter(|code| is_rare(*code))
         .collect();
-    let sometimes = [ErrorCode::POLICY, ErrorCode::BAD_INTEGRITY];
+    let mut sometimes = OF_PARTIAL_TICKETS.to_vec();
+    sometimes.push(ErrorCode::BAD_INTEGRITY);
     let mut rare = codes.into_iter().chain(sometimes).flat_map(|code| refusals(logon, code)).filter(|refusal| {
         match refusal.error.code {
+            code if OF_PARTIAL_TICKETS.contains(&code) && refusal.exchange.asks_for_full_ticket() => true,
             ErrorCode::POLICY => has_rare_status(refusal),
             ErrorCode::BAD_INTEGRITY => refusal.exchange.stage == Stage::Tgs,
-            _ => true,
+            code => is_rare(code),
         }
     });
     let Some(refusal) = rare.find(|refusal| !adjusted(logon, facts, refusal.reply.seen.at)) else {
         return by_what_is_missing(logon.exchanges.iter(), facts);
     };
-    let service = service_of(&refusal).filter(|_| refusal.exchange.stage == Stage::Tgs);
+    let partial = refusal.exchange.asks_for_full_ticket();
+    let service = service_of(&refusal).filter(|_| refusal.exchange.stage == Stage::Tgs && !partial);
     let asked = service.zip(refusal.exchange.request.as_deref()).map(|(service, request)| {
         Evidence::new(request.seen, "kerberos.SNameString", service.to_string(), "the service asked for")
     });
@@ -101,9 +115,13 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let code = refusal.error.code;
     let why = refusal.status().and_then(NtStatus::meaning).or_else(|| code.meaning());
     let why = why.unwrap_or("no specification that we know of gives this number a meaning");
-    let what = if service.is_some() { "a ticket for the service" } else { "the sign-in" };
+    let what = match (partial, service.is_some()) {
+        (true, _) => "the partial ticket of Microsoft Entra",
+        (false, true) => "a ticket for the service",
+        (false, false) => "the sign-in",
+    };
     let summary = format!("the domain controller refuses {what} with error {code}: {why}");
-    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS));
+    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
     Found::new(confidence, subject, summary)
         .with(refusal.code_evidence(code.meaning().unwrap_or("an error without a name")))
         .with_some(refusal.status_evidence())
@@ -164,6 +182,24 @@ mod tests {
             "0.000 pc > dc as-req alice password\n0.010 dc > pc krb-error 12 status 0xc000015b\n30 end",
         );
         assert_eq!(finding.packets(), [2, 2, 1]);
+    }
+
+    #[test]
+    fn found_for_a_partial_ticket_that_is_to_be_exchanged() {
+        for code in [6, 12, 13, 32, 33] {
+            let script = format!(
+                "0.000 pc > dc tgs-req krbtgt/CORP.EXAMPLE ticket T9 partial\n0.010 dc > pc krb-error {code}\n30 end"
+            );
+            let finding = found(&REFUSED_OTHERWISE, &script);
+            assert_eq!(finding.packets(), [2]);
+            assert!(
+                finding.found.summary.contains("the partial ticket of Microsoft Entra"),
+                "{}",
+                finding.found.summary
+            );
+            clear(&REFUSED_OTHERWISE, &script.replace("krbtgt/CORP.EXAMPLE", "cifs/files"));
+            clear(&REFUSED_OTHERWISE, &script.replace("partial", ""));
+        }
     }
 
     #[test]

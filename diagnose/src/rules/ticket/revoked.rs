@@ -65,7 +65,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     };
     let asked = refusal.exchange.request.as_deref().map(|request| request.seen);
     Found::new(
-        Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS)),
+        Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts))),
         account_of(logon),
         summary,
     )

@@ -57,10 +57,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let Some(service) = service_of(&refusal).filter(|service| is_about_service(&refusal, service)) else {
             continue;
         };
-        if refusal.status() == Some(NtStatus::NO_SECRETS) || issued_after_all(&refusal, logon) {
+        if refusal.status() == Some(NtStatus::NO_SECRETS) || issued_after_all(&refusal, logon, facts) {
             continue;
         }
-        let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS));
+        let confidence =
+            Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
         let asked = refusal.exchange.request.as_deref().map(|request| {
             let means = format!("{} asks for a ticket for this service", refusal.exchange.client.address);
             Evidence::new(request.seen, "kerberos.SNameString", service.to_string(), means)

@@ -70,10 +70,10 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if facts.visibility.is_lossy() || facts.visibility.kerberos_cut() > 0 {
         return Verdict::Unseen(LOSSY);
     }
-    if !facts.passed(event.seen.at, TICKET_USE_SECONDS) {
+    if !facts.passed(event.seen.at, TICKET_USE_SECONDS.of(facts)) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
-    let asks_again = facts.kerberos_within(logon.client, event.seen.at.plus_seconds(2), TICKET_USE_SECONDS);
+    let asks_again = facts.kerberos_within(logon.client, event.seen.at.plus_seconds(2), TICKET_USE_SECONDS.of(facts));
     let summary = format!("the reply has {what}, and {} does not use its ticket", logon.client);
     let confidence = Confidence::Likely.lowered_unless(asks_again);
     Found::new(confidence, Subject::DomainController(exchange.kdc.address), summary)

@@ -61,7 +61,7 @@ fn check(facts: &Facts) -> Verdict {
     let clocks: Vec<(IpAddr, &DomainController, f64)> = facts
         .domain_controllers
         .iter()
-        .filter(|(_, dc)| dc.clock_samples() >= CLOCK_SAMPLES)
+        .filter(|(_, dc)| dc.clock_samples() >= CLOCK_SAMPLES.of(facts))
         .filter_map(|(address, dc)| Some((*address, dc, dc.clock_offset()?)))
         .collect();
     if clocks.len() < 2 {
@@ -72,7 +72,7 @@ fn check(facts: &Facts) -> Verdict {
         };
     }
     let differs = |own: IpAddr, by: f64| {
-        clocks.iter().all(|(other, _, offset)| *other == own || (offset - by).abs() > CLOCKS_AGREE_SECONDS)
+        clocks.iter().all(|(other, _, offset)| *other == own || (offset - by).abs() > CLOCKS_AGREE_SECONDS.of(facts))
     };
     let alone = clocks.iter().filter(|(address, _, offset)| differs(*address, *offset));
     let Some((address, dc, offset)) = alone.max_by(|one, other| one.2.abs().total_cmp(&other.2.abs())) else {
@@ -81,9 +81,9 @@ fn check(facts: &Facts) -> Verdict {
     let others: Vec<f64> = clocks.iter().filter(|(other, ..)| other != address).map(|(.., by)| *by).collect();
     let Some(usual) = median(&others) else { return Verdict::Clear };
     // Two that agree against one are a majority; otherwise the capture's clock has to tell.
-    let agree = others.iter().filter(|by| (*by - usual).abs() <= CLOCKS_AGREE_SECONDS).count();
+    let agree = others.iter().filter(|by| (*by - usual).abs() <= CLOCKS_AGREE_SECONDS.of(facts)).count();
     // Where the capture's clock is with the one, the others may be two addresses of one machine.
-    if (agree < 2 && usual.abs() > CLOCKS_AGREE_SECONDS) || offset.abs() < usual.abs() {
+    if (agree < 2 && usual.abs() > CLOCKS_AGREE_SECONDS.of(facts)) || offset.abs() < usual.abs() {
         return Verdict::Unseen("the clock of the capture does not tell which of the domain controllers is right");
     }
     let confidence = if agree >= 2 { Confidence::Likely } else { Confidence::Possible };

@@ -66,7 +66,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             continue;
         };
         let apart = ahead.saturating_sub(of_dc);
-        if apart.abs() <= DRIFT_SECONDS || is_off(kdc, facts) {
+        if apart.abs() <= DRIFT_SECONDS.of(facts) || is_off(kdc, facts) {
             continue;
         }
         let side = if apart > 0 { "ahead of" } else { "behind" };

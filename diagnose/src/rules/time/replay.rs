@@ -56,7 +56,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     } else {
         "the domain controller took a request for a replay".to_owned()
     };
-    let confidence = Confidence::Likely.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS));
+    let confidence = Confidence::Likely.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
     let kind = |number: &str, seen, means: &str| Evidence::new(seen, "kerberos.msg_type", number, means);
     let number = exchange.kdc_request().map_or("10", |request| match request.stage {
         decode::kerberos::Stage::As => "10",

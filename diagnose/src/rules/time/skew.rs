@@ -92,7 +92,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         // Error 31 tells the client nothing that it could change by itself.
         let told = error.code == ErrorCode::SKEW;
         return Found::new(
-            confidence.lowered_unless(!told || facts.passed(reply.seen.at, ADJUSTED_SECONDS)),
+            confidence.lowered_unless(!told || facts.passed(reply.seen.at, ADJUSTED_SECONDS.of(facts))),
             subject,
             format!("{what}{by}; {side}"),
         )
@@ -117,8 +117,9 @@ pub(super) fn is_off(kdc: IpAddr, facts: &Facts) -> bool {
     let offset = DomainController::clock_offset;
     let Some(own) = facts.domain_controllers.get(&kdc).and_then(offset) else { return false };
     let others = facts.domain_controllers.iter().filter(|(address, _)| **address != kdc);
-    let alone = !others.filter_map(|(_, dc)| offset(dc)).any(|other| (other - own).abs() <= CLOCKS_AGREE_SECONDS);
-    own.abs() > CLOCK_OFF_SECONDS && alone
+    let alone =
+        !others.filter_map(|(_, dc)| offset(dc)).any(|other| (other - own).abs() <= CLOCKS_AGREE_SECONDS.of(facts));
+    own.abs() > CLOCK_OFF_SECONDS.of(facts) && alone
 }
 
 /// A clock as a message tells it.

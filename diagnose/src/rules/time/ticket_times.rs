@@ -71,7 +71,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
                 .name_of(by.kdc.address)
                 .zip(facts.name_of(exchange.kdc.address))
                 .is_some_and(|(one, two)| one.eq_ignore_ascii_case(two));
-        let fresh = (0..FRESH_TICKET_SECONDS * CaptureTime::SECOND).contains(&age);
+        let fresh = (0..FRESH_TICKET_SECONDS.of(facts) * CaptureTime::SECOND).contains(&age);
         let short = !early && ends_by(asked, reply.seen);
         if same || !fresh || short || adjusted(logon, facts, reply.seen.at) {
             continue;
@@ -85,7 +85,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         );
         let confidence = if early { Confidence::Proven } else { Confidence::Likely };
         return Found::new(
-            confidence.lowered_unless(facts.passed(reply.seen.at, ADJUSTED_SECONDS)),
+            confidence.lowered_unless(facts.passed(reply.seen.at, ADJUSTED_SECONDS.of(facts))),
             Subject::DomainController(exchange.kdc.address),
             summary,
         )
