@@ -32,10 +32,8 @@ fn report_of(capture: &Path, percent: &[u64], is_live: bool) -> Report {
         let limits = Limits { memory: Some(LIMIT), cpu: None };
         session.govern(Governor::new(limits, Box::new(meter), Box::new(drop)));
     }
-    let ended = match is_live {
-        true => session.run_live(&mut source, 64, |_, _| {}),
-        false => session.run(&mut source, 64, |_| {}),
-    };
+    let ended =
+        if is_live { session.run_live(&mut source, 64, |_, _| {}) } else { session.run(&mut source, 64, |_| {}) };
     ended.expect("the sample can be read");
     session.report().collected()
 }
