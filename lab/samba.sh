@@ -81,7 +81,8 @@ lab_build() {
     # Moved to its place when it is whole, so that a build that broke off begins anew.
     INTO=$ROOT.new
     rm -rf --one-file-system "$INTO"
-    unshare --mount --propagation private debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$INTO" "$MIRROR" >"$LAB/build.log" 2>&1 ||
+    unshare --mount --propagation private debootstrap --variant=minbase --include=ca-certificates \
+        "$SUITE" "$INTO" "$MIRROR" >"$LAB/build.log" 2>&1 ||
         die "debootstrap of $SUITE from $MIRROR failed; $LAB/build.log says why."
     # No service starts by itself.
     printf '#!/bin/sh\nexit 101\n' >"$INTO/usr/sbin/policy-rc.d"
@@ -109,6 +110,7 @@ lab_up() {
     need_root
     need ip iproute2
     need ethtool ethtool
+    need sysctl procps
     if ip netns exec hellotrace-hub true 2>/dev/null; then
         echo "the namespaces are there already"
         return

@@ -47,7 +47,7 @@ case.key-arrives-late() {
 case.password-after-refused-key() {
     domain_controller kdc
     recording
-    client 'key bob; password bob && services'
+    client 'key_mit bob; password bob && services'
 }
 
 case.dc-certificate-expired() {
@@ -71,14 +71,14 @@ case.dc-certificate-without-kdc-usage() {
 case.dc-certificate-without-domain-name() {
     domain_controller kdc-without-names
     recording
-    client 'key_mit alice'
+    client 'key alice'
 }
 
 # Its file is not there.
 case.dc-certificate-missing-file() {
     domain_controller kdc-missing
     recording
-    client 'key alice'
+    client 'key_mit alice'
 }
 
 case.dc-certificate-missing-pkinit-off() {
@@ -97,7 +97,7 @@ case.clock-skew() {
 case.clock-skew-password() {
     domain_controller kdc
     recording
-    client 'echo "$PASSWORD" | two_hours_ahead kinit.mit bob'
+    client 'echo "$PASSWORD" | two_hours_ahead kinit.mit alice'
 }
 
 case.account-disabled() {
@@ -143,7 +143,7 @@ case.kerberos-port-dropped() {
     packet_filter -A INPUT -p tcp --dport 88 -j DROP
     packet_filter -A INPUT -p udp --dport 88 -j DROP
     recording
-    client 'key alice'
+    client 'key_mit alice'
 }
 
 case.kerberos-port-refused() {
@@ -151,7 +151,7 @@ case.kerberos-port-refused() {
     packet_filter -A INPUT -p tcp --dport 88 -j REJECT --reject-with tcp-reset
     packet_filter -A INPUT -p udp --dport 88 -j REJECT
     recording
-    client 'key alice'
+    client 'key_mit alice'
 }
 
 case.dns-no-answer() {

@@ -59,12 +59,14 @@ extendedKeyUsage = serverAuth, clientAuth
 subjectAltName = DNS:dc1.$DOMAIN, DNS:$DOMAIN, DNS:CORP, otherName:1.3.6.1.5.2.2;SEQUENCE:names
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+crlDistributionPoints = URI:http://pki.$DOMAIN/ca.crl
 [kdc-without-names]
 basicConstraints = CA:FALSE
 keyUsage = digitalSignature, keyEncipherment
 extendedKeyUsage = 1.3.6.1.5.2.3.5, serverAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+crlDistributionPoints = URI:http://pki.$DOMAIN/ca.crl
 END
 leaf kdc "/CN=dc1.$DOMAIN" kdc ca
 leaf kdc-expired "/CN=dc1.$DOMAIN" kdc ca "${ended[@]}"
