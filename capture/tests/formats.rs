@@ -1354,7 +1354,7 @@ fn counted_by_capinfos(path: &Path) -> Option<u64> {
 fn packet_counts_agree_with_capinfos() {
     let Some(folder) = published() else { return };
     let mut files = Vec::new();
-    files_under(&folder.join("public/odd"), &mut files);
+    files_under(&folder.join("public"), &mut files);
     let mut compared = 0;
     for path in files {
         let (Some(expected), Ok(source)) = (counted_by_capinfos(&path), capture::open(&[&path])) else { continue };

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+pub(crate) mod costly;
 mod signature;
 
 pub use signature::Verdict;

@@ -25,9 +25,10 @@ use foldhash::fast::RandomState;
 
 use crate::{
     Carriage, Decoded, Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
+    cms::costly,
     connection::{Fate, Mark, RST, Relation, SYN, Stage, Tracker, matters},
     content::{self, ContentStream},
-    decoder::{Counted, Decoder, Decoders, Side},
+    decoder::{Counted, Decoder, Decoders, KERBEROS_PORT, Side},
     stream::{Duplex, Out, Scratch, out_of_place},
     tls,
     wire::{Datagram, Segment, Unit},
@@ -93,10 +94,15 @@ impl Config {
     }
 }
 
-/// Which of `shards` shards a flow belongs to; the same for both of its directions, and in every run.
+/// Which of `shards` shards a flow belongs to; the same for both of its directions, and in every run. No more than 256 get
+/// any.
 pub fn shard_of(flow: &FlowKey, shards: usize) -> usize {
-    let shards = u64::try_from(shards).unwrap_or(u64::MAX);
-    usize::try_from(hash(flow).checked_rem(shards).unwrap_or(0)).unwrap_or(0)
+    group_of(flow).checked_rem(shards).unwrap_or(0)
+}
+
+/// Which group a flow is in. All of a group is in one shard, whatever their number.
+pub(crate) fn group_of(flow: &FlowKey) -> usize {
+    usize::try_from(hash(flow) % costly::GROUPS as u64).unwrap_or(0)
 }
 
 /// A number that is the same for both directions of a flow, and in every run.
@@ -311,7 +317,14 @@ impl Shard {
             return;
         }
         let mut found = self.scratch.list();
-        self.config.decoders.datagram(datagram, &mut found);
+        let ports = [datagram.path.source.port, datagram.path.destination.port];
+        if ports.contains(&KERBEROS_PORT) {
+            let group = group_of(&datagram.path.flow().0);
+            let decode = || self.config.decoders.datagram(datagram, &mut found);
+            self.scratch.costly.within(group, datagram.payload.len(), decode);
+        } else {
+            costly::without(|| self.config.decoders.datagram(datagram, &mut found));
+        }
         let seen = Seen { last: datagram.packet, first: datagram.first, at: datagram.at };
         let path = Some(datagram.path);
         out.extend(found.drain(..).map(|Decoded { carriage, message }| Event { seen, path, carriage, message }));

@@ -328,3 +328,67 @@ fn a_shard_by_itself_says_what_all_together_say() {
     };
     assert_eq!(run(1), run(3));
 }
+
+/// AS-REQ with PKINIT, signed with a key on P-384.
+fn signed_request() -> Vec<u8> {
+    let tlv = |tag: u8, contents: &[u8]| {
+        let length = u16::try_from(contents.len()).expect("a short message").to_be_bytes();
+        [&[tag, 0x82, length[0], length[1]], contents].concat()
+    };
+    let number = |tag: u8, number: u8| tlv(tag, &[2, 1, number]);
+    let path = format!("{}/tests/data/cms/p384_sha384.bin", env!("CARGO_MANIFEST_DIR"));
+    let value = tlv(4, &tlv(0x30, &tlv(0x80, &std::fs::read(path).expect("it is there"))));
+    let padata = tlv(0x30, &tlv(0x30, &[number(0xa1, 16), tlv(0xa2, &value)].concat()));
+    let body = tlv(0x30, &number(0xa7, 7));
+    let fields = [number(0xa1, 5), number(0xa2, 10), tlv(0xa3, &padata), tlv(0xa4, &body)].concat();
+    let message = tlv(0x6a, &tlv(0x30, &fields));
+    [&u32::try_from(message.len()).expect("a short message").to_be_bytes(), &*message].concat()
+}
+
+#[test]
+fn costly_signatures_are_bounded_alike_for_any_number_of_shards() {
+    let group = |port: u16| {
+        let probe = Net { client_port: port, ..Net::new() };
+        decode::shard::shard_of(&probe.path(CLIENT).flow().0, 256)
+    };
+    let first = 50_000;
+    let same = (first + 1..=u16::MAX).find(|&port| group(port) == group(first)).expect("one of 15,000");
+    let other = first + 1;
+    assert_ne!(group(other), group(first));
+    let request = signed_request();
+    let run = |shards: usize| {
+        let shard = || decode::shard::Shard::new(decode::shard::Config::for_shards(shards));
+        let mut nets: Vec<Net> = (0..shards).map(|_| Net { shard: shard(), ..Net::new() }).collect();
+        let mut packet = 0;
+        for round in 0..=10_i64 {
+            for port in [first, same, other] {
+                let probe = Net { client_port: port, ..Net::new() };
+                let net = &mut nets[decode::shard::shard_of(&probe.path(CLIENT).flow().0, shards)];
+                (net.client_port, net.packet) = (port, packet);
+                let offset = (round - 1) * i64::try_from(request.len()).expect("a short message");
+                let syn = seg(CLIENT, -1, &[]).flags(SYN);
+                net.send(&if round == 0 { syn } else { seg(CLIENT, offset, &request) });
+                packet += 1;
+            }
+        }
+        let mut events: Vec<_> = nets.iter_mut().flat_map(|net| std::mem::take(&mut net.out)).collect();
+        events.sort_by_key(|event| event.seen.last);
+        let verdict = |event: &decode::Event| {
+            let decode::Message::Kerberos(message) = &event.message else { panic!("{event:?}") };
+            let decode::kerberos::Message::KdcRequest(request) = &**message else { panic!("{event:?}") };
+            let signer = request.pkinit.as_ref().and_then(|pkinit| pkinit.signed.signer.as_ref()).expect("a signer");
+            (event.path.expect("a path").source.port, signer.verified, signer.reason)
+        };
+        events.iter().map(verdict).collect::<Vec<_>>()
+    };
+    let verdicts = run(1);
+    assert_eq!(verdicts.len(), 30);
+    let verified = |port| verdicts.iter().filter(|verdict| verdict.0 == port && verdict.1 == Some(true)).count();
+    // Sixteen between the two that share them, in the order of their packets.
+    assert_eq!([verified(first), verified(same), verified(other)], [8, 8, 10]);
+    let refused = verdicts.iter().find(|verdict| verdict.1.is_none()).expect("some are not checked");
+    assert_eq!(refused.2, Some("signatures on this curve take long, and no more of them are checked here"));
+    for shards in [2, 3, 8] {
+        assert_eq!(run(shards), verdicts, "{shards}");
+    }
+}

@@ -14,13 +14,13 @@ use ring::signature::{
 use sha1::Sha1;
 use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
 
-use super::{SignedData, SignerInfo};
+use super::{SignedData, SignerInfo, costly};
 use crate::der::{DerError, Element, Reader, Tag};
 use crate::x509::{algorithm, key};
 
 /// Larger RSA keys are not tried. Those of certificates have 2,048 to 4,096 bits, and the time that a check takes
 /// grows with the square of the size: at this one it is some 0.1 ms, which a hostile sender can cause with two
-/// kilobytes of message. (P-384 is the slowest of all that is checked, at some 0.7 ms.)
+/// kilobytes of message. (P-384 is the slowest of all that is checked; `costly` bounds how often it is.)
 const MAX_RSA_BITS: u32 = 4096;
 
 /// Smaller RSA keys are not tried: `ring` takes none.
@@ -288,6 +288,9 @@ impl Key<'_> {
                 let algorithm = ecdsa(curve, scheme).map_err(|why| Some(Verdict::Unknown(why)))?;
                 if point.first() != Some(&4) {
                     return Err(Some(Verdict::Unknown("keys on a curve are checked in their long form only")));
+                }
+                if curve == "P-384" && !costly::take() {
+                    return Err(Some(Verdict::Unknown(costly::REFUSED)));
                 }
                 UnparsedPublicKey::new(algorithm, point).verify(message, signature)
             }

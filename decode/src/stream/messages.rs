@@ -9,8 +9,10 @@
 use capture::{CaptureTime, PacketId};
 
 use crate::{
-    Decoded, Event, Gap, GapKind, Message, Path, Seen,
+    Decoded, Event, Gap, GapKind, Message, Path, Protocol, Seen,
+    cms::costly::{self, Accounts},
     decoder::{Begins, Counted, Decoder, Framing, MAX_HEADER, MAX_OPEN, Side, length},
+    shard,
 };
 
 /// Where the results go, and what is the same for all of them: the packet being looked at.
@@ -40,6 +42,8 @@ pub struct Scratch {
     spare: Vec<Vec<u8>>,
     /// What was not handed out.
     pub counted: Counted,
+    /// Signatures that may be checked although it takes long.
+    pub(crate) costly: Accounts,
 }
 
 /// Buffers kept for the next message that comes in pieces, and the largest that is kept: few messages are in pieces at a
@@ -272,7 +276,13 @@ impl Messages {
     /// there.
     fn message(&mut self, first: PacketId, bytes: &[u8], sink: &mut Sink<'_>) {
         let mut messages = sink.scratch.list();
-        sink.decoder.message(sink.side, bytes, &mut messages);
+        let (decoder, side) = (&mut *sink.decoder, sink.side);
+        if decoder.protocol() == Protocol::Kerberos {
+            let group = shard::group_of(&sink.path.flow().0);
+            sink.scratch.costly.within(group, bytes.len(), || decoder.message(side, bytes, &mut messages));
+        } else {
+            costly::without(|| decoder.message(side, bytes, &mut messages));
+        }
         sink.scratch.counted.add(sink.decoder.take_counted());
         let completed = !messages.is_empty();
         for message in messages.drain(..) {

@@ -629,7 +629,7 @@ mod tests {
     #[test]
     fn wireless_frames_in_one() {
         // A data frame with quality of service that says so; then addresses, length, 802.2, IPv4.
-        let mut header = vec![0; 26];
+        let mut header = [0; 26];
         (header[0], header[1], header[24]) = (0x88, 2, 0x80);
         let inner = [&[2; 12][..], &[0, 9, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0, 0x45]].concat();
         let alone = [&header[..], &inner].concat();

@@ -56,6 +56,8 @@ pub(crate) struct Ring {
     /// Packets not recorded since the file before was closed.
     unrecorded: u64,
     files: u32,
+    /// Whether it was told that the disk takes no more, and it has taken nothing since.
+    is_full: bool,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,8 @@ struct Current {
     recorder: Recorder<Counted>,
     path: PathBuf,
     began: Instant,
+    /// Packets of which a part is not on the disk yet.
+    pending: u64,
 }
 
 /// Counts what goes through.
@@ -70,6 +74,13 @@ struct Current {
 struct Counted {
     file: BufWriter<File>,
     bytes: u64,
+}
+
+impl Counted {
+    /// Bytes that left this program.
+    fn written_out(&self) -> u64 {
+        self.bytes.saturating_sub(self.file.buffer().len() as u64)
+    }
 }
 
 impl Write for Counted {
@@ -99,6 +110,7 @@ impl Ring {
             now: nothing,
             unrecorded: 0,
             files: 0,
+            is_full: false,
         };
         let folder = folder_of(&ring.plan.path);
         if system::free_space(folder).is_some_and(|free| free < ring.plan.free) {
@@ -118,8 +130,12 @@ impl Ring {
             self.unrecorded = self.unrecorded.saturating_add(1);
             return;
         };
-        if let Err(error) = current.recorder.packet(0, at, wire_len, bytes) {
-            self.unrecorded = self.unrecorded.saturating_add(1);
+        let before = current.recorder.get_ref().written_out();
+        let result = current.recorder.packet(0, at, wire_len, bytes);
+        // What was waiting when something went to the disk went with it, all but the end of this packet.
+        let is_alone = result.is_ok() && current.recorder.get_ref().written_out() > before;
+        current.pending = if is_alone { 1 } else { current.pending.saturating_add(1) };
+        if let Err(error) = result {
             self.give_up(&error);
         } else if self.plan.size.is_some_and(|most| current.recorder.get_ref().bytes >= most) {
             let time = self.time;
@@ -176,7 +192,7 @@ impl Ring {
         let Interface { name, link, snaplen, filter } = &self.interface;
         recorder.interface(name, *link, *snaplen, filter)?;
         self.files = self.files.saturating_add(1);
-        self.current = Some(Current { recorder, path, began: time });
+        self.current = Some(Current { recorder, path, began: time, pending: 0 });
         Ok(())
     }
 
@@ -191,7 +207,10 @@ impl Ring {
             interruptions: lost.interruptions.saturating_sub(before.interruptions),
         };
         current.recorder.statistics(0, at, received.saturating_sub(received_before), lost)?;
-        current.recorder.flush()
+        current.recorder.flush()?;
+        current.pending = 0;
+        self.is_full = false;
+        Ok(())
     }
 
     /// Closes the current file. What is not recorded from here on counts in the next one.
@@ -206,11 +225,22 @@ impl Ring {
         }
     }
 
-    /// A disk that takes no more ends the file, not the capture. Tried again with the next count.
+    /// A disk that takes no more ends the file, not the capture. Tried again with the next count; that is told once, and
+    /// leaves no file in which there is nothing.
     fn give_up(&mut self, error: &io::Error) {
-        let Some(Current { recorder, path, .. }) = self.current.take() else { return };
-        say(&format!("recording pauses: cannot write {}: {error}", path.display()));
-        self.finished.push_back((path, recorder.get_ref().bytes));
+        let Some(Current { recorder, path, pending, .. }) = self.current.take() else { return };
+        self.unrecorded = self.unrecorded.saturating_add(pending);
+        let bytes = recorder.get_ref().written_out();
+        // Nothing more is to be written, also not by its destructor, which cannot say what comes of it.
+        let _ = recorder.into_inner().file.into_parts();
+        if !self.is_full {
+            say(&format!("recording pauses: cannot write {}: {error}", path.display()));
+            self.is_full = true;
+        }
+        // The next try is told of if this one cannot be taken away.
+        if bytes > 0 || fs::remove_file(&path).is_err() {
+            self.finished.push_back((path, bytes));
+        }
     }
 
     fn delete_oldest(&mut self) {
