@@ -257,7 +257,8 @@ impl Locator {
             message.questions.iter().find(|question| question.kind == A || (question.kind == AAAA && rcode == 3));
         let Some(question) = asked.filter(|_| matches!(rcode, 0 | 3) && message.addresses.is_empty()) else { return };
         let name = question.name.to_unicode().trim_end_matches('.').to_lowercase();
-        if self.without_address.len() < Self::MAX_NAMES && message.stopped.is_none() && message.other_answers == 0 {
+        let others = message.other_answers > 0 || !message.cname.is_empty() || !message.ptr.is_empty();
+        if self.without_address.len() < Self::MAX_NAMES && message.stopped.is_none() && !others {
             self.without_address.entry(name).or_insert(WithoutAddress { seen, client, server, rcode });
         }
     }

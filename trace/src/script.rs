@@ -875,6 +875,8 @@ impl Line<'_> {
             questions: vec![dns::Question { name: name.clone(), kind: if kind == "a-answer" { 1 } else { SRV } }],
             srv: if answer == "found" { vec![service] } else { Vec::new() },
             addresses: address.map(|address| vec![dns::Address { name, address }]).unwrap_or_default(),
+            cname: Vec::new(),
+            ptr: Vec::new(),
             other_answers: 0,
             stopped: None,
         }
