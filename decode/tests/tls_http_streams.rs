@@ -140,6 +140,41 @@ fn what_the_hellos_say() {
     assert_eq!(server.ja3s, "15af977ce25de452b96affa2addb1036");
 }
 
+/// The recorded hello with one extension more, at the end of its list.
+fn hello_with(kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut hello = EXPIRED.0[..1594].to_vec();
+    // Behind record, handshake, version and random: the session, the ciphers, the compressions; then the extensions.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + usize::from(hello[at]);
+    at += 2 + usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
+    at += 1 + usize::from(hello[at]);
+    hello.extend(kind.to_be_bytes());
+    hello.extend(u16::try_from(value.len()).expect("small").to_be_bytes());
+    hello.extend(value);
+    // The lengths of the record, the handshake message (its upper octet stays 0) and the list.
+    for (place, behind) in [(3, 5), (7, 9), (at, at + 2)] {
+        let length = u16::try_from(hello.len() - behind).expect("small");
+        hello[place..place + 2].copy_from_slice(&length.to_be_bytes());
+    }
+    hello
+}
+
+#[test]
+fn an_encrypted_hello_is_told_to_be_there() {
+    let told_of = |bytes: &[u8]| {
+        let mut net = opened(443);
+        net.data(CLIENT, 0, bytes, 1460);
+        let hello = net.out.iter().find_map(hello).expect("a hello").clone();
+        let shown = serde_json::to_value(&hello).unwrap();
+        (hello.ech, hello.sni.map(|name| name.to_string()), shown.get("ech").cloned())
+    };
+    let name = Some("autologon.microsoftazuread-sso.com".to_owned());
+    assert_eq!(told_of(EXPIRED.0), (false, name.clone(), None));
+    // An outer hello, RFC 9849 §5: HPKE with HKDF-SHA256 and AES-128-GCM, configuration 7, 4 and 4 bytes of cipher text.
+    let value = [0, 0, 1, 0, 1, 7, 0, 4, 1, 2, 3, 4, 0, 4, 5, 6, 7, 8];
+    assert_eq!(told_of(&hello_with(0xfe0d, &value)), (true, name, Some(true.into())));
+}
+
 #[test]
 fn chains_of_both_sides_and_whom_the_server_trusts() {
     let mut net = opened(443);
