@@ -638,3 +638,122 @@ fn an_authentication_comes_out_of_heads_both_ways() {
         assert!(!format!("{:?}", net.out).contains("TlRM"), "no token is told");
     }
 }
+
+const AS_REQ: &[u8] = include_bytes!("data/kerberos/as_req_pkinit.bin");
+const AS_REP: &[u8] = include_bytes!("data/kerberos/as_rep_pkinit.bin");
+const AP_REQ: &[u8] = include_bytes!("data/kerberos/ap_req.bin");
+
+/// A DER element whose length takes two octets.
+fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(contents.len()).expect("small").to_be_bytes();
+    [&[tag, 0x82, high, low], contents].concat()
+}
+
+/// KDC-PROXY-MESSAGE, as clients send it: with the realm asked.
+fn for_a_proxy(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).expect("small").to_be_bytes();
+    let framed = element(0x04, &[&length, message].concat());
+    element(0x30, &[element(0xa0, &framed), element(0xa1, &element(0x1b, b"CORP.EXAMPLE"))].concat())
+}
+
+/// A head, and a body with its length; in chunks of `size` bytes where that is not 0.
+fn with_body(head: &str, body: &[u8], size: usize) -> Vec<u8> {
+    if size == 0 {
+        return [format!("{head}\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
+    }
+    let mut out = format!("{head}\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes();
+    for piece in body.chunks(size) {
+        out.extend([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+    }
+    out.extend(b"0\r\n\r\n");
+    out
+}
+
+/// As [`told`], with the Kerberos messages and what carries them.
+fn proxied(net: &mut Net) -> Vec<String> {
+    let each = |event: &Event| match &event.message {
+        Message::Kerberos(message) => {
+            assert!(message.stopped().is_none());
+            Some(format!("{} in {:?}", message.name(), event.carriage))
+        }
+        _ => line(event),
+    };
+    std::mem::take(&mut net.out).iter().filter_map(each).collect()
+}
+
+const ASKED: &str = "POST /KdcProxy HTTP/1.1\r\nHost: gateway.corp.example";
+
+#[test]
+fn what_a_kdc_proxy_passes_on_is_read() {
+    for (step, size) in [(1, 0), (100, 0), (1460, 0), (1460, 50), (90, 700), (1460, 65_000)] {
+        // By the path, and by the type where the path is another.
+        let other = "POST /gate HTTP/1.1\r\nContent-Type: application/kerberos";
+        let sent = [with_body(ASKED, &for_a_proxy(AS_REQ), size), with_body(other, &for_a_proxy(AP_REQ), size)].concat();
+        let answers = [
+            with_body("HTTP/1.1 200 OK", &for_a_proxy(AS_REP), size),
+            with_body("HTTP/1.1 503 Service Unavailable", b"out of order", size),
+        ]
+        .concat();
+        let mut net = opened(80);
+        net.data(CLIENT, 0, &sent, step);
+        let expected = [
+            "POST /KdcProxy",
+            "as-req in [\"http\", \"kdc_proxy\"]",
+            "POST /gate",
+            "ap-req in [\"http\", \"kdc_proxy\"]",
+        ];
+        assert_eq!(proxied(&mut net), expected, "in steps of {step}, chunks of {size}");
+        net.data(SERVER, 0, &answers, step);
+        let expected = ["POST /KdcProxy 200", "as-rep in [\"http\", \"kdc_proxy\"]", "POST /gate 503"];
+        assert_eq!(proxied(&mut net), expected, "in steps of {step}, chunks of {size}");
+        assert_eq!(net.shard.buffered(), 0);
+    }
+}
+
+#[test]
+fn an_answer_of_a_kdc_proxy_may_end_with_the_connection() {
+    let answer = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &for_a_proxy(AS_REP)].concat();
+    let mut net = opened(80);
+    net.data(CLIENT, 0, &with_body(ASKED, &for_a_proxy(AS_REQ), 0), 1460);
+    proxied(&mut net);
+    net.data(SERVER, 0, &answer, 1460);
+    net.finish();
+    assert_eq!(proxied(&mut net), ["POST /KdcProxy 200", "as-rep in [\"http\", \"kdc_proxy\"]"]);
+}
+
+#[test]
+fn a_change_of_a_password_goes_through_a_kdc_proxy() {
+    let size = u16::try_from(AP_REQ.len()).expect("small").to_be_bytes();
+    let total = u16::try_from(6 + AP_REQ.len()).expect("small").to_be_bytes();
+    let change = [&total[..], &[0xff, 0x80], &size, AP_REQ].concat();
+    let mut net = opened(80);
+    net.data(CLIENT, 0, &with_body(ASKED, &for_a_proxy(&change), 0), 1460);
+    assert_eq!(proxied(&mut net), ["POST /KdcProxy", "ap-req in [\"http\", \"kdc_proxy\", \"kpasswd\"]"]);
+}
+
+#[test]
+fn a_body_that_is_none_of_a_kdc_proxy_is_a_gap() {
+    let whole = for_a_proxy(AS_REQ);
+    let mut wrong_length = whole.clone();
+    let at = whole.windows(4).position(|bytes| bytes == u32::try_from(AS_REQ.len()).unwrap().to_be_bytes()).unwrap();
+    wrong_length[at + 3] ^= 1;
+    for body in [b"<html>".as_slice(), &whole[..100], &whole[..whole.len() - 1], &wrong_length, AS_REQ] {
+        let mut net = opened(80);
+        net.data(CLIENT, 0, &with_body(ASKED, body, 0), 1460);
+        let gap = format!("http undecodable {}", body.len());
+        assert_eq!(proxied(&mut net), ["POST /KdcProxy".to_owned(), gap]);
+    }
+    // What is passed on is no message of Kerberos.
+    let mut net = opened(80);
+    net.data(CLIENT, 0, &with_body(ASKED, &for_a_proxy(&[0x6a; 9]), 0), 1460);
+    assert_eq!(proxied(&mut net), ["POST /KdcProxy", "kerberos undecodable 9"]);
+    // Where the body is not all there, that is told.
+    let stream = with_body(ASKED, &whole, 0);
+    for end in (stream.len() - whole.len() + 1..stream.len()).step_by(61) {
+        let mut net = opened(80);
+        net.data(CLIENT, 0, &stream[..end], 1460);
+        net.finish();
+        let told = proxied(&mut net);
+        assert!(told.len() == 2 && told[1].starts_with("http "), "{end}: {told:?}");
+    }
+}
