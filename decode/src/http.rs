@@ -371,8 +371,8 @@ impl Heads {
         let target = head.path.unwrap_or_default();
         let (target, authority) = shown(target, method.as_bytes() == b"CONNECT");
         let host = follows.host.clone().or(authority);
-        let proxied = method.as_bytes() == b"POST"
-            && (follows.kind == Kind::KdcProxy || kdc_proxy::is_target(target.as_bytes()));
+        let proxied =
+            method.as_bytes() == b"POST" && (follows.kind == Kind::KdcProxy || kdc_proxy::is_target(target.as_bytes()));
         self.client = follows.body();
         if let Some(body) = self.client.read().filter(|_| proxied) {
             self.client = body;

@@ -688,7 +688,8 @@ fn what_a_kdc_proxy_passes_on_is_read() {
     for (step, size) in [(1, 0), (100, 0), (1460, 0), (1460, 50), (90, 700), (1460, 65_000)] {
         // By the path, and by the type where the path is another.
         let other = "POST /gate HTTP/1.1\r\nContent-Type: application/kerberos";
-        let sent = [with_body(ASKED, &for_a_proxy(AS_REQ), size), with_body(other, &for_a_proxy(AP_REQ), size)].concat();
+        let sent =
+            [with_body(ASKED, &for_a_proxy(AS_REQ), size), with_body(other, &for_a_proxy(AP_REQ), size)].concat();
         let answers = [
             with_body("HTTP/1.1 200 OK", &for_a_proxy(AS_REP), size),
             with_body("HTTP/1.1 503 Service Unavailable", b"out of order", size),

@@ -870,3 +870,27 @@ fn a_write_of_keys_has_its_result_by_connection_and_number() {
     let results: Vec<_> = writes.iter().map(|write| write.answer.map(|(_, code)| code.0)).collect();
     assert_eq!(results, [Some(0), Some(50), None]);
 }
+
+#[test]
+fn a_question_of_dns_asked_again_is_one_until_it_is_answered() {
+    const NAME: &str = "_ldap._tcp.dc._msdcs.corp.example";
+    let played = play(&format!(
+        "
+        0.000 pc > dns  srv {NAME} id 1
+        1.000 pc > dns  srv {NAME} id 1
+        2.000 pc > dns  srv {NAME} id 2
+        2.010 dns > pc  srv-answer {NAME} found id 2
+        2.020 dns > pc  srv-answer {NAME} nxdomain id 1
+        9.000 pc > dns  srv {NAME} id 3
+        30              end
+    "
+    ));
+    let lookups = played.facts().locator.lookups();
+    let asked: Vec<Vec<u64>> =
+        lookups.iter().map(|lookup| lookup.asked.iter().map(|seen| seen.last.number).collect()).collect();
+    assert_eq!(asked, [vec![1, 2, 3], vec![6]]);
+    // The first answer counts, whichever of the questions it is to.
+    let answer = lookups[0].answer.as_ref().expect("an answer");
+    assert_eq!((answer.seen.last.number, answer.rcode, answer.services), (4, 0, 1));
+    assert!(lookups[1].answer.is_none());
+}

@@ -111,7 +111,10 @@ mod tests {
             0.000 pc > dc  cut
         ",
         );
-        assert_eq!(finding.found.summary, "packets are shorter than they say, and with them 1 Kerberos message: PKINIT cannot be read");
+        assert_eq!(
+            finding.found.summary,
+            "packets are shorter than they say, and with them 1 Kerberos message: PKINIT cannot be read"
+        );
     }
 
     #[test]
