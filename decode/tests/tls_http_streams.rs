@@ -304,6 +304,21 @@ fn other_protocols_cost_nothing_and_are_not_told_of() {
 }
 
 #[test]
+fn a_handshake_inside_another_is_passed_over() {
+    // All of it encrypted, ChangeCipherSpec as well: no data was sent before, so the streams are still looked at.
+    let record = |kind: u8, size: u8| [&[kind, 3, 3, 0, size][..], &vec![0x5a; usize::from(size)]].concat();
+    let again = [record(22, 208), record(20, 48), record(22, 64), record(23, 64)].concat();
+    let data = MUTUAL.1.windows(3).position(|bytes| bytes == [23, 3, 3]).expect("data");
+    let mut net = opened(443);
+    net.data(CLIENT, 0, MUTUAL.0, 1460);
+    net.data(SERVER, 0, &MUTUAL.1[..data], 1460);
+    told(&mut net);
+    net.data(SERVER, i64::try_from(data).unwrap(), &again, 1460);
+    net.finish();
+    assert_eq!(told(&mut net), ["application_data"]);
+}
+
+#[test]
 fn data_behind_the_handshake_is_not_kept() {
     let mut net = opened(443);
     net.data(CLIENT, 0, MUTUAL.0, 1460);
