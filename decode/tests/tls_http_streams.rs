@@ -773,3 +773,31 @@ fn a_body_that_is_none_of_a_kdc_proxy_is_a_gap() {
         assert!(told.len() == 2 && told[1].starts_with("http "), "{end}: {told:?}");
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn changed_messages_of_a_kdc_proxy_do_no_harm(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        lost in prop::collection::vec(0_usize..20, 0..3),
+        step in 1_usize..400,
+        size in prop::sample::select(vec![0_usize, 60, 900]),
+    ) {
+        let sent = with_body(ASKED, &for_a_proxy(AS_REQ), size);
+        let answer = with_body("HTTP/1.1 200 OK", &for_a_proxy(AS_REP), size);
+        let mut net = opened(80);
+        for (side, mut stream) in [(Side::Client, sent), (Side::Server, answer)] {
+            for (at, byte) in &changes {
+                *at.get_mut(&mut stream) = *byte;
+            }
+            for (index, piece) in stream.chunks(step).enumerate() {
+                if !lost.contains(&index) {
+                    net.send(&seg(side, i64::try_from(index * step).unwrap(), piece).ack(4000));
+                }
+            }
+        }
+        net.finish();
+        prop_assert!(net.shard.buffered() == 0);
+    }
+}
