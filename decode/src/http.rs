@@ -134,10 +134,8 @@ pub(crate) struct Heads {
     waiting: VecDeque<Message>,
     /// Requests beyond [`MAX_WAITING`] were not remembered, so responses cannot be told whose they are.
     confused: bool,
-    /// A response that waits for its body.
-    held: Option<Message>,
-    /// That body is one of a KDC proxy.
-    proxied: bool,
+    /// A response that waits for its body, and whether that is one of a KDC proxy.
+    held: Option<(Message, bool)>,
     /// What there is of that body, at most [`MAX_BODY`] bytes.
     gathered: Vec<u8>,
     /// The same of a request's body.
@@ -308,18 +306,18 @@ impl Heads {
             self.sent = Vec::new();
         }
         if from == Side::Server
-            && let Some(mut response) = self.held.take()
+            && let Some((mut response, proxied)) = self.held.take()
         {
             // The end of the connection ends such a body; whether that or a loss is the reason cannot be told here.
             let gathered = std::mem::take(&mut self.gathered);
-            if !gathered.is_empty() && !self.proxied {
+            if !gathered.is_empty() && !proxied {
                 response.read(&gathered, true);
             }
             if body != Body::WantedRest && !response.has_body() {
                 response.stopped = Some("the body is not there in full".to_owned());
             }
             out.push(Event::Http(Box::new(response)).into());
-            if self.proxied && body == Body::WantedRest && !gathered.is_empty() {
+            if proxied && body == Body::WantedRest && !gathered.is_empty() {
                 kdc_proxy::decode(&gathered, out);
             }
         }
@@ -349,9 +347,9 @@ impl Heads {
         // Of requests, only bodies for a KDC proxy are wanted.
         let mut proxied = from == Side::Client;
         if from == Side::Server
-            && let Some(mut response) = self.held.take()
+            && let Some((mut response, is_proxy)) = self.held.take()
         {
-            proxied = self.proxied;
+            proxied = is_proxy;
             if !proxied {
                 response.read(body, more);
             }
@@ -420,8 +418,7 @@ impl Heads {
         let wanted = status == 200 && (follows.kind != Kind::Other || proxied || named());
         if let Some(body) = self.server.read().filter(|_| wanted) {
             self.server = body;
-            self.held = Some(response);
-            self.proxied = proxied;
+            self.held = Some((response, proxied));
         } else {
             out.push(Event::Http(Box::new(response)).into());
         }
