@@ -67,9 +67,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let hidden = !shows_timestamp(&refusal);
     let likely = if hidden { "most likely " } else { "" };
     let summary = if repeated {
-        format!("{} sent {likely}{} wrong passwords for the account within ten minutes", logon.client, series.len())
+        format!("{} {likely}sent {} wrong passwords for the account within ten minutes", logon.client, series.len())
     } else {
-        format!("{} sent {likely}a wrong password for the account", logon.client)
+        format!("{} {likely}sent a wrong password for the account", logon.client)
     };
     let (confidence, means) = if hidden {
         (Confidence::Likely, "the proof inside the armor was refused")

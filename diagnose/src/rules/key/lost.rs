@@ -50,7 +50,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// Microsoft: Windows Hello for Business known deployment issues. Not seen in a capture.
+    /// Microsoft: Windows Hello for Business known deployment issues. Seen in a capture of one Samba domain controller whose
+    /// directory lost the key; with two in crafted ones only.
     pub static LOST = {
         code: "KEY-08",
         title: "the key worked, and is refused everywhere since",
