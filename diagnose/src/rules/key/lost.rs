@@ -69,7 +69,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let Some(certificate) = refusal.self_signed() else { continue };
         let key_id = certificate.key_id.as_str();
         let Some(key) = facts.keys.get(key_id) else { continue };
-        let Some((granted, after)) = directory::since_last_grant(key) else { continue };
+        let Some(granted) = key.granted.last() else { continue };
         if granted.0.at >= refusal.answered.at {
             continue;
         }
@@ -101,11 +101,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if matches!(kept, Kept::Own(..)) {
             continue;
         }
-        let Some(by) = refused_everywhere(key, &after, facts) else { continue };
-        let Some((first, _)) = after.first().copied() else { continue };
-        if !directory::works_later(facts, first.at) || directory::is_replaced(facts, key, first.at) {
+        let Some((first, _)) = key.refused_since().first() else { continue };
+        // One that is replaced may be an old one.
+        if !directory::works_later(facts, first.at) || facts.user_has_key_after(key, first.at) {
             continue;
         }
+        let Some(by) = refused_everywhere(key, facts) else { continue };
         let summary = format!("the {words} of {who} worked, and {} domain controllers refuse it since", by.len());
         let mut found = Found::new(Confidence::Likely, account_of(logon), summary).with(refused).with(worked);
         for (seen, kdc) in by.into_iter().filter(|(seen, _)| *seen != refusal.answered) {
@@ -122,9 +123,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// The first refusal by each domain controller, if there are two of them and one had accepted the key.
-fn refused_everywhere(key: &KeyUse, after: &[(Seen, IpAddr)], facts: &Facts) -> Option<Vec<(Seen, IpAddr)>> {
+fn refused_everywhere(key: &KeyUse, facts: &Facts) -> Option<Vec<(Seen, IpAddr)>> {
     let mut by: Vec<(Seen, IpAddr)> = Vec::new();
-    for &(seen, kdc) in after {
+    for &(seen, kdc) in key.refused_since() {
         if !by.iter().any(|(_, known)| directory::is_same(facts, *known, kdc)) {
             by.push((seen, kdc));
         }
