@@ -69,12 +69,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         format!("{} sent a wrong password for the account", logon.client)
     };
     let mut found = Found::new(Confidence::Proven, account_of(logon), summary)
-        .with(refusal.code_evidence("the password was wrong"))
+        .with(refusal.answer("the password was wrong"))
         .with_some(refusal.client_evidence());
     if !repeated {
         return found.with_severity(Severity::Info).into();
     }
-    let others = series.iter().filter(|seen| **seen != refusal.reply.seen).take(MAX_SHOWN);
+    let others = series.iter().filter(|seen| **seen != refusal.answered).take(MAX_SHOWN);
     found.evidence.extend(others.map(|&seen| {
         Evidence::new(
             seen,

@@ -7,7 +7,7 @@ use decode::{kerberos::ErrorCode, x509::Certificate};
 use trace::{Facts, KEY_ATTRIBUTE, KeyObject, Logon, Statement, Tie};
 
 use super::refused_key;
-use crate::{Evidence, rules::policy::refusal::Refusal, windows::DIRECTORY_READ_SECONDS};
+use crate::{Evidence, rules::refusal::PkinitRefusal, windows::DIRECTORY_READ_SECONDS};
 
 /// Refusals of a key that the directory does not have, or not with this account.
 pub(crate) const REFUSED: [ErrorCode; 2] = [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::CLIENT_NAME_MISMATCH];
@@ -18,7 +18,7 @@ pub(super) const NOT_READ: &str = "the capture does not show the account's keys 
 pub(super) const NO_IDENTIFIER: &str = "the key has no identifier by which it could be found in the directory";
 
 /// The first refusal of a self-signed key, as KEY-01 and KEY-02 have it.
-pub(super) fn refused<'l>(logon: &'l Logon, facts: &Facts) -> Option<(Refusal<'l>, &'l Certificate)> {
+pub(super) fn refused<'l>(logon: &'l Logon, facts: &Facts) -> Option<(PkinitRefusal<'l>, &'l Certificate)> {
     REFUSED.into_iter().find_map(|code| refused_key::first(logon, facts, code))
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Held<'f> {
 
 /// The key in the directory, as it was when this request was refused; at the domain controller that refused it, if that
 /// one had it.
-pub(super) fn held<'f>(logon: &Logon, facts: &'f Facts, refusal: &Refusal<'_>, key_id: &str) -> Option<Held<'f>> {
+pub(super) fn held<'f>(logon: &Logon, facts: &'f Facts, refusal: &PkinitRefusal<'_>, key_id: &str) -> Option<Held<'f>> {
     let found = facts.credentials.with_key(key_id).filter_map(|object| {
         let said = before(facts.credentials.statements(object, key_id), refusal.asked.at);
         // What was taken away at one domain controller is soon away at all.
@@ -70,7 +70,7 @@ pub(super) struct Absent<'f> {
 pub(super) fn absent<'f>(
     logon: &Logon,
     facts: &'f Facts,
-    refusal: &Refusal<'_>,
+    refusal: &PkinitRefusal<'_>,
     key_id: &str,
 ) -> Option<Absent<'f>> {
     let credentials = &facts.credentials;

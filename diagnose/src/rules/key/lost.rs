@@ -15,7 +15,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -64,7 +64,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    let refusals = Refusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code()));
+    let refusals = PkinitRefusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code()));
     for refusal in refusals {
         let Some(certificate) = refusal.self_signed() else { continue };
         let key_id = certificate.key_id.as_str();

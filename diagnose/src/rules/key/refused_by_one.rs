@@ -6,7 +6,7 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, nothing_found},
+    rules::refusal::{PkinitRefusal, nothing_found},
     windows::REPEATED,
 };
 
@@ -47,7 +47,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     const CODE: ErrorCode = ErrorCode::CLIENT_NAME_MISMATCH;
-    for refusal in Refusal::all(logon).filter(|refusal| refusal.code() == CODE && refusal.self_signed().is_some())
+    for refusal in PkinitRefusal::all(logon).filter(|refusal| refusal.code() == CODE && refusal.self_signed().is_some())
     {
         let kdc = refusal.kdc();
         if facts.domain_controllers.get(&kdc).is_none_or(trace::DomainController::accepted_self_signed) {

@@ -10,10 +10,8 @@ use crate::{
     rule::rule,
     rules::{
         dc_certificate::chain_unverifiable::OWN_CHAIN,
-        policy::{
-            refusal::{Refusal, nothing_found},
-            refusal_31::{Cause, cause},
-        },
+        policy::refusal_31::{Cause, cause},
+        refusal::{PkinitRefusal, nothing_found},
     },
 };
 
@@ -60,7 +58,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all(logon) {
+    for refusal in PkinitRefusal::all(logon) {
         let Some(confidence) = sureness(&refusal, facts) else { continue };
         let Some(certificate) = refusal.self_signed() else { continue };
         if knows_key_trust(refusal.kdc(), facts) {
@@ -92,7 +90,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// How sure the answer makes us; `None` when it does not speak of this fault.
-fn sureness(refusal: &Refusal<'_>, facts: &Facts) -> Option<Confidence> {
+fn sureness(refusal: &PkinitRefusal<'_>, facts: &Facts) -> Option<Confidence> {
     match refusal.code() {
         ErrorCode::INVALID_CERTIFICATE | ErrorCode::CANT_VERIFY_CERTIFICATE => Some(Confidence::Likely),
         ErrorCode::PREAUTH_FAILED => {

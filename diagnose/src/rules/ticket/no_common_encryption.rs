@@ -58,7 +58,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for refusal in refusals(logon, ErrorCode::ETYPE_NOSUPP) {
-        let at = refusal.reply.seen.at;
+        let at = refusal.answered.at;
         let is_logon = refusal.exchange.stage == Stage::As;
         let succeeded =
             if is_logon { granted_after(logon, facts, at) } else { issued_after_all(&refusal, logon, facts) };
@@ -71,7 +71,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let what = if service.is_some() { "the service" } else { "the account" };
         let summary = format!("the domain controller has no encryption type for {what} that the client offers as well");
         return Found::new(confidence, subject, summary)
-            .with(refusal.code_evidence("no encryption type in common"))
+            .with(refusal.answer("no encryption type in common"))
             .with_some(offered(&refusal))
             .with_some(hint(&refusal))
             .into();
@@ -106,7 +106,7 @@ fn hint(refusal: &Refusal<'_>) -> Option<Evidence> {
     let Some(ErrorData::MethodData(list)) = &refusal.error.e_data else { return None };
     let hint = list.iter().find(|data| matches!(data.kind, PaType::ETYPE_INFO | PaType::ETYPE_INFO2))?;
     Some(Evidence::new(
-        refusal.reply.seen,
+        refusal.answered,
         "kerberos.padata_type",
         hint.kind.to_string(),
         "holds the types the account has keys for",
