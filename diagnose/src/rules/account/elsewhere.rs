@@ -18,10 +18,10 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// The domain controller answered with error 68 (KDC_ERR_WRONG_REALM), and for ten seconds no request of this client
-    /// for the same name goes to another realm. That answer alone is the normal way to a user of another domain. A
-    /// capture at one domain controller does not show what the client asks others; where the capture has none of the
-    /// client's DNS questions, as one at the client has, the finding is possible only.
+    /// The domain controller answered with error 68 (KDC_ERR_WRONG_REALM), and for ten seconds no request of this
+    /// client for the same name goes to another realm, nor does it get a ticket. That answer alone is the normal way to
+    /// a user of another domain. A capture at one domain controller does not show what the client asks others; where
+    /// the capture has none of the client's DNS questions, as one at the client has, the finding is possible only.
     ///
     /// ## What to do
     ///

@@ -19,8 +19,8 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// A client got at least three tickets by PKINIT over an hour or more and used none of them (DCC-11), and nothing in
-    /// the capture was sent in the name of a computer account from its address, so it is probably not joined to the domain.
+    /// A client that signs in with a key got at least three tickets in one name over an hour or more and used none of them
+    /// (DCC-11), and none was granted to its address in the name of a computer, so it is probably not joined to the domain.
     /// Meanwhile a client with a computer account did use tickets, and tickets of this domain controller were used. Likely
     /// where the certificate has a fault that only such computers mind (DCC-06, DCC-07, DCC-09), else possible: the client may
     /// use its tickets at a domain controller outside of the capture.

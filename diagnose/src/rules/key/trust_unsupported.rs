@@ -28,7 +28,7 @@ rule! {
     /// capture this KDC accepted no self-signed one, nor judged one as a KDC with key trust does (62, 75).
     /// Errors 24 and 31 have many other causes; 24 counts only if the request carries the freshness token that
     /// might be missed, 31 only if nothing in the request explains it and this KDC is seen to accept
-    /// certificates of a CA. Otherwise 31 is POL-11.
+    /// certificates of a CA; after these two it is possible, after 70 and 71 likely. Otherwise 31 is POL-11.
     ///
     /// ## What to do
     ///

@@ -23,7 +23,7 @@ rule! {
     ///
     /// Every error of a domain controller tells its time. Compared with the times at which the capture has them, the
     /// middle of three or more of one domain controller differs by more than a minute from those of all others (three
-    /// or more each). With three domain controllers or more it is likely; with two, the one that differs more from
+    /// or more each). It is likely where two others agree with each other; otherwise the one that differs more from
     /// the capture's own clock is named, which is possible only. Captures that were recorded at several machines and
     /// joined show the difference of the recorders' clocks: record at one place to be sure.
     ///
