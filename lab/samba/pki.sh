@@ -5,9 +5,11 @@
 #   kdc.pem, kdc-*.pem                  certificates of the domain controller: a good one, one for each fault
 #   USER.pem, USER.pub                  a user's key in a certificate of its own, as Windows Hello has it
 #   alice-no-signature.pem              alice's key in a certificate whose key usage does not allow signatures
+#   anchors.pem, anchors-alice.pem      what MIT's client trusts: CAs; alice's own certificate, too
 #   USER-ca.pem                         the same key in a certificate by user-ca, for MIT's client, which leaves a self-signed
 #                                       certificate out of its request
 #   erin-card*.pem                      smart cards of the user whose SID is $ERIN_SID; one that ended, one by other-ca
+#   frank2-card.pem                     a smart card without its user's SID
 #   ca.crl                              the CRL of the domain's CA
 
 set -euo pipefail
@@ -119,7 +121,11 @@ user_extensions erin
 leaf erin-card "/DC=example/DC=corp/CN=erin" card ca
 leaf erin-card-expired "/DC=example/DC=corp/CN=erin" card ca "${ended[@]}"
 leaf erin-card-untrusted "/DC=example/DC=corp/CN=erin" card other-ca
+user_extensions frank2
+sed -i '/^1\.3\.6\.1\.4\.1\.311\.25\.2 =/d' extensions
+leaf frank2-card "/DC=example/DC=corp/CN=frank2" card ca
 cat ca.pem user-ca.pem >anchors.pem
+cat anchors.pem alice.pem >anchors-alice.pem
 
 mkdir -p issued
 : >issued/index

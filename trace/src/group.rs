@@ -109,6 +109,7 @@ impl Grouper {
 
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
+        self.facts.changes();
         self.facts.visibility.note(&event);
         self.facts.cloud.push(&event);
         // What TLS and HTTP say is taken out of them at once, and none is kept.
@@ -161,6 +162,7 @@ impl Grouper {
 
     /// Nothing follows that could change what is held back.
     pub fn flush(&mut self) {
+        self.facts.changes();
         if let Some(early) = self.early.take() {
             self.take_in(&early);
         }
@@ -270,6 +272,7 @@ impl Grouper {
 
     /// Capture time is `now`, and this is what was lost by then: for whoever looks at logons before the capture ends.
     pub fn account(&mut self, now: CaptureTime, losses: Losses) {
+        self.facts.changes();
         let visibility = &mut self.facts.visibility;
         (visibility.now, visibility.last, visibility.losses) = (Some(now), Some(now), losses);
     }
@@ -282,10 +285,12 @@ impl Grouper {
 
     /// Forgets what was before this time, as far as only rules about logons of that time need it.
     pub fn forget(&mut self, before: CaptureTime) {
+        self.facts.changes();
         self.facts.forget(before);
     }
 
     pub(crate) fn facts_mut(&mut self) -> &mut Facts {
+        self.facts.changes();
         &mut self.facts
     }
 

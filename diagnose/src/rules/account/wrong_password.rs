@@ -77,12 +77,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         (Confidence::Proven, "the password was wrong")
     };
     let mut found = Found::new(confidence, account_of(logon), summary)
-        .with(refusal.code_evidence(means))
+        .with(refusal.answer(means))
         .with_some(refusal.client_evidence());
     if !repeated {
         return found.with_severity(Severity::Info).into();
     }
-    let others = series.iter().filter(|seen| **seen != refusal.reply.seen).take(MAX_SHOWN);
+    let others = series.iter().filter(|seen| **seen != refusal.answered).take(MAX_SHOWN);
     found.evidence.extend(others.map(|&seen| {
         Evidence::new(
             seen,

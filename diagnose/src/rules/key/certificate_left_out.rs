@@ -9,10 +9,8 @@ use crate::{
     rules::{
         account_of,
         dc_certificate::chain_unverifiable::OWN_CHAIN,
-        policy::{
-            refusal::{Refusal, name, nothing_found},
-            refusal_31::{Cause, cause, certificate_left_out},
-        },
+        policy::refusal_31::{Cause, cause, certificate_left_out},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -58,7 +56,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon) {
+    for refusal in PkinitRefusal::all_in_vain(logon) {
         let left_out = match refusal.code() {
             ErrorCode::BAD_INTEGRITY => cause(&refusal, facts) == Some(Cause::CertificateLeftOut),
             ErrorCode::PREAUTH_FAILED => certificate_left_out(&refusal) && !refusal.says(OWN_CHAIN),

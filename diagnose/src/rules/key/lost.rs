@@ -15,7 +15,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -66,12 +66,12 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    let refusals = Refusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code()));
+    let refusals = PkinitRefusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code()));
     for refusal in refusals {
         let Some(certificate) = refusal.self_signed() else { continue };
         let key_id = certificate.key_id.as_str();
         let Some(key) = facts.keys.get(key_id) else { continue };
-        let Some((granted, after)) = directory::since_last_grant(key) else { continue };
+        let Some(granted) = key.granted.last() else { continue };
         if granted.0.at >= refusal.answered.at {
             continue;
         }
@@ -103,10 +103,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if matches!(kept, Kept::Own(..)) {
             continue;
         }
-        let Some(by) = refused_by(key, &after, facts) else { continue };
-        let Some((first, _)) = after.first().copied() else { continue };
+        let Some((first, _)) = key.refused_since().first() else { continue };
+        let Some(by) = refused_by(key, facts) else { continue };
         let several = by.len() > 1;
-        if (several && !directory::works_later(facts, first.at)) || directory::is_replaced(facts, key, first.at) {
+        // One that is replaced may be an old one.
+        if (several && !directory::works_later(facts, first.at)) || facts.user_has_key_after(key, first.at) {
             continue;
         }
         let summary = if several {
@@ -130,9 +131,9 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// The first refusal by each domain controller, if one of them had accepted the key.
-fn refused_by(key: &KeyUse, after: &[(Seen, IpAddr)], facts: &Facts) -> Option<Vec<(Seen, IpAddr)>> {
+fn refused_by(key: &KeyUse, facts: &Facts) -> Option<Vec<(Seen, IpAddr)>> {
     let mut by: Vec<(Seen, IpAddr)> = Vec::new();
-    for &(seen, kdc) in after {
+    for &(seen, kdc) in key.refused_since() {
         if !by.iter().any(|(_, known)| directory::is_same(facts, *known, kdc)) {
             by.push((seen, kdc));
         }

@@ -8,7 +8,7 @@ use trace::{Facts, Logon, OnKeys};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, nothing_found},
+    rules::refusal::{PkinitRefusal, nothing_found},
     windows::REPEATED,
 };
 
@@ -58,7 +58,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
+    for refusal in PkinitRefusal::all(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
         let Some(certificate) = refusal.self_signed() else { continue };
         let Some(key) = facts.keys.get(&certificate.key_id) else { continue };
         let kdc = refusal.kdc();

@@ -11,8 +11,7 @@ use decode::{
 };
 use trace::Facts;
 
-use super::refusal::Refusal;
-use crate::windows::SKEW_SECONDS;
+use crate::{rules::refusal::PkinitRefusal, windows::SKEW_SECONDS};
 
 /// Bits from which a Diffie-Hellman group is taken everywhere.
 const SAFE_GROUP_BITS: u32 = 2048;
@@ -37,7 +36,7 @@ pub(crate) enum Cause {
 }
 
 /// The cause of this refusal; `None` when it is another error than 31.
-pub(crate) fn cause(refusal: &Refusal<'_>, facts: &Facts) -> Option<Cause> {
+pub(crate) fn cause(refusal: &PkinitRefusal<'_>, facts: &Facts) -> Option<Cause> {
     if refusal.code() != ErrorCode::BAD_INTEGRITY {
         return None;
     }
@@ -69,13 +68,13 @@ pub(crate) fn cause(refusal: &Refusal<'_>, facts: &Facts) -> Option<Cause> {
 }
 
 /// The client's clock minus the KDC's, in seconds, by the request's and the error's own words.
-pub(crate) fn clocks_apart(refusal: &Refusal<'_>) -> Option<i64> {
+pub(crate) fn clocks_apart(refusal: &PkinitRefusal<'_>) -> Option<i64> {
     let ctime = refusal.pkinit()?.ctime?;
     Some(ctime.seconds() - refusal.error.stime?.seconds())
 }
 
 /// Whether the certificate that would show whose key it is is not enclosed, of somebody who has a name.
-pub(crate) fn certificate_left_out(refusal: &Refusal<'_>) -> bool {
+pub(crate) fn certificate_left_out(refusal: &PkinitRefusal<'_>) -> bool {
     refusal.pkinit().is_some_and(|pkinit| {
         // What broke off may have lost its certificates; who is anonymous has none to show (RFC 8062 §4.1).
         pkinit.stopped.is_none()
@@ -115,12 +114,12 @@ mod tests {
     use trace::script::play;
 
     use super::{Cause, cause};
-    use crate::rules::policy::refusal::Refusal;
+    use crate::rules::refusal::PkinitRefusal;
 
     /// The cause of the last refusal in a script.
     fn cause_in(script: &str) -> Option<Cause> {
         let played = play(script);
-        played.logons().iter().flat_map(Refusal::all).last().and_then(|refusal| cause(&refusal, played.facts()))
+        played.logons().iter().flat_map(PkinitRefusal::all).last().and_then(|refusal| cause(&refusal, played.facts()))
     }
 
     fn cause_of(request: &str) -> Option<Cause> {

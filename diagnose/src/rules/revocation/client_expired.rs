@@ -8,10 +8,8 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::{
-            refusal::{Refusal, name, nothing_found},
-            refusal_31::{Cause, cause, has_expired, is_early},
-        },
+        policy::refusal_31::{Cause, cause, has_expired, is_early},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -62,7 +60,7 @@ const CODES: [ErrorCode; 3] =
     [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::CANT_VERIFY_CERTIFICATE, ErrorCode::INVALID_CERTIFICATE];
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon) {
+    for refusal in PkinitRefusal::all_in_vain(logon) {
         let Some(certificate) = refusal.certificate() else { continue };
         let confidence = if cause(&refusal, facts) == Some(Cause::CertificateOutOfDate) {
             Confidence::Likely

@@ -111,7 +111,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             code => is_rare(code),
         }
     });
-    let Some(refusal) = rare.find(|refusal| !adjusted(logon, facts, refusal.reply.seen.at)) else {
+    let Some(refusal) = rare.find(|refusal| !adjusted(logon, facts, refusal.answered.at)) else {
         return by_what_is_missing(logon.exchanges.iter(), facts);
     };
     let partial = refusal.exchange.asks_for_full_ticket();
@@ -129,12 +129,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         (false, false) => "the sign-in",
     };
     let summary = format!("the domain controller refuses {what} with error {code}: {why}");
-    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
+    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS.of(facts)));
     Found::new(confidence, subject, summary)
-        .with(refusal.code_evidence(code.meaning().unwrap_or("an error without a name")))
+        .with(refusal.answer(code.meaning().unwrap_or("an error without a name")))
         .with_some(refusal.status_evidence())
         .with_some(refusal.text().map(|text| {
-            Evidence::new(refusal.reply.seen, "kerberos.e_text", text.to_string(), "what the domain controller adds")
+            Evidence::new(refusal.answered, "kerberos.e_text", text.to_string(), "what the domain controller adds")
         }))
         .with_some(asked)
         .with_some(refusal.client_evidence())
