@@ -34,7 +34,7 @@ pub use facts::{
     RefusedPkinit, TicketsOf, Timed, When,
 };
 pub use group::Grouper;
-pub use kept::Logons;
+pub use kept::{Logons, Released};
 pub use locate::{Locator, Lookup, LookupAnswer, WithoutAddress};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};
