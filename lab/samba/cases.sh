@@ -210,3 +210,45 @@ case.dns-no-answer() {
     recording
     client 'locate; key alice'
 }
+
+# Its service goes away between the ticket and its first use.
+case.kerberos-port-refused-after-sign-in() {
+    domain_controller kdc
+    recording
+    client 'key alice; cp /tmp/tickets /tmp/kept'
+    packet_filter -A INPUT -p tcp --dport 88 -j REJECT --reject-with tcp-reset
+    packet_filter -A INPUT -p udp --dport 88 -j REJECT
+    client 'mv /tmp/kept /tmp/tickets; kvno ldap/dc1.corp.example'
+}
+
+case.account-disabled-after-sign-in() {
+    domain_controller kdc
+    recording
+    client 'key carol; cp /tmp/tickets /tmp/kept'
+    directory user disable carol >/dev/null
+    client 'mv /tmp/kept /tmp/tickets; kvno ldap/dc1.corp.example'
+    directory user enable carol >/dev/null
+}
+
+case.key-taken-away() {
+    domain_controller kdc
+    recording
+    client 'key carol'
+    directory user keytrust delete carol --all >/dev/null
+    client 'key carol'
+    directory user keytrust add carol /lab/pki/carol.pub >/dev/null
+}
+
+# Heimdal's client finds no key that may sign, and signs nothing.
+case.client-key-may-not-sign() {
+    domain_controller kdc
+    recording
+    client 'key alice alice-no-signature'
+}
+
+# Armored with bob's ticket.
+case.password-wrong-inside-fast() {
+    domain_controller kdc
+    recording
+    client 'password bob; cp /tmp/tickets /tmp/armor; echo wrong | kinit.mit -T FILE:/tmp/armor alice; rm /tmp/armor'
+}

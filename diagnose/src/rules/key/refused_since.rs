@@ -49,7 +49,7 @@ rule! {
         title: "from one moment on a domain controller refuses keys that it had accepted",
         severity: Severity::High,
         since: "0.1.0",
-        supersedes: ["KEY-01", "KEY-02", "SYN-02"],
+        supersedes: ["KEY-01", "KEY-02", "KEY-08", "SYN-02"],
         errors: [62, 71, 75],
         statuses: [],
         events: ["KDC 21", "KDC 45"],
