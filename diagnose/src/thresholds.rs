@@ -73,8 +73,8 @@ impl Thresholds {
     pub fn markdown() -> String {
         let mut page = String::from(
             "# Settings of the rules\n\nGenerated from `diagnose/src/windows.rs`; edit that, not this page.\n\n\
-             `--thresholds FILE` takes windows and thresholds of the rules, and of the report's comparisons, from a TOML file, by the names below, each with a\n\
-             whole number:\n\n```toml\nsync-seconds = 3600     # Entra Connect runs once an hour here\nexpires-days = 60\n```\n\n\
+             `--thresholds FILE` takes windows and thresholds of the rules, and of the report's comparisons, from a TOML file, by\n\
+             the names below, each with a whole number:\n\n```toml\nsync-seconds = 3600     # Entra Connect runs once an hour here\nexpires-days = 60\n```\n\n\
              What the file leaves out keeps its default. An unknown name and a number out of range are refused. The report says\n\
              which thresholds differ from the defaults, and so do `dcs` and `checklist`. The pages of the rules name the defaults.\n\n\
              Numbers that protocols fix, and limits of memory, are no settings. Where more sign-ins are recorded than are kept\n\

@@ -4,8 +4,8 @@
 #   ca.pem, other-ca.pem, user-ca.pem   CAs: the domain's; one that no client trusts; one that the KDC does not know
 #   kdc.pem, kdc-*.pem                  certificates of the domain controller: a good one, one for each fault
 #   USER.pem, USER.pub                  a user's key in a certificate of its own, as Windows Hello has it
-#   alice-no-signature.pem              alice's key in a certificate whose key usage does not allow signatures
 #   anchors.pem, anchors-alice.pem      what MIT's client trusts: CAs; alice's own certificate, too
+#   alice-no-signature.pem              alice's key in a certificate whose key usage does not allow signatures
 #   USER-ca.pem                         the same key in a certificate by user-ca, for MIT's client, which leaves a self-signed
 #                                       certificate out of its request
 #   erin-card*.pem                      smart cards of the user whose SID is $ERIN_SID; one that ended, one by other-ca

@@ -843,14 +843,14 @@ impl Grouper {
     /// Whether a reply whose request was not seen belongs to the attempt `logon`, of the same client and client name.
     ///
     /// The request would have to: what was refused for good is over, and what follows is another attempt. A request that
-    /// still has no answer has another one than this.
+    /// still has no answer has another one than this, unless that was there and could not be read: then the client went on.
     fn orphan_joins(logon: &Logon, stage: Stage, kdc: IpAddr, at: CaptureTime) -> bool {
         let within = |seconds: i64| at.since(logon.ended.at) <= seconds * CaptureTime::SECOND;
         if logon.issued().is_some() {
             return stage == Stage::Tgs && within(Self::ASK_AGAIN_SECONDS);
         }
-        if logon.as_exchanges().next_back().is_some_and(|last| last.reply.is_none()) {
-            return false;
+        if let Some(last) = logon.as_exchanges().next_back().filter(|last| last.reply.is_none()) {
+            return last.silence == Silence::Hidden && within(Self::FAIL_OVER_SECONDS);
         }
         match logon.refusal() {
             None => within(Self::ASK_AGAIN_SECONDS),

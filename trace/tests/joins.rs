@@ -896,6 +896,23 @@ fn a_question_of_dns_asked_again_is_one_until_it_is_answered() {
 }
 
 #[test]
+fn a_refusal_right_after_an_answer_that_could_not_be_read_is_of_the_same_logon() {
+    // Of two requests and their answers the capture has the first and the last whole.
+    let script = "
+        0.000 pc > dc  as-req bob
+        0.004 dc > pc  hole
+        0.050 dc > pc  krb-error 24 client bob flow 2
+        30             end
+    ";
+    assert_eq!(only(script).outcome(), Outcome::Failed);
+    let later = script.replace("0.050", "20.00");
+    assert_eq!(logons(&later).len(), 2);
+    // Lost without a trace, it may be another's.
+    let lost = script.replace("0.004 dc > pc  hole\n", "");
+    assert_eq!(logons(&lost).len(), 2);
+}
+
+#[test]
 fn a_refused_connection_right_after_the_ticket_was_issued_was_for_a_service() {
     // The service of the domain controller stops between the sign-in and the request for a service ticket.
     let logon = only(

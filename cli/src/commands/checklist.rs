@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 40;
 const MOST_EVIDENCE: usize = 3;
 
 #[derive(Serialize)]
-struct Checklist<'r> {
+struct Document<'r> {
     schema: &'static str,
     checklist: &'r [ChecklistItem],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Part) -> anyhow::Result<Status> {
         Format::Text => write(&report, &mut output)?,
         Format::Json => {
             let (checklist, thresholds) = (&report.checklist, &report.thresholds);
-            json::write_report(&Checklist { schema: SCHEMA, checklist, thresholds }, &mut output)?;
+            json::write_report(&Document { schema: SCHEMA, checklist, thresholds }, &mut output)?;
         }
     }
     output.finish()?;

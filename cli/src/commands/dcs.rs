@@ -21,7 +21,7 @@ const WIDTH: usize = 80;
 const INDENT: usize = 15;
 
 #[derive(Serialize)]
-struct Controllers<'r> {
+struct Document<'r> {
     schema: &'static str,
     domain_controllers: &'r [DomainControllerReport],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -36,8 +36,8 @@ pub(crate) fn run(arguments: &Part) -> anyhow::Result<Status> {
         Format::Text => write(&report, &mut output)?,
         Format::Json => {
             let (domain_controllers, thresholds) = (&report.domain_controllers, &report.thresholds);
-            let list = Controllers { schema: SCHEMA, domain_controllers, thresholds };
-            json::write_report(&list, &mut output)?;
+            let document = Document { schema: SCHEMA, domain_controllers, thresholds };
+            json::write_report(&document, &mut output)?;
         }
     }
     output.finish()?;

@@ -400,9 +400,9 @@ fn two_sides(
 
 #[cfg(test)]
 mod tests {
-    use trace::script::play;
+    use trace::{Facts, script::play};
 
-    use super::{ComparisonReport, Tallies};
+    use super::{ComparisonReport, Tallies, Tally};
     use crate::report::{logons::Sketch, writer::Writer};
 
     fn compared(script: &str) -> Vec<ComparisonReport> {
@@ -415,6 +415,15 @@ mod tests {
             tallies.note(&sketch, sketch.outcome(played.facts(), false), rejected);
         }
         tallies.compared(&Writer::new(&[], played.facts()))
+    }
+
+    #[test]
+    fn what_works_is_a_setting() {
+        let mut facts = Facts::default();
+        let tally = Tally { failed: 1, succeeded: 8, ..Tally::default() };
+        assert!(!tally.works(&facts));
+        facts.thresholds.insert("WORKING_TIMES", 8);
+        assert!(tally.works(&facts));
     }
 
     /// What it is about, failures, successes, and the packet of the example.
