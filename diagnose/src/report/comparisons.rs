@@ -504,6 +504,24 @@ mod tests {
     }
 
     #[test]
+    fn with_too_many_users_what_needs_none_of_them_is_compared() {
+        let key = tried(10, "alice", "dc", KEY, REFUSED);
+        let card = tried(60, "bob", "dc", "pkinit issued K2", "granted");
+        let played = play(&format!("{key}{card}"));
+        let sketches: Vec<Sketch> = played.logons().iter().map(Sketch::of).collect();
+        let kdc = sketches[0].kdc.expect("a domain controller is asked");
+        let mut tallies = Tallies::default();
+        let user = |number: usize| (kdc, trace::Method::KeyTrust, number.to_string().into_boxed_str());
+        tallies.users = (0..super::MAX_TALLIES).map(|number| (user(number), Tally::default())).collect();
+        for sketch in &sketches {
+            tallies.note(sketch, sketch.outcome(played.facts(), false), false);
+        }
+        assert_eq!((tallies.beyond(), tallies.users.len()), (2, 0));
+        let compared = tallies.compared(&Writer::new(&[], played.facts()));
+        assert_eq!(compared.iter().map(|one| one.compared).collect::<Vec<_>>(), ["kinds_of_sign_in"]);
+    }
+
+    #[test]
     fn site_and_site() {
         let at = |dc: &str, site: &str| format!("1.0 pc > {dc} ping\n1.1 {dc} > pc pong site {site}\n");
         let fails = tried(10, "alice", "dc", KEY, REFUSED);

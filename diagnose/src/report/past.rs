@@ -62,7 +62,7 @@ impl Default for Past {
 
 impl Past {
     /// Logons told in full, unless told otherwise. A person reads some hundreds, and a script that wants more can read the capture in pieces; at
-    /// one or two KiB each, a day's worth of a large site takes no more than 200 MB.
+    /// half a KiB each, a day's worth of a large site takes some 50 MB.
     pub(crate) const MAX_LOGONS: usize = 100_000;
     /// A sixteenth of them is released at a time: it costs a look at all that are kept.
     const LOTS: usize = 16;
