@@ -248,7 +248,7 @@ fn key_accepted(logon: &Logon) -> Option<Evidence> {
 
 fn located_in_dns(_: &Signs, facts: &Facts) -> Shown {
     let answer = facts.locator.lookups().iter().find_map(|lookup| {
-        let answer = lookup.answer.as_ref().filter(|answer| answer.rcode == 0 && answer.services > 0)?;
+        let answer = lookup.answer().filter(|answer| answer.rcode == 0 && answer.services > 0)?;
         Some(Evidence::new(
             answer.seen,
             "dns.count.answers",

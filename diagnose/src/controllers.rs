@@ -239,7 +239,7 @@ fn ports(address: IpAddr, facts: &Facts) -> Vec<PortReport> {
     let mut pinged: BTreeMap<IpAddr, (bool, bool)> = BTreeMap::new();
     for ping in facts.pings.pings().iter().filter(|ping| ping.server == address) {
         let (answered, refused) = pinged.entry(ping.client).or_default();
-        *answered |= ping.answer.is_some();
+        *answered |= ping.answer().is_some();
         *refused |= ping.unreachable.is_some();
     }
     for (answered, refused) in pinged.into_values() {

@@ -5,6 +5,7 @@
 mod comparisons;
 mod logons;
 mod past;
+mod records;
 mod signs;
 mod writer;
 

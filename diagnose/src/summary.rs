@@ -64,7 +64,7 @@ fn line(step: &Step, logon: &Logon) -> String {
 }
 
 /// What a domain controller answered to a netlogon ping, in a line.
-pub(crate) fn ping_answer(answer: &PingAnswer) -> String {
+pub(crate) fn ping_answer(answer: &PingAnswer<'_>) -> String {
     let says = if answer.is_paused() {
         "is paused: it is not to be used now"
     } else if answer.user_unknown() {

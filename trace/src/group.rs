@@ -25,7 +25,7 @@ use decode::{
 };
 
 use crate::{
-    Attempt, Exchange, Facts, Located, Logon, Logons, Method, Principal, SessionAnswer, SessionProof,
+    Attempt, Exchange, Facts, Located, Logon, Logons, Method, Principal, Released, SessionAnswer, SessionProof,
     credential::KEY_ATTRIBUTE,
     exchange::{Silence, is_for_new_password},
     facts::Issuance,
@@ -279,7 +279,7 @@ impl Grouper {
 
     /// Takes out up to `count` of the oldest logons, without those to which something happened in the `seconds` before `now`.
     /// What comes for them later goes nowhere.
-    pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Logon> {
+    pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Released> {
         self.logons.release(count, now, seconds)
     }
 

@@ -40,6 +40,26 @@ enum State {
     Packed(Packed),
 }
 
+/// A logon that was taken out, packed as it was: thousands are taken out at a time.
+#[derive(Debug)]
+pub struct Released(State);
+
+impl Released {
+    /// The logon.
+    pub fn open(&self) -> Option<Cow<'_, Logon>> {
+        self.0.open()
+    }
+}
+
+impl State {
+    fn open(&self) -> Option<Cow<'_, Logon>> {
+        match self {
+            Self::Open(logon) => Some(Cow::Borrowed(logon)),
+            Self::Packed(packed) => packed.open().map(Cow::Owned),
+        }
+    }
+}
+
 impl Default for Logons {
     fn default() -> Self {
         Self { entries: Vec::new(), next: 0, open: VecDeque::new(), now: CaptureTime(0), beyond: 0 }
@@ -84,10 +104,7 @@ impl Logons {
 
     /// One of them, by its place among those kept.
     pub fn at(&self, place: usize) -> Option<Cow<'_, Logon>> {
-        match &self.entries.get(place)?.state {
-            State::Open(logon) => Some(Cow::Borrowed(logon)),
-            State::Packed(packed) => packed.open().map(Cow::Owned),
-        }
+        self.entries.get(place)?.state.open()
     }
 
     /// The one with this number, counted from 1.
@@ -107,20 +124,15 @@ impl Logons {
 
     /// Takes out up to `count` of those that began first, without those to which something happened in the `seconds` before
     /// `now`.
-    pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Logon> {
-        let mut released = Vec::new();
-        self.entries.retain_mut(|entry| {
+    pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Released> {
+        let mut left = count;
+        let is_old = |entry: &mut Entry| {
             let quiet = now.since(entry.ended()).abs() >= seconds * CaptureTime::SECOND;
-            if released.len() >= count || !quiet {
-                return true;
-            }
-            match &entry.state {
-                State::Open(logon) => released.push(logon.as_ref().clone()),
-                State::Packed(packed) => released.extend(packed.open()),
-            }
-            false
-        });
-        released
+            let goes = left > 0 && quiet;
+            left -= usize::from(goes);
+            goes
+        };
+        self.entries.extract_if(.., is_old).map(|entry| Released(entry.state)).collect()
     }
 
     /// Adds a logon that begins here, and says its index.
@@ -296,7 +308,8 @@ mod tests {
     #[test]
     fn what_was_released_is_gone_and_the_others_keep_their_index() {
         let mut logons = with(5);
-        let released: Vec<u64> = logons.release(2, at(100).at, 98).iter().map(|logon| logon.id.0).collect();
+        let released = logons.release(2, at(100).at, 98);
+        let released: Vec<u64> = released.iter().filter_map(|one| Some(one.open()?.id.0)).collect();
         assert_eq!(released, [1, 2]);
         // Those to which something happened lately stay.
         assert!(logons.release(2, at(100).at, 99).is_empty());

@@ -21,6 +21,7 @@ mod refused_bind;
 pub mod script;
 mod session;
 mod shedding;
+mod spot;
 mod subject;
 mod tickets;
 mod tracer;
@@ -34,7 +35,7 @@ pub use facts::{
     RefusedPkinit, TicketsOf, Timed, When,
 };
 pub use group::Grouper;
-pub use kept::Logons;
+pub use kept::{Logons, Released};
 pub use locate::{Locator, Lookup, LookupAnswer, WithoutAddress};
 pub use logon::{Attempt, Logon, LogonId, Method, Outcome, Reached, Step, StepKind};
 pub use ping::{Ping, PingAnswer, Pings};
@@ -42,6 +43,7 @@ pub use ports::{DC_PORTS, PortUse, Ports, Unanswered};
 pub use refused_bind::{Reason, RefusedBind, RefusedBinds, SYNC_ACCOUNT};
 pub use session::{Service, Session, SessionAnswer, SessionProof};
 pub use shedding::{Class, Governor, Level, Limits, Meter, Shed, Usage};
+pub use spot::Spot;
 pub use subject::Principal;
 pub use tracer::{Decoding, Settings, Tracer};
 pub use visibility::{ClockOffset, Visibility};

@@ -9,8 +9,16 @@ use std::{
 use capture::CaptureTime;
 use decode::{Endpoint, Event, Message, Path, Seen, WireText, dns};
 
+use crate::spot::Spot;
+
 /// A resolver tries again after a second, then two, four and so on: within this time it is the same lookup.
 const REPEAT_WITHIN: i64 = 10 * CaptureTime::SECOND;
+/// After this time no resolver asks again, not even with packets that were swapped.
+const FORGET_AFTER: i64 = 120 * CaptureTime::SECOND;
+/// Room is made for so many lookups at least.
+const MORE: usize = 1_024;
+/// Captures by several queues swap packets: times in a list in the order of packets may run back by this much.
+const SWAPPED: i64 = 60;
 
 /// A locator question of one client to one server, with its repetitions.
 #[derive(Clone, Debug)]
@@ -19,22 +27,34 @@ pub struct Lookup {
     pub client: IpAddr,
     /// Whom.
     pub server: IpAddr,
-    /// The name asked for.
-    pub name: WireText,
-    /// The domain it is about, in lower case.
-    pub domain: String,
-    /// Whether the question is limited to a site.
-    pub site: bool,
-    /// Every time it was asked. At most [`Lookup::MAX_ASKED`]; never empty.
-    pub asked: Vec<Seen>,
-    /// The answer.
-    pub answer: Option<LookupAnswer>,
     /// Whether something came back that could not be read.
     pub hidden: bool,
+    subject: Arc<Subject>,
+    first: Spot,
+    /// Repetitions.
+    again: Option<Box<Vec<Spot>>>,
+    answer: Option<Answer>,
+}
+
+/// What a locator question is about: many clients ask the same.
+#[derive(Debug)]
+struct Subject {
+    name: WireText,
+    domain: String,
+    site: bool,
+}
+
+/// As [`LookupAnswer`].
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    spot: Spot,
+    services: u32,
+    rcode: u8,
+    authoritative: bool,
 }
 
 /// What a DNS server answered to a locator question.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct LookupAnswer {
     /// Where.
     pub seen: Seen,
@@ -50,9 +70,47 @@ impl Lookup {
     /// Repetitions kept.
     pub const MAX_ASKED: usize = 16;
 
+    /// The name asked for.
+    pub fn name(&self) -> &WireText {
+        &self.subject.name
+    }
+
+    /// The domain it is about, in lower case.
+    pub fn domain(&self) -> &str {
+        &self.subject.domain
+    }
+
+    /// Whether the question is limited to a site.
+    pub fn is_of_site(&self) -> bool {
+        self.subject.site
+    }
+
+    /// Every time it was asked. At most [`Lookup::MAX_ASKED`]; never empty.
+    pub fn asked(&self) -> impl Iterator<Item = Seen> {
+        let again = self.again.as_deref().map(Vec::as_slice).unwrap_or_default();
+        std::iter::once(self.first).chain(again.iter().copied()).map(Seen::from)
+    }
+
+    /// When it was first asked.
+    pub fn first_asked(&self) -> Seen {
+        self.first.into()
+    }
+
     /// When it was last asked.
-    pub fn last_asked(&self) -> Option<Seen> {
-        self.asked.last().copied()
+    pub fn last_asked(&self) -> Seen {
+        let last = self.again.as_ref().and_then(|again| again.last()).copied();
+        last.unwrap_or(self.first).into()
+    }
+
+    /// How often it was asked, as far as that is kept.
+    pub fn times(&self) -> usize {
+        1 + self.again.as_ref().map_or(0, |again| again.len())
+    }
+
+    /// The answer.
+    pub fn answer(&self) -> Option<LookupAnswer> {
+        let Answer { spot, services, rcode, authoritative } = self.answer?;
+        Some(LookupAnswer { seen: spot.into(), rcode, authoritative, services: services as usize })
     }
 }
 
@@ -78,10 +136,14 @@ pub struct Locator {
     beyond: u64,
     /// Questions without an answer, by ports and identifier.
     open: BTreeMap<(Endpoint, Endpoint, u16), usize>,
-    /// The latest lookup of each name by each client at each server.
+    /// The latest lookup of each name by each client at each server, as long as it may be asked again.
     latest: HashMap<(IpAddr, IpAddr, WireText), usize>,
+    /// With so many of these, those that are no longer needed go.
+    latest_full: usize,
     /// The lookups of each client, by index.
-    of_client: BTreeMap<IpAddr, Vec<usize>>,
+    of_client: BTreeSet<(IpAddr, usize)>,
+    /// What was asked about, each once.
+    subjects: HashMap<WireText, Arc<Subject>>,
     names: BTreeMap<IpAddr, String>,
     /// Domain controllers that answers named, in lower case.
     targets: BTreeSet<String>,
@@ -96,6 +158,8 @@ impl Locator {
     pub const MAX_LOOKUPS: usize = 100_000;
     /// Questions that wait for an answer at once; each repetition under another identifier is one of its own.
     pub const MAX_OPEN: usize = 200_000;
+    /// Names asked for that are kept once for all: a forest has a few domains and sites. Further ones stand in each lookup.
+    const MAX_SUBJECTS: usize = 1_000;
     /// Names learnt from answers, and as many of domain controllers.
     pub const MAX_NAMES: usize = 100_000;
 
@@ -124,7 +188,7 @@ impl Locator {
 
     /// Forgets what was asked before this time.
     pub(crate) fn forget(&mut self, before: CaptureTime) {
-        let old = self.lookups.partition_point(|lookup| lookup.asked.first().is_some_and(|asked| asked.at < before));
+        let old = self.lookups.partition_point(|lookup| lookup.first.at() < before);
         self.drop_first(old);
     }
 
@@ -134,10 +198,7 @@ impl Locator {
         let first = self.forgotten;
         self.open.retain(|_, index| *index >= first);
         self.latest.retain(|_, index| *index >= first);
-        self.of_client.retain(|_, list| {
-            list.drain(..list.partition_point(|index| *index < first));
-            !list.is_empty()
-        });
+        self.of_client.retain(|(_, index)| *index >= first);
     }
 
     fn lookup_mut(&mut self, index: usize) -> Option<&mut Lookup> {
@@ -151,13 +212,19 @@ impl Locator {
 
     /// The locator questions of one client, in the order in which they were first asked.
     pub fn lookups_of(&self, client: IpAddr) -> impl Iterator<Item = &Lookup> {
-        let indices = self.of_client.get(&client).map(Vec::as_slice).unwrap_or_default();
-        indices.iter().filter_map(|index| self.lookups.get(index.checked_sub(self.forgotten)?))
+        let indices = self.of_client.range((client, 0)..=(client, usize::MAX));
+        indices.filter_map(|(_, index)| self.lookups.get(index.checked_sub(self.forgotten)?))
+    }
+
+    /// The last so many lookups of one client that were first asked in this time, in order.
+    pub fn lookups_near(&self, client: IpAddr, time: (CaptureTime, CaptureTime), most: usize) -> Vec<&Lookup> {
+        near(&self.lookups, self.forgotten, &self.of_client, client, time, most, |lookup| lookup.first.at())
     }
 
     /// Clients that asked a locator question, in order of address.
     pub fn clients(&self) -> impl Iterator<Item = IpAddr> {
-        self.of_client.keys().copied()
+        let mut last = None;
+        self.of_client.iter().map(|(client, _)| *client).filter(move |client| last.replace(*client) != Some(*client))
     }
 
     /// Lookups that were not kept.
@@ -187,10 +254,10 @@ impl Locator {
         if let Some(&index) = self.latest.get(&subject)
             && let Some(lookup) = self.lookup_mut(index)
             && lookup.answer.is_none()
-            && lookup.last_asked().is_some_and(|last| seen.at.since(last.at) < REPEAT_WITHIN)
+            && seen.at.since(lookup.last_asked().at) < REPEAT_WITHIN
         {
-            if lookup.asked.len() < Lookup::MAX_ASKED {
-                lookup.asked.push(seen);
+            if lookup.times() < Lookup::MAX_ASKED {
+                lookup.again.get_or_insert_default().push(seen.into());
             }
             self.wait_for(key, index);
             return;
@@ -201,18 +268,47 @@ impl Locator {
         }
         let index = self.forgotten + self.lookups.len();
         self.wait_for(key, index);
+        self.make_room(seen.at);
         self.latest.insert(subject, index);
-        self.of_client.entry(client.address).or_default().push(index);
+        self.of_client.insert((client.address, index));
+        let subject = self.subject(&question.name, &locator);
         self.lookups.push(Lookup {
             client: client.address,
             server: server.address,
-            name: question.name.clone(),
-            domain: locator.domain.to_unicode(),
-            site: locator.site.is_some(),
-            asked: vec![seen],
-            answer: None,
             hidden: false,
+            subject,
+            first: seen.into(),
+            again: None,
+            answer: None,
         });
+    }
+
+    fn subject(&mut self, name: &WireText, locator: &dns::Locator) -> Arc<Subject> {
+        if let Some(known) = self.subjects.get(name) {
+            return Arc::clone(known);
+        }
+        let (domain, site) = (locator.domain.to_unicode(), locator.site.is_some());
+        let subject = Arc::new(Subject { name: name.clone(), domain, site });
+        if self.subjects.len() < Self::MAX_SUBJECTS {
+            self.subjects.insert(name.clone(), Arc::clone(&subject));
+        }
+        subject
+    }
+
+    /// Makes room for one more, and no more room than is needed: a list that doubles would hold as much again in vain.
+    fn make_room(&mut self, now: CaptureTime) {
+        if self.lookups.len() == self.lookups.capacity() {
+            let more = (self.lookups.len() / 4 + MORE).min(Self::MAX_LOOKUPS.saturating_sub(self.lookups.len()));
+            self.lookups.reserve_exact(more);
+        }
+        if self.latest.len() >= self.latest_full {
+            let (lookups, forgotten) = (&self.lookups, self.forgotten);
+            self.latest.retain(|_, index| {
+                let lookup = index.checked_sub(forgotten).and_then(|index| lookups.get(index));
+                lookup.is_some_and(|lookup| lookup.answer.is_none() && now.since(lookup.last_asked().at) < FORGET_AFTER)
+            });
+            self.latest_full = 2 * self.latest.len() + MORE;
+        }
     }
 
     /// Notes that an answer to this question may come.
@@ -229,11 +325,11 @@ impl Locator {
         if let Some(lookup) = self.lookup_mut(index)
             && lookup.answer.is_none()
         {
-            lookup.answer = Some(LookupAnswer {
-                seen,
+            lookup.answer = Some(Answer {
+                spot: seen.into(),
+                services: u32::try_from(message.srv.len()).unwrap_or(u32::MAX),
                 rcode: message.rcode.unwrap_or(0),
                 authoritative: message.authoritative,
-                services: message.srv.len(),
             });
         }
     }
@@ -291,6 +387,29 @@ impl Locator {
             }
         }
     }
+}
+
+/// The last so many items of a client whose time is from `since` until `until`, of `all` in the order of packets. The index
+/// of the first is `forgotten`.
+pub(crate) fn near<'l, T>(
+    all: &'l [T],
+    forgotten: usize,
+    of_client: &BTreeSet<(IpAddr, usize)>,
+    client: IpAddr,
+    (since, until): (CaptureTime, CaptureTime),
+    most: usize,
+    time: impl Fn(&T) -> CaptureTime,
+) -> Vec<&'l T> {
+    let from = all.partition_point(|item| time(item) < since.plus_seconds(-SWAPPED));
+    let end = all.partition_point(|item| time(item) <= until.plus_seconds(SWAPPED));
+    if from >= end {
+        return Vec::new();
+    }
+    let indices = of_client.range((client, forgotten + from)..(client, forgotten + end));
+    let items = indices.rev().filter_map(|(_, index)| all.get(index.checked_sub(forgotten)?));
+    let mut near: Vec<&T> = items.filter(|item| (since..=until).contains(&time(item))).take(most).collect();
+    near.reverse();
+    near
 }
 
 /// QTYPE of addresses.

@@ -13,10 +13,14 @@ use decode::{
     ldap::{self, Netlogon, Operation, SearchRequest},
 };
 
+use crate::{locate::near, spot::Spot};
+
 /// A client asks again within this time when nothing comes back: it is the same ping.
 const REPEAT_WITHIN: i64 = 10 * CaptureTime::SECOND;
 /// After this time no client waits for an answer any more.
 const FORGET_AFTER: i64 = 120 * CaptureTime::SECOND;
+/// Room is made for so many pings at least.
+const MORE: usize = 1_024;
 
 /// A netlogon ping of one client to one domain controller, with its repetitions.
 #[derive(Clone, Debug)]
@@ -29,23 +33,49 @@ pub struct Ping {
     pub domain: Arc<str>,
     /// Whether an account was asked about, too.
     pub names_user: bool,
-    /// The first time that it was asked.
-    pub first: Seen,
-    /// The last.
-    pub last: Seen,
     /// How often it was asked.
     pub times: u32,
-    /// The answer.
-    pub answer: Option<PingAnswer>,
     /// An ICMP message which says that the question did not arrive.
     pub unreachable: Option<Box<Seen>>,
     /// Whether something came back that could not be read.
     pub hidden: bool,
+    first: Spot,
+    /// The last time, where it was asked again.
+    again: Option<Box<Spot>>,
+    answer: Option<Answer>,
+}
+
+/// As [`PingAnswer`].
+#[derive(Clone, Debug)]
+struct Answer {
+    spot: Spot,
+    opcode: Option<u16>,
+    flags: Option<u32>,
+    user: Option<Box<str>>,
+}
+
+impl Ping {
+    /// The first time that it was asked.
+    pub fn first(&self) -> Seen {
+        self.first.into()
+    }
+
+    /// The last.
+    pub fn last(&self) -> Seen {
+        self.again.as_deref().copied().unwrap_or(self.first).into()
+    }
+
+    /// The answer.
+    pub fn answer(&self) -> Option<PingAnswer<'_>> {
+        let answer = self.answer.as_ref()?;
+        let user = answer.user.as_deref();
+        Some(PingAnswer { seen: answer.spot.into(), opcode: answer.opcode, flags: answer.flags, user })
+    }
 }
 
 /// What a domain controller answered to a ping.
-#[derive(Clone, Debug)]
-pub struct PingAnswer {
+#[derive(Clone, Copy, Debug)]
+pub struct PingAnswer<'p> {
     /// Where.
     pub seen: Seen,
     /// MS-ADTS 6.3.1.3: 19 or 23 it serves, 20 or 24 it is paused, 21 or 25 it does not know the account. `None`: it says
@@ -54,10 +84,10 @@ pub struct PingAnswer {
     /// What it is: the flags of MS-ADTS 6.3.1.2.
     pub flags: Option<u32>,
     /// The account that it repeats.
-    pub user: Option<Arc<str>>,
+    pub user: Option<&'p str>,
 }
 
-impl PingAnswer {
+impl PingAnswer<'_> {
     /// Whether it says that the domain controller is paused: clients are to go elsewhere.
     pub fn is_paused(&self) -> bool {
         matches!(self.opcode, Some(20 | 24))
@@ -83,10 +113,12 @@ pub struct Pings {
     beyond: u64,
     /// Pings that may be answered yet, by ports and message number.
     open: BTreeMap<(Endpoint, Endpoint, i64), (usize, CaptureTime)>,
-    /// The latest ping of each client to each server.
+    /// The latest ping of each client to each server, as long as it may be asked again.
     latest: HashMap<(IpAddr, IpAddr), usize>,
+    /// With so many of these, those that are no longer needed go.
+    latest_full: usize,
     /// The pings of each client, by index.
-    of_client: BTreeMap<IpAddr, Vec<usize>>,
+    of_client: BTreeSet<(IpAddr, usize)>,
     /// The domains that were asked about, each once.
     domains: BTreeSet<Arc<str>>,
 }
@@ -154,7 +186,7 @@ impl Pings {
 
     /// Forgets what was asked before this time.
     pub(crate) fn forget(&mut self, before: CaptureTime) {
-        let old = self.all.partition_point(|ping| ping.first.at < before);
+        let old = self.all.partition_point(|ping| ping.first.at() < before);
         self.drop_first(old);
     }
 
@@ -164,10 +196,7 @@ impl Pings {
         let first = self.forgotten;
         self.open.retain(|_, (index, _)| *index >= first);
         self.latest.retain(|_, index| *index >= first);
-        self.of_client.retain(|_, list| {
-            list.drain(..list.partition_point(|index| *index < first));
-            !list.is_empty()
-        });
+        self.of_client.retain(|(_, index)| *index >= first);
     }
 
     fn ping_mut(&mut self, index: usize) -> Option<&mut Ping> {
@@ -181,13 +210,19 @@ impl Pings {
 
     /// The pings of one client, in the order in which they were first asked.
     pub fn pings_of(&self, client: IpAddr) -> impl DoubleEndedIterator<Item = &Ping> {
-        let indices = self.of_client.get(&client).map(Vec::as_slice).unwrap_or_default();
-        indices.iter().filter_map(|index| self.all.get(index.checked_sub(self.forgotten)?))
+        let indices = self.of_client.range((client, 0)..=(client, usize::MAX));
+        indices.filter_map(|(_, index)| self.all.get(index.checked_sub(self.forgotten)?))
+    }
+
+    /// The last so many pings of one client that were first asked in this time, in order.
+    pub fn pings_near(&self, client: IpAddr, time: (CaptureTime, CaptureTime), most: usize) -> Vec<&Ping> {
+        near(&self.all, self.forgotten, &self.of_client, client, time, most, |ping| ping.first.at())
     }
 
     /// Clients that pinged, in order of address.
     pub fn clients(&self) -> impl Iterator<Item = IpAddr> {
-        self.of_client.keys().copied()
+        let mut last = None;
+        self.of_client.iter().map(|(client, _)| *client).filter(move |client| last.replace(*client) != Some(*client))
     }
 
     /// Pings that were not kept.
@@ -212,9 +247,11 @@ impl Pings {
             && let Some(ping) = self.ping_mut(index)
             && ping.answer.is_none()
             && ping.domain == domain
-            && seen.at.since(ping.last.at) < REPEAT_WITHIN
+            && seen.at.since(ping.last().at) < REPEAT_WITHIN
         {
-            ping.last = ping.last.max(seen);
+            if seen > ping.last() {
+                ping.again = Some(Box::new(seen.into()));
+            }
             ping.times = ping.times.saturating_add(1);
             self.wait_for(key, index, seen.at);
             return;
@@ -225,20 +262,37 @@ impl Pings {
         }
         let index = self.forgotten + self.all.len();
         self.wait_for(key, index, seen.at);
+        self.make_room(seen.at);
         self.latest.insert((client, server), index);
-        self.of_client.entry(client).or_default().push(index);
+        self.of_client.insert((client, index));
         self.all.push(Ping {
             client,
             server,
             domain,
             names_user: value_in(filter, "User").is_some_and(|user| !user.is_empty()),
-            first: seen,
-            last: seen,
             times: 1,
-            answer: None,
             unreachable: None,
             hidden: false,
+            first: seen.into(),
+            again: None,
+            answer: None,
         });
+    }
+
+    /// Makes room for one more, and no more room than is needed: a list that doubles would hold as much again in vain.
+    fn make_room(&mut self, now: CaptureTime) {
+        if self.all.len() == self.all.capacity() {
+            let more = (self.all.len() / 4 + MORE).min(Self::MAX_PINGS.saturating_sub(self.all.len()));
+            self.all.reserve_exact(more);
+        }
+        if self.latest.len() >= self.latest_full {
+            let (all, forgotten) = (&self.all, self.forgotten);
+            self.latest.retain(|_, index| {
+                let ping = index.checked_sub(forgotten).and_then(|index| all.get(index));
+                ping.is_some_and(|ping| ping.answer.is_none() && now.since(ping.last().at) < FORGET_AFTER)
+            });
+            self.latest_full = 2 * self.latest.len() + MORE;
+        }
     }
 
     /// The domain that a filter names, in lower case.
@@ -270,8 +324,8 @@ impl Pings {
         let Some(&(index, _)) = self.open.get(&key) else { return };
         let Some(ping) = self.ping_mut(index).filter(|ping| ping.answer.is_none()) else { return };
         let user = netlogon.and_then(|netlogon| netlogon.user.as_ref()).filter(|user| !user.is_empty());
-        ping.answer = Some(PingAnswer {
-            seen,
+        ping.answer = Some(Answer {
+            spot: seen.into(),
             opcode: netlogon.map(|netlogon| netlogon.opcode),
             flags: netlogon.and_then(|netlogon| netlogon.flags),
             user: user.map(decode::WireText::to_unicode).filter(|user| user.len() <= Self::MAX_NAME).map(Into::into),

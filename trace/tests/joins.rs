@@ -833,7 +833,7 @@ fn a_ping_is_asked_again_until_it_is_answered() {
     ",
     );
     let pings = played.facts().pings.pings();
-    let shape: Vec<(u32, bool)> = pings.iter().map(|ping| (ping.times, ping.answer.is_some())).collect();
+    let shape: Vec<(u32, bool)> = pings.iter().map(|ping| (ping.times, ping.answer().is_some())).collect();
     assert_eq!(shape, [(2, true), (1, false)]);
     let (address, dc) = played.facts().domain_controllers.iter().next().expect("it is one");
     let located = dc.located.as_ref().expect("it said so");
@@ -887,12 +887,12 @@ fn a_question_of_dns_asked_again_is_one_until_it_is_answered() {
     ));
     let lookups = played.facts().locator.lookups();
     let asked: Vec<Vec<u64>> =
-        lookups.iter().map(|lookup| lookup.asked.iter().map(|seen| seen.last.number).collect()).collect();
+        lookups.iter().map(|lookup| lookup.asked().map(|seen| seen.last.number).collect()).collect();
     assert_eq!(asked, [vec![1, 2, 3], vec![6]]);
     // The first answer counts, whichever of the questions it is to.
-    let answer = lookups[0].answer.as_ref().expect("an answer");
+    let answer = lookups[0].answer().expect("an answer");
     assert_eq!((answer.seen.last.number, answer.rcode, answer.services), (4, 0, 1));
-    assert!(lookups[1].answer.is_none());
+    assert!(lookups[1].answer().is_none());
 }
 
 #[test]

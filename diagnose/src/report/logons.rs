@@ -9,6 +9,7 @@ use trace::{Class, Facts, Logon, LogonId, Logons, Method, Outcome};
 use super::{
     LogonReport, Past,
     comparisons::{ComparisonReport, Decision, REJECTED, Tallies},
+    records::Record,
     writer::{CERTIFICATE_FAULTS, Writer, located_until},
 };
 use crate::{
@@ -158,7 +159,7 @@ impl<'s> LogonReports<'s> {
         codes.dedup();
         doubted.sort_unstable();
         let mut rows: Vec<Row> =
-            past.records().iter().enumerate().map(|(place, record)| of_record(place, record)).collect();
+            past.records().as_slice().iter().enumerate().map(|(place, record)| of_record(place, record)).collect();
         // The last time at which each client looked for a domain controller for the sake of a logon.
         let mut located = past.located().clone();
         for (place, sketch) in sketches.into_iter().enumerate() {
@@ -214,9 +215,7 @@ impl<'s> LogonReports<'s> {
     pub fn get(&self, row: &Row) -> Option<LogonReport> {
         let findings = self.codes_of(row.id).collect();
         match row.place {
-            Place::Past(place) => {
-                self.past.records().get(place).map(|record| LogonReport { findings, ..record.clone() })
-            }
+            Place::Past(place) => self.past.records().open(place, findings),
             Place::Kept(place, outcome, before) => {
                 self.logons.at(place).map(|logon| self.writer.logon(&logon, outcome, findings, before))
             }
@@ -246,7 +245,7 @@ impl<'s> LogonReports<'s> {
     }
 }
 
-fn of_record(place: usize, record: &LogonReport) -> Row {
+fn of_record(place: usize, record: &Record) -> Row {
     Row {
         id: record.id,
         outcome: record.outcome,

@@ -8,18 +8,19 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use capture::CaptureTime;
 use rayon::prelude::*;
-use trace::{Facts, Grouper, LogonId, Logons, Outcome};
+use trace::{Facts, Grouper, LogonId, Logons, Outcome, Released};
 
 use super::{
-    LogonReport, Signs,
+    Signs,
     comparisons::{REJECTED, Tallies},
     logons::{Sketch, casts_doubt},
+    records::Records,
     writer::{LOOKED_UP_WITHIN, Writer},
 };
 use crate::{
     Severity,
     controllers::{Faults, OfKdc},
-    diagnose::{Answer, Findings, answers},
+    diagnose::{Findings, TOGETHER, answers},
 };
 
 /// What remains of logons that were released.
@@ -31,7 +32,7 @@ pub(crate) struct Past {
     lots: usize,
     findings: Findings,
     /// Those that are told in full, in the order in which they began; without their findings, which `findings` has.
-    records: Vec<LogonReport>,
+    records: Records,
     /// The others, by outcome.
     retired: BTreeMap<&'static str, u64>,
     of_kdc: OfKdc,
@@ -48,7 +49,7 @@ impl Default for Past {
             most: Self::MAX_LOGONS,
             lots: 0,
             findings: Findings::default(),
-            records: Vec::new(),
+            records: Records::default(),
             retired: BTreeMap::new(),
             of_kdc: OfKdc::new(),
             tallies: Tallies::default(),
@@ -83,11 +84,17 @@ impl Past {
         let Some(beyond) = kept.checked_sub(self.most).filter(|beyond| *beyond > 0) else { return };
         let released = grouper.release(beyond + self.most / Self::LOTS, now, Self::REST_SECONDS);
         let facts = grouper.facts();
-        let looked: Vec<(Sketch, Vec<Answer>)> =
-            released.par_iter().map(|logon| (Sketch::of(logon), answers(logon, facts))).collect();
         let writer = Writer::new(inputs, facts);
+        let look = |released: &Released| {
+            let logon = released.open()?.into_owned();
+            let (sketch, answers) = (Sketch::of(&logon), answers(&logon, facts));
+            Some((logon, sketch, answers))
+        };
         let mut gone = Vec::new();
-        for (logon, (sketch, answers)) in released.iter().zip(looked) {
+        // Not all are open at once.
+        let looked = released.chunks(TOGETHER).flat_map(|some| some.par_iter().filter_map(look).collect::<Vec<_>>());
+        for (logon, sketch, answers) in looked {
+            let logon = &logon;
             let found = || answers.iter().filter_map(|(rule, found)| Some((rule, found.as_ref()?)));
             let severity = |(rule, found): (&&crate::Rule, &crate::Found)| found.severity.unwrap_or(rule.severity);
             let doubted = found().any(|(rule, found)| casts_doubt(rule.code, severity((rule, found))));
@@ -105,19 +112,14 @@ impl Past {
             }
             let before = self.located.insert(logon.client, sketch.located_until);
             if outcome != Outcome::Succeeded || is_grave {
-                let mut record = writer.logon(logon, outcome, Vec::new(), before);
-                for step in &mut record.steps {
-                    // The decoded message: far more than the rest.
-                    step.event = None;
-                }
-                self.records.push(record);
+                self.records.push(&writer.logon(logon, outcome, Vec::new(), before));
             } else {
                 gone.push(logon.id);
                 *self.retired.entry(outcome.name()).or_default() += 1;
             }
             self.findings.add(answers, Some(logon.id));
         }
-        self.records.sort_by_key(|record| record.id);
+        self.records.sort();
         self.retire(&mut gone);
         gone.sort_unstable();
         self.findings.forget(|id| gone.binary_search(&id).is_ok());
@@ -161,7 +163,7 @@ impl Past {
         &self.findings
     }
 
-    pub(super) fn records(&self) -> &[LogonReport] {
+    pub(super) fn records(&self) -> &Records {
         &self.records
     }
 

@@ -29,23 +29,11 @@ fn shed_report(shed: &Shed) -> ShedReport {
 pub(super) struct Writer<'r> {
     inputs: &'r [String],
     facts: &'r Facts,
-    /// Those of each client, in the order in which they were first asked.
-    lookups: BTreeMap<IpAddr, Vec<&'r Lookup>>,
-    /// As `lookups`.
-    pings: BTreeMap<IpAddr, Vec<&'r Ping>>,
 }
 
 impl<'r> Writer<'r> {
     pub(super) fn new(inputs: &'r [String], facts: &'r Facts) -> Self {
-        let mut lookups: BTreeMap<IpAddr, Vec<&Lookup>> = BTreeMap::new();
-        for lookup in facts.locator.lookups() {
-            lookups.entry(lookup.client).or_default().push(lookup);
-        }
-        let mut pings: BTreeMap<IpAddr, Vec<&Ping>> = BTreeMap::new();
-        for ping in facts.pings.pings() {
-            pings.entry(ping.client).or_default().push(ping);
-        }
-        Self { inputs, facts, lookups, pings }
+        Self { inputs, facts }
     }
 
     pub(super) fn facts(&self) -> &'r Facts {
@@ -138,11 +126,10 @@ impl<'r> Writer<'r> {
         let since = logon.began.at.plus_seconds(-LOOKED_UP_WITHIN);
         let since = before.map_or(since, |before| since.max(CaptureTime(before.0.saturating_add(1))));
         let located = (since, located_until(logon));
-        for lookup in near(self.lookups.get(&logon.client), located, |lookup| lookup.asked.first().map(|seen| seen.at))
-        {
+        for lookup in self.facts.locator.lookups_near(logon.client, located, MAX_LOOKUPS) {
             self.lookup(lookup, &mut steps);
         }
-        for ping in near(self.pings.get(&logon.client), located, |ping| Some(ping.first.at)) {
+        for ping in self.facts.pings.pings_near(logon.client, located, MAX_LOOKUPS) {
             self.ping(ping, &mut steps);
         }
         steps.extend(own.iter().map(|step| (step.seen, self.step(step, logon))));
@@ -173,11 +160,10 @@ impl<'r> Writer<'r> {
 
     /// A question to DNS, and its answer if it has one.
     fn lookup(&self, lookup: &Lookup, steps: &mut Vec<(Seen, StepReport)>) {
-        if let Some(&seen) = lookup.asked.first() {
-            let summary = format!("asks for {}{}", lookup.name, times(lookup.asked.len()));
-            steps.push((seen, self.step_at(seen, "dns-query", summary, (lookup.client, lookup.server))));
-        }
-        if let Some(answer) = &lookup.answer {
+        let seen = lookup.first_asked();
+        let summary = format!("asks for {}{}", lookup.name(), times(lookup.times()));
+        steps.push((seen, self.step_at(seen, "dns-query", summary, (lookup.client, lookup.server))));
+        if let Some(answer) = lookup.answer() {
             let summary = match (answer.rcode, answer.services) {
                 (0, 1) => "1 domain controller".to_owned(),
                 (0, count) => format!("{count} domain controllers"),
@@ -194,12 +180,12 @@ impl<'r> Writer<'r> {
         let of = if ping.domain.is_empty() { String::new() } else { format!(" of {}", harmless(&ping.domain)) };
         let times = times(usize::try_from(ping.times).unwrap_or(usize::MAX));
         let summary = format!("asks whether a domain controller{of} is there{times}");
-        steps.push((ping.first, self.step_at(ping.first, "ldap-ping", summary, (ping.client, ping.server))));
-        if let Some(answer) = &ping.answer {
+        steps.push((ping.first(), self.step_at(ping.first(), "ldap-ping", summary, (ping.client, ping.server))));
+        if let Some(answer) = ping.answer() {
             let step = self.step_at(
                 answer.seen,
                 "ldap-ping-response",
-                crate::summary::ping_answer(answer),
+                crate::summary::ping_answer(&answer),
                 (ping.server, ping.client),
             );
             steps.push((answer.seen, step));
@@ -297,19 +283,6 @@ impl<'r> Writer<'r> {
             .then(|| self.inputs.get(usize::from(seen.last.input.0)).map(|name| harmless(name)))
             .flatten()
     }
-}
-
-/// What a client asked in this time, of a list in the order of time: the last few.
-fn near<'r, T>(
-    list: Option<&Vec<&'r T>>,
-    (since, until): (CaptureTime, CaptureTime),
-    asked: impl Fn(&T) -> Option<CaptureTime>,
-) -> impl Iterator<Item = &'r T> {
-    let list = list.map(Vec::as_slice).unwrap_or_default();
-    let end = list.partition_point(|item| asked(item) <= Some(until));
-    let before = list.get(..end).unwrap_or_default();
-    let start = before.partition_point(|item| asked(item) < Some(since)).max(end.saturating_sub(MAX_LOOKUPS));
-    before.get(start..).unwrap_or_default().iter().copied()
 }
 
 /// When a client looks for a domain controller for a logon's sake, at the latest: until it has its ticket.

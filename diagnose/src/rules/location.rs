@@ -24,14 +24,14 @@ fn lookups_of(facts: &Facts, client: IpAddr) -> impl Iterator<Item = &Lookup> {
 }
 
 /// The answer, where it names a domain controller.
-fn positive(lookup: &Lookup) -> Option<&LookupAnswer> {
-    lookup.answer.as_ref().filter(|answer| answer.rcode == 0 && answer.services > 0)
+fn positive(lookup: &Lookup) -> Option<LookupAnswer> {
+    lookup.answer().filter(|answer| answer.rcode == 0 && answer.services > 0)
 }
 
 /// Whether the client got the name of a domain controller of this domain from any server shortly before or after.
 fn found_elsewhere(facts: &Facts, client: IpAddr, domain: &str, at: CaptureTime) -> bool {
     lookups_of(facts, client)
-        .filter(|lookup| lookup.domain == domain)
+        .filter(|lookup| lookup.domain() == domain)
         .filter_map(positive)
         .any(|answer| answer.seen.at.since(at).abs() <= OTHER_DNS_SECONDS.of(facts) * CaptureTime::SECOND)
 }

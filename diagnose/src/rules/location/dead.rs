@@ -55,7 +55,7 @@ rule! {
 fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let mut verdict = Verdict::Clear;
     let mut seen: Vec<IpAddr> = Vec::new();
-    for ping in facts.pings.pings_of(client).filter(|ping| ping.answer.is_none()) {
+    for ping in facts.pings.pings_of(client).filter(|ping| ping.answer().is_none()) {
         if seen.contains(&ping.server) {
             continue;
         }
@@ -72,7 +72,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
             Verdict::Clear => {}
             Verdict::Found(found) => {
                 let means = format!("{client} asks it in vain");
-                return found.with(Evidence::new(ping.first, "ip.dst", ping.server.to_string(), means)).into();
+                return found.with(Evidence::new(ping.first(), "ip.dst", ping.server.to_string(), means)).into();
             }
             other => verdict = other,
         }

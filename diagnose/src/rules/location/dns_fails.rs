@@ -63,7 +63,7 @@ const REFUSED: u8 = 5;
 fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let mut verdict = Verdict::Clear;
     for lookup in lookups_of(facts, client) {
-        let of_this = if lookup.answer.is_some() { answered(lookup, facts) } else { silent(lookup, facts) };
+        let of_this = if lookup.answer().is_some() { answered(lookup, facts) } else { silent(lookup, facts) };
         match of_this {
             Verdict::Clear => {}
             Verdict::Found(found) => return Verdict::Found(found),
@@ -75,21 +75,21 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
 
 /// A question that came back without an answer to it.
 fn answered(lookup: &Lookup, facts: &Facts) -> Verdict {
-    let Some(answer) = &lookup.answer else { return Verdict::Clear };
+    let Some(answer) = lookup.answer() else { return Verdict::Clear };
     let code = match answer.rcode {
         SERVER_FAILURE => "2 SERVFAIL",
         REFUSED => "5 REFUSED",
         _ => return Verdict::Clear,
     };
     let at = answer.seen.at;
-    if found_elsewhere(facts, lookup.client, &lookup.domain, at) {
+    if found_elsewhere(facts, lookup.client, lookup.domain(), at) {
         return Verdict::Clear;
     }
     let confidence = Confidence::Proven.lowered_unless(facts.passed(at, OTHER_DNS_SECONDS.of(facts)));
     let refuses = if answer.rcode == REFUSED { "refuses to answer" } else { "is unable to answer" };
     let summary = format!("the DNS server {refuses} where the domain controllers are");
     let means = format!("{} {refuses}", lookup.server);
-    let found = Found::new(confidence, Subject::Domain(lookup.domain.clone()), summary).with(Evidence::new(
+    let found = Found::new(confidence, Subject::Domain(lookup.domain().to_owned()), summary).with(Evidence::new(
         answer.seen,
         "dns.flags.rcode",
         code,
@@ -100,13 +100,13 @@ fn answered(lookup: &Lookup, facts: &Facts) -> Verdict {
 
 /// A question that nothing came back for.
 fn silent(lookup: &Lookup, facts: &Facts) -> Verdict {
-    let Some(last) = lookup.last_asked() else { return Verdict::Clear };
+    let last = lookup.last_asked();
     let undecided = if facts.finished() { Verdict::Clear } else { Verdict::Pending };
-    if lookup.asked.len() < UNANSWERED_QUESTIONS.of(facts) {
+    if lookup.times() < UNANSWERED_QUESTIONS.of(facts) {
         // It may be asked again, or answered yet.
         return if facts.passed(last.at, OTHER_DNS_SECONDS.of(facts)) { Verdict::Clear } else { undecided };
     }
-    if found_elsewhere(facts, lookup.client, &lookup.domain, last.at) {
+    if found_elsewhere(facts, lookup.client, lookup.domain(), last.at) {
         return Verdict::Clear;
     }
     if facts.visibility.is_one_sided() {
@@ -118,25 +118,24 @@ fn silent(lookup: &Lookup, facts: &Facts) -> Verdict {
     if lookup.hidden {
         return Verdict::Unseen(REPLY_MISSING);
     }
-    let gave_up = lookup.asked.len() >= LAST_QUESTIONS.of(facts);
+    let gave_up = lookup.times() >= LAST_QUESTIONS.of(facts);
     if !gave_up && !facts.passed(last.at, DNS_SECONDS.of(facts)) {
         return undecided;
     }
     let confidence = Confidence::Likely.lowered_unless(facts.passed(last.at, OTHER_DNS_SECONDS.of(facts)));
-    let times = lookup.asked.len();
+    let times = lookup.times();
     let summary =
         format!("the DNS server was asked {times} times where the domain controllers are, and no answer came");
-    finish(Found::new(confidence, Subject::Domain(lookup.domain.clone()), summary), lookup, facts)
+    finish(Found::new(confidence, Subject::Domain(lookup.domain().to_owned()), summary), lookup, facts)
 }
 
 /// Adds the questions, and how much it mattered.
 fn finish(mut found: Found, lookup: &Lookup, facts: &Facts) -> Verdict {
-    found.evidence.extend(lookup.asked.iter().map(|&asked| {
+    found.evidence.extend(lookup.asked().map(|asked| {
         let means = format!("{} asks {} for a domain controller", lookup.client, lookup.server);
-        Evidence::new(asked, "dns.qry.name", lookup.name.to_string(), means)
+        Evidence::new(asked, "dns.qry.name", lookup.name().to_string(), means)
     }));
-    let from = lookup.asked.first().map(|asked| asked.at);
-    if from.is_some_and(|at| facts.kerberos_within(lookup.client, at, LOCATED_SECONDS.of(facts))) {
+    if facts.kerberos_within(lookup.client, lookup.first_asked().at, LOCATED_SECONDS.of(facts)) {
         found = found.with_severity(Severity::Medium);
     }
     found.into()

@@ -57,15 +57,15 @@ const NAME_ERROR: u8 = 3;
 fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let mut open = false;
     for lookup in lookups_of(facts, client) {
-        let Some(answer) = &lookup.answer else {
+        let Some(answer) = lookup.answer() else {
             open = true;
             continue;
         };
-        if lookup.site || answer.rcode != NAME_ERROR {
+        if lookup.is_of_site() || answer.rcode != NAME_ERROR {
             continue;
         }
         let at = answer.seen.at;
-        if found_elsewhere(facts, client, &lookup.domain, at)
+        if found_elsewhere(facts, client, lookup.domain(), at)
             || facts.kerberos_within(client, at, LOCATED_SECONDS.of(facts))
         {
             continue;
@@ -74,14 +74,12 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
         let server = lookup.server;
         let authority = if answer.authoritative { "with authority" } else { "without authority for the name" };
         let means = format!("{server} answers, {authority}, that the name does not exist");
-        let question = lookup.asked.first().map(|&asked| {
-            let means = format!("{client} looks for a domain controller");
-            Evidence::new(asked, "dns.qry.name", lookup.name.to_string(), means)
-        });
+        let sought = format!("{client} looks for a domain controller");
+        let question = Evidence::new(lookup.first_asked(), "dns.qry.name", lookup.name().to_string(), sought);
         let summary = "DNS says that the domain does not exist, so the computer cannot find a domain controller";
-        return Found::new(confidence, Subject::Domain(lookup.domain.clone()), summary)
+        return Found::new(confidence, Subject::Domain(lookup.domain().to_owned()), summary)
             .with(Evidence::new(answer.seen, "dns.flags.rcode", "3 NXDOMAIN", means))
-            .with_some(question)
+            .with(question)
             .with_some(known_to_another(lookup, facts))
             .into();
     }
@@ -91,7 +89,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
 /// Another DNS server that does know the domain: the domain is there, and this client asks the wrong server.
 fn known_to_another(lookup: &Lookup, facts: &Facts) -> Option<Evidence> {
     let lookups = facts.locator.lookups().iter();
-    let mut others = lookups.filter(|other| other.domain == lookup.domain && other.server != lookup.server);
+    let mut others = lookups.filter(|other| other.domain() == lookup.domain() && other.server != lookup.server);
     let (server, answer) = others.find_map(|other| positive(other).map(|answer| (other.server, answer)))?;
     let means = format!("another DNS server, {server}, does know the domain");
     Some(Evidence::new(answer.seen, "dns.flags.rcode", "0", means))

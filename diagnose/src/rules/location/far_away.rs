@@ -54,25 +54,25 @@ const CLOSEST: u32 = 0x80;
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let Some((exchange, _)) = logon.issued() else { return Verdict::Clear };
     let (Some(began), kdc) = (exchange.began(), exchange.kdc.address) else { return Verdict::Clear };
-    let answered = |ping: &&Ping| ping.answer.as_ref().is_some_and(|answer| answer.flags.is_some());
+    let answered = |ping: &&Ping| ping.answer().is_some_and(|answer| answer.flags.is_some());
     let before =
-        |ping: &&Ping| (0..=LOCATED_SECONDS.of(facts) * CaptureTime::SECOND).contains(&began.at.since(ping.last.at));
+        |ping: &&Ping| (0..=LOCATED_SECONDS.of(facts) * CaptureTime::SECOND).contains(&began.at.since(ping.last().at));
     let mut pings = facts.pings.pings_of(logon.client).rev().filter(answered);
     let Some(ping) = pings.find(|ping| ping.server == kdc && before(ping)) else {
         return Verdict::Unseen("the capture does not show how the computer found this domain controller");
     };
-    let flags = |ping: &Ping| ping.answer.as_ref().and_then(|answer| answer.flags).unwrap_or(0);
+    let flags = |ping: &Ping| ping.answer().and_then(|answer| answer.flags).unwrap_or(0);
     let is_close = |other: &Ping| {
-        let apart = other.last.at.since(ping.last.at).abs();
+        let apart = other.last().at.since(ping.last().at).abs();
         apart <= CLOSER_SECONDS.of(facts) * CaptureTime::SECOND && flags(other) & CLOSEST != 0
     };
     if facts.pings.pings_of(logon.client).any(is_close) {
         return Verdict::Clear;
     }
-    if !facts.passed(ping.last.at, CLOSER_SECONDS.of(facts)) && !facts.finished() {
+    if !facts.passed(ping.last().at, CLOSER_SECONDS.of(facts)) && !facts.finished() {
         return Verdict::Pending;
     }
-    let Some(answer) = &ping.answer else { return Verdict::Clear };
+    let Some(answer) = ping.answer() else { return Verdict::Clear };
     let located = facts.domain_controllers.get(&kdc).and_then(|dc| dc.located.as_ref());
     let site = located.map(|located| located.site.as_str()).filter(|site| !site.is_empty());
     let site = site.map(|site| format!(", in the site {site},")).unwrap_or_default();

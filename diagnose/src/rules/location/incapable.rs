@@ -119,7 +119,7 @@ fn answered_before(logon: &Logon, facts: &Facts) -> Option<(u32, Seen, IpAddr)> 
     let near =
         |seen: Seen| (0..=LOCATED_SECONDS.of(facts) * CaptureTime::SECOND).contains(&logon.began.at.since(seen.at));
     let pings = facts.pings.pings_of(logon.client).rev();
-    let mut answers = pings.filter_map(|ping| Some((ping.answer.as_ref()?, ping.server)));
+    let mut answers = pings.filter_map(|ping| Some((ping.answer()?, ping.server)));
     answers.find_map(|(answer, server)| {
         let flags = answer.flags.filter(|flags| near(answer.seen) && flags & Located::KDC == 0)?;
         Some((flags, answer.seen, server))

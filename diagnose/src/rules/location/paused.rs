@@ -53,40 +53,40 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let mut open = false;
     let mut unknown = None;
     for ping in facts.pings.pings_of(client) {
-        let Some(answer) = &ping.answer else {
+        let Some(answer) = ping.answer() else {
             open = true;
             continue;
         };
         if answer.is_paused() {
-            return is_paused(ping, answer, facts);
+            return is_paused(ping, &answer, facts);
         }
-        if answer.user_unknown() && (ping.names_user || answer.user.is_some()) && !is_known(ping, answer, facts) {
+        if answer.user_unknown() && (ping.names_user || answer.user.is_some()) && !is_known(ping, &answer, facts) {
             unknown.get_or_insert((ping, answer));
         }
     }
     match unknown {
-        Some((ping, answer)) => is_unknown(ping, answer),
+        Some((ping, answer)) => is_unknown(ping, &answer),
         None if open && !facts.finished() => Verdict::Pending,
         None => Verdict::Clear,
     }
 }
 
 /// Whether two answers came within a minute of each other.
-fn is_near(one: &PingAnswer, other: &PingAnswer, facts: &Facts) -> bool {
+fn is_near(one: &PingAnswer<'_>, other: &PingAnswer<'_>, facts: &Facts) -> bool {
     one.seen.at.since(other.seen.at).abs() <= PING_WINDOW_SECONDS.of(facts) * CaptureTime::SECOND
 }
 
-fn is_paused(ping: &Ping, answer: &PingAnswer, facts: &Facts) -> Verdict {
+fn is_paused(ping: &Ping, answer: &PingAnswer<'_>, facts: &Facts) -> Verdict {
     let mut answers = facts.pings.pings_of(ping.client).filter(|other| other.server == ping.server);
     let serves =
-        answers.find_map(|other| other.answer.as_ref().filter(|other| other.serves() && is_near(answer, other, facts)));
+        answers.find_map(|other| other.answer().filter(|other| other.serves() && is_near(answer, other, facts)));
     let summary = "the domain controller tells clients not to use it: its Netlogon service is paused";
     let found = Found::new(Confidence::Proven, Subject::DomainController(ping.server), summary)
         .with(opcode(answer, "paused", "the domain controller says that it is paused"))
         .with(question(ping));
     match serves {
         Some(serves) => {
-            let later = opcode(serves, "serves", "the same domain controller says that it may be used");
+            let later = opcode(&serves, "serves", "the same domain controller says that it may be used");
             found.with(later).with_severity(Severity::Medium).into()
         }
         None => found.into(),
@@ -94,19 +94,19 @@ fn is_paused(ping: &Ping, answer: &PingAnswer, facts: &Facts) -> Verdict {
 }
 
 /// Whether any domain controller told this client that it knows the account.
-fn is_known(ping: &Ping, answer: &PingAnswer, facts: &Facts) -> bool {
-    let same_user = |other: &PingAnswer| match (&answer.user, &other.user) {
+fn is_known(ping: &Ping, answer: &PingAnswer<'_>, facts: &Facts) -> bool {
+    let same_user = |other: &PingAnswer<'_>| match (answer.user, other.user) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
         _ => true,
     };
     facts.pings.pings_of(ping.client).any(|other| {
-        let answered = other.answer.as_ref().filter(|_| other.names_user);
-        answered.is_some_and(|other| other.serves() && is_near(answer, other, facts) && same_user(other))
+        let answered = other.answer().filter(|_| other.names_user);
+        answered.is_some_and(|other| other.serves() && is_near(answer, &other, facts) && same_user(&other))
     })
 }
 
-fn is_unknown(ping: &Ping, answer: &PingAnswer) -> Verdict {
-    let user = answer.user.as_deref().unwrap_or("named in the question");
+fn is_unknown(ping: &Ping, answer: &PingAnswer<'_>) -> Verdict {
+    let user = answer.user.unwrap_or("named in the question");
     let confidence = if user.ends_with('$') { Confidence::Possible } else { Confidence::Proven };
     let summary = format!("the domain controller does not know the account {user}");
     Found::new(confidence, Subject::Device(ping.client), summary)
@@ -115,14 +115,14 @@ fn is_unknown(ping: &Ping, answer: &PingAnswer) -> Verdict {
         .into()
 }
 
-fn opcode(answer: &PingAnswer, name: &str, means: &str) -> Evidence {
+fn opcode(answer: &PingAnswer<'_>, name: &str, means: &str) -> Evidence {
     let code = answer.opcode.unwrap_or_default();
     Evidence::new(answer.seen, "mscldap.netlogon.opcode", format!("{code} {name}"), means)
 }
 
 fn question(ping: &Ping) -> Evidence {
     let means = format!("{} asks whether {} may be used", ping.client, ping.server);
-    Evidence::new(ping.first, "mscldap.domain", &*ping.domain, means)
+    Evidence::new(ping.first(), "mscldap.domain", &*ping.domain, means)
 }
 
 #[cfg(test)]

@@ -68,12 +68,12 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let mut silent: BTreeMap<IpAddr, Run<'_>> = BTreeMap::new();
     let mut ended: Vec<Run<'_>> = Vec::new();
     for ping in facts.pings.pings_of(client) {
-        let goes_on = |run: &Run<'_>| ping.first.at.since(run.last.at) <= seconds(PING_WINDOW_SECONDS.of(facts));
+        let goes_on = |run: &Run<'_>| ping.first().at.since(run.last.at) <= seconds(PING_WINDOW_SECONDS.of(facts));
         let run = silent.remove(&ping.server);
-        let Some(answer) = &ping.answer else {
+        let Some(answer) = ping.answer() else {
             let run = match run {
                 Some(run) if goes_on(&run) => Run {
-                    last: ping.last,
+                    last: ping.last(),
                     times: run.times.saturating_add(ping.times),
                     hidden: run.hidden || ping.hidden,
                     unreachable: run.unreachable.or(ping.unreachable.as_deref().copied()),
@@ -82,7 +82,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
                 over => {
                     ended.extend(over);
                     let (times, hidden, unreachable) = (ping.times, ping.hidden, ping.unreachable.as_deref().copied());
-                    Run { first: ping, last: ping.last, times, hidden, unreachable }
+                    Run { first: ping, last: ping.last(), times, hidden, unreachable }
                 }
             };
             silent.insert(ping.server, run);
@@ -92,7 +92,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
         ended.extend(run.filter(|run| answer.seen.at.since(run.last.at) > seconds(PING_WINDOW_SECONDS.of(facts))));
     }
     ended.extend(silent.into_values());
-    ended.sort_by_key(|run| run.first.first);
+    ended.sort_by_key(|run| run.first.first());
     let mut verdict = Verdict::Clear;
     for run in &ended {
         match judge(run, &ended, client, facts) {
@@ -136,7 +136,7 @@ fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdi
     let same = |other: &&Run<'_>| {
         other.first.server != run.first.server
             && other.first.domain == *domain
-            && other.first.first.at.since(run.first.first.at).abs() <= seconds(PING_WINDOW_SECONDS.of(facts))
+            && other.first.first().at.since(run.first.first().at).abs() <= seconds(PING_WINDOW_SECONDS.of(facts))
     };
     let others: Vec<&Run<'_>> = all.iter().filter(same).collect();
     // Where several are silent, it is not the fault of one of them.
@@ -148,7 +148,7 @@ fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdi
     let summary = format!("{who} when {client} asks over UDP 389 whether it is there, so the client does not use it");
     let asks = |run: &Run<'_>| {
         let means = format!("{client} asks {} whether it is there, and gets no answer", run.first.server);
-        Evidence::new(run.first.first, "cldap", times(run.times), means)
+        Evidence::new(run.first.first(), "cldap", times(run.times), means)
     };
     let mut found = Found::new(confidence, subject, summary);
     if let Some(unreachable) = run.unreachable {
@@ -156,7 +156,7 @@ fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdi
             found.with(Evidence::new(unreachable, "icmp.type", "3", "the network says that the ping did not arrive"));
     }
     found = found.with(asks(run));
-    if run.last != run.first.first {
+    if run.last != run.first.first() {
         found = found.with(Evidence::new(run.last, "cldap", "", "the last time that it asks"));
     }
     for other in others {
@@ -171,10 +171,10 @@ fn judge(run: &Run<'_>, all: &[Run<'_>], client: IpAddr, facts: &Facts) -> Verdi
 /// Whether any domain controller of the same domain answered this client from a minute before to a minute after.
 fn another_answered(run: &Run<'_>, client: IpAddr, facts: &Facts) -> bool {
     facts.pings.pings_of(client).any(|ping| {
-        let Some(answer) = &ping.answer else { return false };
+        let Some(answer) = ping.answer() else { return false };
         let is_of_domain = ping.domain == run.first.domain || ping.domain.is_empty() || run.first.domain.is_empty();
         let after = answer.seen.at.since(run.last.at);
-        let before = run.first.first.at.since(answer.seen.at);
+        let before = run.first.first().at.since(answer.seen.at);
         is_of_domain
             && after <= seconds(PING_WINDOW_SECONDS.of(facts))
             && before <= seconds(PING_WINDOW_SECONDS.of(facts))
@@ -183,8 +183,8 @@ fn another_answered(run: &Run<'_>, client: IpAddr, facts: &Facts) -> bool {
 
 /// Whether the capture holds any answer to this client: else it may hold one direction only.
 fn is_answered_at_all(client: IpAddr, facts: &Facts) -> bool {
-    facts.pings.pings_of(client).any(|ping| ping.answer.is_some())
-        || facts.locator.lookups_of(client).any(|lookup| lookup.answer.is_some())
+    facts.pings.pings_of(client).any(|ping| ping.answer().is_some())
+        || facts.locator.lookups_of(client).any(|lookup| lookup.answer().is_some())
         || facts.visibility.conversations > facts.visibility.one_sided
 }
 

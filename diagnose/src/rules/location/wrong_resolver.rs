@@ -74,18 +74,18 @@ const NAME_ERROR: u8 = 3;
 fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let mut open = false;
     for lookup in lookups_of(facts, client) {
-        let Some(answer) = &lookup.answer else {
+        let Some(answer) = lookup.answer() else {
             open = true;
             continue;
         };
-        if lookup.site || answer.rcode != NAME_ERROR || answer.authoritative {
+        if lookup.is_of_site() || answer.rcode != NAME_ERROR || answer.authoritative {
             continue;
         }
         let at = answer.seen.at;
         let knows = knows_it(lookup, facts);
         let is_public = PUBLIC.iter().any(|address| address.parse() == Ok(lookup.server));
         if (!is_public && knows.is_none())
-            || found_elsewhere(facts, client, &lookup.domain, at)
+            || found_elsewhere(facts, client, lookup.domain(), at)
             || facts.kerberos_within(client, at, LOCATED_SECONDS.of(facts))
         {
             continue;
@@ -97,14 +97,12 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
         let kind = if is_public { "a public DNS server" } else { "a DNS server that does not know the domain" };
         let summary = format!("{client} asks {}, {kind}, for the domain controllers of the domain", lookup.server);
         let means = format!("{} answers, without authority for it, that the name does not exist", lookup.server);
-        let question = lookup.asked.first().map(|&asked| {
-            let means = format!("{client} looks for a domain controller");
-            Evidence::new(asked, "dns.qry.name", lookup.name.to_string(), means)
-        });
+        let sought = format!("{client} looks for a domain controller");
+        let question = Evidence::new(lookup.first_asked(), "dns.qry.name", lookup.name().to_string(), sought);
         let confidence = Confidence::Likely.lowered_unless(is_over);
-        return Found::new(confidence, Subject::Domain(lookup.domain.clone()), summary)
+        return Found::new(confidence, Subject::Domain(lookup.domain().to_owned()), summary)
             .with(Evidence::new(answer.seen, "dns.flags.rcode", "3 NXDOMAIN", means))
-            .with_some(question)
+            .with(question)
             .with_some(knows)
             .into();
     }
@@ -115,7 +113,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
 fn knows_it(lookup: &Lookup, facts: &Facts) -> Option<Evidence> {
     let others = facts.locator.lookups().iter();
     let mut others =
-        others.filter(|other| other.domain.eq_ignore_ascii_case(&lookup.domain) && other.server != lookup.server);
+        others.filter(|other| other.domain().eq_ignore_ascii_case(lookup.domain()) && other.server != lookup.server);
     let (server, answer) = others.find_map(|other| {
         let answer = positive(other).filter(|answer| answer.authoritative)?;
         Some((other.server, answer))

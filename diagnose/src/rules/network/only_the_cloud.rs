@@ -52,7 +52,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
         return Verdict::Clear;
     }
     let mut lookups = facts.locator.lookups_of(client);
-    let named = |lookup: &Lookup| lookup.answer.as_ref().is_some_and(|answer| answer.services > 0);
+    let named = |lookup: &Lookup| lookup.answer().is_some_and(|answer| answer.services > 0);
     if lookups.any(|lookup| named(lookup) || lookup.hidden) {
         return Verdict::Clear;
     }
@@ -67,7 +67,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let found = worked.find_map(|(service, tally)| {
         let mut lookups = facts.locator.lookups_of(client);
         let lookup = lookups.find_map(|lookup| {
-            let asked = lookup.last_asked()?;
+            let asked = lookup.last_asked();
             (near(asked.at, tally.first.at) || near(asked.at, tally.last.at)).then_some((lookup, asked))
         })?;
         Some((service, tally, lookup))
@@ -85,7 +85,7 @@ fn check(client: IpAddr, facts: &Facts) -> Verdict {
     let summary = "the computer reaches Microsoft Entra, and no domain controller";
     let means = format!("{client} asks for a domain controller, and no answer names one");
     Found::new(Confidence::Possible, Subject::Device(client), summary)
-        .with(Evidence::new(asked, "dns.qry.name", lookup.name.to_string(), means))
+        .with(Evidence::new(asked, "dns.qry.name", lookup.name().to_string(), means))
         .with(Evidence::new(tally.first, "tls.handshake.extensions_server_name", service.name.as_str(), "it works"))
         .into()
 }
