@@ -1,7 +1,7 @@
 //! The parallel stage: batches of packets in, events in one order out, joined into logons by the [`Grouper`].
 //!
 //! ```text
-//! batch ─► lanes (one thread, in order) ─► shards (rayon, one task each) ─► merge (sort) ─► group
+//! batch ─► lanes (one thread, in order) ─► shards (rayon, one task each) ─► merge ─► group
 //! ```
 //! Four rules make the result independent of the number of shards and of where batches end: events are merged by the
 //! packet that completed them; every parallel step is followed by a sort; state expires only at whole ticks of
@@ -40,9 +40,11 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// One shard for each thread that rayon has.
+    /// One shard less than rayon has threads, since a thread reads ahead meanwhile. A single shard works where its events are
+    /// joined: with two processors it takes a tenth less processor time than two shards, whose memory goes from thread to
+    /// thread.
     fn default() -> Self {
-        Self { shards: rayon::current_num_threads() }
+        Self { shards: rayon::current_num_threads().saturating_sub(1).max(1) }
     }
 }
 
@@ -163,6 +165,10 @@ impl Decoding {
             }
             if let Some(unit) = self.wire.packet(&packet, &mut own).filter(|unit| self.gate.wants(unit)) {
                 if self.level != Level::NONE && self.is_shed(&unit, packet.at) {
+                    continue;
+                }
+                if let [only] = self.shards.as_mut_slice() {
+                    only.run(|shard, events| shard.push(&unit, events));
                     continue;
                 }
                 let lane = unit.flow().map_or(0, |flow| shard_of(&flow, count));
