@@ -166,7 +166,7 @@ lab_provision() {
     lab_stop
     rm -rf --one-file-system "$ROOT/lab"
     mkdir -p "$ROOT/lab/pki" "$ROOT/lab/www" "$ROOT/run/samba"
-    cp "$HERE/samba/pki.sh" "$HERE/samba/client.sh" "$ROOT/lab"
+    cp "$HERE/samba/pki.sh" "$HERE/samba/client.sh" "$HERE/samba/key_ldif.py" "$ROOT/lab"
     printf 'nameserver 10.99.0.10\noptions timeout:2 attempts:2\n' >"$ROOT/lab/resolv.conf"
     echo '127.0.0.1 localhost' >"$ROOT/lab/hosts"
     provision_domain >"$LAB/provision.log" 2>&1 || die "the domain could not be made; $LAB/provision.log says why."
@@ -185,9 +185,11 @@ provision_domain() {
         sed -i 's/^\[global\]$/&\n\tad dc functional level = 2016\n\tldap server require strong auth = no/' \
             "$ROOT/lab/dc1/etc/smb.conf" || return
     local user sid
-    for user in alice bob carol dave erin; do
+    for user in alice bob carol dave erin frank2 quin syncsvc; do
         directory user create "$user" "$PASSWORD" || return
     done
+    # It writes keys; Samba has no group for that.
+    directory group addmembers 'Domain Admins' syncsvc || return
     sid=$(directory user show erin --attributes=objectSid | sed -n 's/^objectSid: //p')
     (on_host dc1 env -C /lab/pki ERIN_SID="$sid" bash ../pki.sh) || return
     cp "$ROOT/lab/pki/ca.crl" "$ROOT/lab/www"
@@ -196,6 +198,7 @@ provision_domain() {
     client_conf "$ROOT/lab/client.conf"
     # Or MIT's client puts its own clock right by the KDC's answer.
     client_conf "$ROOT/lab/client-own-clock.conf" 'kdc_timesync = 0'
+    client_conf "$ROOT/lab/client-udp.conf" 'udp_preference_limit = 32000'
 }
 
 client_conf() { # file, line of [libdefaults]

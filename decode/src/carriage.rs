@@ -25,8 +25,10 @@ pub enum Carrier {
     Kpasswd,
     /// DNS, in the key exchange of TKEY. RFC 3645.
     Dns,
-    /// HTTP: a Negotiate header, or the tunnel behind CONNECT. RFC 4559, RFC 9110 §9.3.6.
+    /// HTTP: a Negotiate header, the tunnel behind CONNECT, or a body. RFC 4559, RFC 9110 §9.3.6.
     Http,
+    /// What a KDC proxy passes on, in the bodies of HTTP. MS-KKDCP 2.2.2.
+    KdcProxy,
 }
 
 impl Carrier {
@@ -44,6 +46,7 @@ impl Carrier {
             Self::Kpasswd => "kpasswd",
             Self::Dns => "dns",
             Self::Http => "http",
+            Self::KdcProxy => "kdc_proxy",
         }
     }
 }

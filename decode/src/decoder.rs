@@ -263,7 +263,7 @@ impl Decoders {
 
     /// Appends what a UDP datagram says: nothing where none of its ports is one that we decode.
     ///
-    /// Where both ports are, the destination decides. A datagram that the snap length cut is not decoded in part, because
+    /// Where both ports are, the destination decides. A datagram that was cut short is not decoded in part, because
     /// its later fields would look absent when they were only not captured.
     pub fn datagram(&self, datagram: &Datagram<'_>, out: &mut Vec<Decoded>) {
         let protocol =
@@ -291,7 +291,7 @@ impl Decoders {
             _ => "a DNS message",
         };
         let total = length(bytes).saturating_add(u64::from(datagram.cut));
-        let detail = format!("{name} cut by the snap length: {} of {total} bytes", bytes.len());
+        let detail = format!("{name} cut short in the capture: {} of {total} bytes", bytes.len());
         out.push(Message::Gap(Box::new(Gap { kind: GapKind::CutShort, protocol, bytes: total, detail })).into());
     }
 }
@@ -547,7 +547,7 @@ mod tests {
         Decoders::default().datagram(&datagram, &mut messages);
         let Some(Message::Gap(gap)) = messages.pop().map(|decoded| decoded.message) else { panic!("no gap") };
         assert_eq!((gap.kind, gap.bytes), (GapKind::CutShort, 1002));
-        assert_eq!(gap.detail, "AS-REQ cut by the snap length: 2 of 1002 bytes");
+        assert_eq!(gap.detail, "AS-REQ cut short in the capture: 2 of 1002 bytes");
         datagram.path.destination = end(123);
         Decoders::default().datagram(&datagram, &mut messages);
         assert!(messages.is_empty());

@@ -397,6 +397,14 @@ mod tests {
     }
 
     #[test]
+    fn an_identifier_that_is_none_is_shown_without_harm() {
+        let list = "Identifier : AB\u{b}CD\nOwner      : CN=bob,DC=corp,DC=example\n";
+        let directory = read(list);
+        let key = directory.objects()[0].keys[0].to_string();
+        assert!(key.contains("AB") && key.contains("CD") && !key.chars().any(crate::text::is_harmful), "{key:?}");
+    }
+
+    #[test]
     fn classes_and_the_schema_are_told() {
         let directory = read(
             "dn: CN=DC1,OU=Domain Controllers,DC=corp,DC=example\nobjectClass: computer\nsAMAccountName: DC1$\nuserAccountControl: 532480\ndNSHostName: dc1.corp.example\noperatingSystem: Windows Server 2012 R2 Standard\n\ndn: CN=Schema,CN=Configuration,DC=corp,DC=example\nobjectVersion: 69\n",

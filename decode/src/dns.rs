@@ -1,4 +1,5 @@
-//! DNS, as far as it locates domain controllers: questions, SRV, A and AAAA answers. RFC 1035, RFC 2782.
+//! DNS, as far as it locates domain controllers and names hosts: questions, SRV, A, AAAA, CNAME and PTR answers. RFC
+//! 1035, RFC 2782.
 //!
 //! In: the bytes of one message, without the length that precedes it in TCP. Out: a [`Message`]. Unknown types and
 //! classes survive; the counts of the header are checked against the bytes and drive no allocation; what is not DNS
@@ -31,15 +32,15 @@ pub struct Message {
     pub opcode: u8,
     /// Transaction identifier.
     pub id: u16,
-    /// Authoritative answer.
-    #[serde(skip)]
-    pub authoritative: bool,
-    /// Truncated: the client is to ask again over TCP.
-    #[serde(skip)]
-    pub truncated: bool,
     /// Response code; absent in a query.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rcode: Option<u8>,
+    /// Authoritative answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub authoritative: bool,
+    /// Truncated: the client is to ask again over TCP.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
     /// Questions.
     pub questions: Vec<Question>,
     /// SRV records of the answer section.
@@ -48,6 +49,12 @@ pub struct Message {
     /// A and AAAA records of the answer and additional sections.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<Address>,
+    /// CNAME records of the answer section, in order: each owner is an alias of its target.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cname: Vec<Target>,
+    /// PTR records of the answer section: the names of addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ptr: Vec<Target>,
     /// Answer records of other types, counted.
     #[serde(skip)]
     pub other_answers: u16,
@@ -88,6 +95,15 @@ pub struct Address {
     pub name: WireText,
     /// The address.
     pub address: IpAddr,
+}
+
+/// A record whose data is a name: CNAME or PTR.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// Owner.
+    pub name: WireText,
+    /// What it leads to.
+    pub target: WireText,
 }
 
 impl Message {
@@ -171,6 +187,8 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
         questions: Vec::new(),
         srv: Vec::new(),
         addresses: Vec::new(),
+        cname: Vec::new(),
+        ptr: Vec::new(),
         other_answers: 0,
         stopped: None,
     };
@@ -337,6 +355,15 @@ impl Reader<'_> {
                 let (name, _) = self.name(owner)?;
                 message.addresses.push(Address { name, address });
             }
+            (Section::Answer, kind::CNAME | kind::PTR) if internet => {
+                let (target, after) = self.name(start)?;
+                if after > end {
+                    return Err(DnsErrorKind::Data);
+                }
+                let (name, _) = self.name(owner)?;
+                let targets = if kind == kind::CNAME { &mut message.cname } else { &mut message.ptr };
+                targets.push(Target { name, target });
+            }
             (Section::Answer, _) => message.other_answers = message.other_answers.saturating_add(1),
             _ => {}
         }
@@ -373,6 +400,8 @@ fn words<const N: usize>(bytes: &[u8], offset: usize) -> Result<[u16; N], DnsErr
 /// Record types by number.
 mod kind {
     pub(super) const A: u16 = 1;
+    pub(super) const CNAME: u16 = 5;
+    pub(super) const PTR: u16 = 12;
     pub(super) const AAAA: u16 = 28;
     pub(super) const SRV: u16 = 33;
     pub(super) const TKEY: u16 = 249;

@@ -2,7 +2,8 @@
 //! what came of asking for a CRL or an OCSP response. RFC 9110, RFC 9112, RFC 5280 appendix, RFC 6960 appendix A.
 //!
 //! In: the two directions of a connection, a head or a body at a time. Out: a [`Message`] for each request and response;
-//! a response with a CRL or an OCSP response in it is told when the body is there. Other bodies are passed over.
+//! a response with a CRL or an OCSP response in it is told when the body is there, and what a KDC proxy passes on is told
+//! behind its request or response. Other bodies are passed over.
 //!
 //! Headers are read for lengths, types, the host, and the Kerberos and NTLM of an authentication (RFC 4559), which are
 //! messages of their own. None is kept: not Authorization, not Cookie, not their names. Of a target nothing behind `?` is kept, and nothing before `@`, because that is where secrets are put.
@@ -10,6 +11,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod challenge;
+mod kdc_proxy;
 mod revocation;
 
 use std::collections::VecDeque;
@@ -132,10 +134,12 @@ pub(crate) struct Heads {
     waiting: VecDeque<Message>,
     /// Requests beyond [`MAX_WAITING`] were not remembered, so responses cannot be told whose they are.
     confused: bool,
-    /// A response that waits for its body.
-    held: Option<Message>,
+    /// A response that waits for its body, and whether that is one of a KDC proxy.
+    held: Option<(Message, bool)>,
     /// What there is of that body, at most [`MAX_BODY`] bytes.
     gathered: Vec<u8>,
+    /// The same of a request's body.
+    sent: Vec<u8>,
     /// A proxy has opened a tunnel, or both have gone over to another protocol.
     tunnel: bool,
     begun: bool,
@@ -184,6 +188,7 @@ enum Kind {
     Other,
     Crl,
     Ocsp,
+    KdcProxy,
 }
 
 impl Heads {
@@ -224,13 +229,13 @@ impl Heads {
             Body::WantedChunks => match (chunk(bytes), chunk_size(bytes)) {
                 // The last one is told of, too: the body is complete.
                 (Framing::Pass { .. }, Some((size, line))) => {
-                    let data = usize::try_from(size).unwrap_or(usize::MAX).min(self.wanted());
+                    let data = usize::try_from(size).unwrap_or(usize::MAX).min(self.wanted(from));
                     let line = usize::try_from(line).unwrap_or_default();
                     Framing::Message { header: 0, length: line.saturating_add(data) }
                 }
                 (framing, _) => framing,
             },
-            Body::WantedRest => Framing::Message { header: 0, length: bytes.len().min(self.wanted()) },
+            Body::WantedRest => Framing::Message { header: 0, length: bytes.len().min(self.wanted(from)) },
             Body::Trailer => match bytes {
                 [b'\r'] => Framing::More,
                 [b'\r', b'\n', ..] => Framing::Pass { total: 2 },
@@ -258,30 +263,30 @@ impl Heads {
         match *self.body(from) {
             Body::Wanted { pass, .. } => {
                 *self.body_mut(from) = if pass > 0 { Body::Passed(pass) } else { Body::None };
-                self.complete(bytes, pass > 0, out);
+                self.complete(from, bytes, pass > 0, out);
                 Ok(())
             }
             Body::WantedChunks => {
                 let (size, line) = chunk_size(bytes).unwrap_or_default();
                 let data = usize::try_from(line).ok().and_then(|line| bytes.get(line..)).unwrap_or_default();
-                self.gathered.extend_from_slice(data);
-                let full = self.wanted() == 0;
+                self.gathered_mut(from).extend_from_slice(data);
+                let full = self.wanted(from) == 0;
                 // A line end follows the data.
                 let total = size.saturating_sub(data.len() as u64).saturating_add(2);
                 *self.body_mut(from) =
                     if size == 0 { Body::Trailer } else { Body::ChunkPassed { total, wanted: !full } };
                 if size == 0 || full {
-                    let body = std::mem::take(&mut self.gathered);
-                    self.complete(&body, full, out);
+                    let body = std::mem::take(self.gathered_mut(from));
+                    self.complete(from, &body, full, out);
                 }
                 Ok(())
             }
             Body::WantedRest => {
-                self.gathered.extend_from_slice(bytes);
-                if self.wanted() == 0 {
+                self.gathered_mut(from).extend_from_slice(bytes);
+                if self.wanted(from) == 0 {
                     *self.body_mut(from) = Body::Rest;
-                    let body = std::mem::take(&mut self.gathered);
-                    self.complete(&body, true, out);
+                    let body = std::mem::take(self.gathered_mut(from));
+                    self.complete(from, &body, true, out);
                 }
                 Ok(())
             }
@@ -297,37 +302,61 @@ impl Heads {
     /// Bytes were lost, or the stream has ended: what comes next is a head, if anything.
     pub(crate) fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
         let body = std::mem::take(self.body_mut(from));
+        if from == Side::Client {
+            self.sent = Vec::new();
+        }
         if from == Side::Server
-            && let Some(mut response) = self.held.take()
+            && let Some((mut response, proxied)) = self.held.take()
         {
             // The end of the connection ends such a body; whether that or a loss is the reason cannot be told here.
             let gathered = std::mem::take(&mut self.gathered);
-            if !gathered.is_empty() {
+            if !gathered.is_empty() && !proxied {
                 response.read(&gathered, true);
             }
             if body != Body::WantedRest && !response.has_body() {
                 response.stopped = Some("the body is not there in full".to_owned());
             }
             out.push(Event::Http(Box::new(response)).into());
+            if proxied && body == Body::WantedRest && !gathered.is_empty() {
+                kdc_proxy::decode(&gathered, out);
+            }
         }
     }
 
     /// Bytes kept of a direction: that a response waits, and what there is of its body.
     pub(crate) fn kept(&self, from: Side) -> usize {
-        let held = from == Side::Server && self.held.is_some();
-        if held { size_of::<Message>().saturating_add(self.gathered.capacity()) } else { 0 }
+        match from {
+            Side::Client => self.sent.capacity(),
+            Side::Server if self.held.is_some() => size_of::<Message>().saturating_add(self.gathered.capacity()),
+            Side::Server => 0,
+        }
     }
 
-    /// Bytes that are still wanted of the body of the response that waits.
-    fn wanted(&self) -> usize {
-        MAX_BODY.saturating_sub(self.gathered.len())
+    /// Bytes that are still wanted of a body.
+    fn wanted(&self, from: Side) -> usize {
+        let gathered = if from == Side::Client { &self.sent } else { &self.gathered };
+        MAX_BODY.saturating_sub(gathered.len())
     }
 
-    /// Tells the response that waits, with what its body says; `more` of that may follow.
-    fn complete(&mut self, body: &[u8], more: bool, out: &mut Vec<Decoded>) {
-        if let Some(mut response) = self.held.take() {
-            response.read(body, more);
+    fn gathered_mut(&mut self, from: Side) -> &mut Vec<u8> {
+        if from == Side::Client { &mut self.sent } else { &mut self.gathered }
+    }
+
+    /// Tells what a body says, and before that the response that waits for it; `more` of the body may follow.
+    fn complete(&mut self, from: Side, body: &[u8], more: bool, out: &mut Vec<Decoded>) {
+        // Of requests, only bodies for a KDC proxy are wanted.
+        let mut proxied = from == Side::Client;
+        if from == Side::Server
+            && let Some((mut response, is_proxy)) = self.held.take()
+        {
+            proxied = is_proxy;
+            if !proxied {
+                response.read(body, more);
+            }
             out.push(Event::Http(Box::new(response)).into());
+        }
+        if proxied {
+            kdc_proxy::decode(body, out);
         }
     }
 
@@ -340,7 +369,12 @@ impl Heads {
         let target = head.path.unwrap_or_default();
         let (target, authority) = shown(target, method.as_bytes() == b"CONNECT");
         let host = follows.host.clone().or(authority);
+        let proxied =
+            method.as_bytes() == b"POST" && (follows.kind == Kind::KdcProxy || kdc_proxy::is_target(target.as_bytes()));
         self.client = follows.body();
+        if let Some(body) = self.client.read().filter(|_| proxied) {
+            self.client = body;
+        }
         let request = Message { method: Some(method), target: Some(target), host, ..Message::default() };
         if self.waiting.len() < MAX_WAITING {
             self.waiting.push_back(request.clone());
@@ -376,19 +410,15 @@ impl Heads {
         };
         let named =
             || response.target.as_ref().is_some_and(|target| target.as_bytes().to_ascii_lowercase().ends_with(b".crl"));
-        let wanted = status == 200 && (follows.kind != Kind::Other || named());
-        let read_as = match self.server {
-            Body::Passed(total) => {
-                let read = usize::try_from(total).unwrap_or(usize::MAX).min(MAX_BODY);
-                Some(Body::Wanted { read, pass: total.saturating_sub(read as u64) })
-            }
-            Body::Chunks => Some(Body::WantedChunks),
-            Body::Rest => Some(Body::WantedRest),
-            _ => None,
+        let proxied = || {
+            let is_target = |target: &WireText| kdc_proxy::is_target(target.as_bytes());
+            method.as_bytes() == b"POST" && response.target.as_ref().is_some_and(is_target)
         };
-        if let Some(body) = read_as.filter(|_| wanted) {
+        let proxied = follows.kind == Kind::KdcProxy || follows.kind == Kind::Other && proxied();
+        let wanted = status == 200 && (follows.kind != Kind::Other || proxied || named());
+        if let Some(body) = self.server.read().filter(|_| wanted) {
             self.server = body;
-            self.held = Some(response);
+            self.held = Some((response, proxied));
         } else {
             out.push(Event::Http(Box::new(response)).into());
         }
@@ -407,6 +437,21 @@ impl Heads {
         match side {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
+        }
+    }
+}
+
+impl Body {
+    /// The same body, to be read as far as [`MAX_BODY`]; `None` where there is none.
+    fn read(self) -> Option<Self> {
+        match self {
+            Self::Passed(total) => {
+                let read = usize::try_from(total).unwrap_or(usize::MAX).min(MAX_BODY);
+                Some(Self::Wanted { read, pass: total.saturating_sub(read as u64) })
+            }
+            Self::Chunks => Some(Self::WantedChunks),
+            Self::Rest => Some(Self::WantedRest),
+            _ => None,
         }
     }
 }
@@ -449,6 +494,7 @@ impl Follows {
                 follows.kind = match kind.to_ascii_lowercase().as_slice() {
                     b"application/pkix-crl" | b"application/x-pkcs7-crl" => Kind::Crl,
                     b"application/ocsp-response" => Kind::Ocsp,
+                    b"application/kerberos" => Kind::KdcProxy,
                     _ => Kind::Other,
                 };
             }

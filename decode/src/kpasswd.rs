@@ -8,7 +8,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use crate::{
-    Carrier, Decoded, Gap, GapKind, Message, Protocol,
+    Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
     decoder::{Begins, Decoder, Framing, Side, length},
     kerberos,
 };
@@ -29,15 +29,20 @@ pub struct KpasswdStream;
 
 /// Decodes one message without the length that TCP needs: the Kerberos messages in it, or a gap.
 pub fn decode(bytes: &[u8], out: &mut Vec<Decoded>) {
+    decode_within(Carriage::DIRECT, bytes, out);
+}
+
+/// The same of a message that something else carries.
+pub(crate) fn decode_within(carriage: Carriage, bytes: &[u8], out: &mut Vec<Decoded>) {
     let Some((ticket, rest)) = parts(bytes) else {
         let detail = "its lengths do not fit".to_owned();
         let gap = Gap { kind: GapKind::Undecodable, protocol: Protocol::Kpasswd, bytes: length(bytes), detail };
-        return out.push(Message::Gap(Box::new(gap)).into());
+        return out.push(Decoded { carriage, message: Message::Gap(Box::new(gap)) });
     };
     // A refusal has no AP-REP, a server's first answer may have nothing behind it.
     for message in [ticket, rest].into_iter().filter(|message| !message.is_empty()) {
         out.push(Decoded {
-            carriage: Carrier::Kpasswd.into(),
+            carriage: carriage.within(Carrier::Kpasswd),
             message: match kerberos::decode(message) {
                 Ok(message) => Message::Kerberos(Box::new(message)),
                 Err(error) => Message::Gap(Box::new(Gap {

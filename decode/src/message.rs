@@ -142,7 +142,7 @@ pub struct Gap {
 pub enum GapKind {
     /// The capture does not hold it, though a peer received it.
     Missing,
-    /// The capture kept only the beginning of a packet (snap length).
+    /// The capture kept only the beginning of a packet: by its snap length, or by what the packet itself says of its length.
     CutShort,
     /// It is not what its protocol says it should be.
     Undecodable,

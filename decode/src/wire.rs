@@ -338,7 +338,7 @@ pub struct Segment<'b> {
     pub flags: u8,
     /// Payload as far as captured.
     pub payload: Cow<'b, [u8]>,
-    /// Payload bytes that were on the wire and that the snap length cut off.
+    /// Payload bytes that the packet says it has behind these, and that the capture does not hold.
     pub cut: u32,
 }
 
@@ -355,7 +355,7 @@ pub struct Datagram<'b> {
     pub path: Path,
     /// Payload as far as captured.
     pub payload: Cow<'b, [u8]>,
-    /// Payload bytes that were on the wire and that the snap length cut off.
+    /// Payload bytes that the packet says it has behind these, and that the capture does not hold.
     pub cut: u32,
 }
 

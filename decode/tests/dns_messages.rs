@@ -5,7 +5,7 @@
 use decode::{
     WireText,
     dns::{
-        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, asks_for_service, decode,
+        Address, DnsErrorKind, LocatorService, MAX_MESSAGE, Question, Service, Target, asks_for_service, decode,
         is_plain_question, key_exchange as key_exchange_of,
     },
 };
@@ -118,9 +118,38 @@ fn unknown_types_and_classes_survive() {
     let message = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x09_kerberos\x04corp\0\x01\0\0\xff";
     let decoded = decode(message).unwrap();
     assert_eq!(decoded.questions, [Question { name: WireText::from("_kerberos.corp"), kind: 256 }]);
-    // A CNAME before the answer is counted.
-    let answer = b"\0\x01\x81\x80\0\0\0\x01\0\0\0\0\0\0\x05\0\x01\0\0\0\0\0\x01\0";
+    // An NS record in the answer is counted.
+    let answer = b"\0\x01\x81\x80\0\0\0\x01\0\0\0\0\0\0\x02\0\x01\0\0\0\0\0\x01\0";
     assert_eq!(decode(answer).unwrap().other_answers, 1);
+}
+
+#[test]
+fn aliases_and_the_names_of_addresses_are_kept() {
+    // login.corp.example is an alias of www.corp.example; both names end in pointers.
+    let answer = b"\x12\x34\x81\x80\0\x01\0\x02\0\0\0\0\x05login\x04corp\x07example\0\0\x01\0\x01\
+        \xc0\x0c\0\x05\0\x01\0\0\x02\x58\0\x06\x03www\xc0\x12\
+        \xc0\x30\0\x01\0\x01\0\0\x02\x58\0\x04\x0a\0\0\x0b";
+    let message = decode(answer).unwrap();
+    let alias = Target { name: WireText::from("login.corp.example"), target: WireText::from("www.corp.example") };
+    assert_eq!((message.cname, message.other_answers, message.authoritative), (vec![alias], 0, false));
+    assert_eq!(message.addresses[0].name, WireText::from("www.corp.example"));
+    let shown = serde_json::to_value(decode(answer).unwrap()).unwrap();
+    assert_eq!(shown["cname"][0]["target"], "www.corp.example");
+    assert_eq!(shown.get("authoritative"), None);
+
+    let answer = b"\x12\x34\x85\x80\0\x01\0\x01\0\0\0\0\x0210\x010\x010\x0210\x07in-addr\x04arpa\0\0\x0c\0\x01\
+        \xc0\x0c\0\x0c\0\x01\0\0\x02\x58\0\x12\x03dc1\x04corp\x07example\0";
+    let message = decode(answer).unwrap();
+    let name = Target { name: WireText::from("10.0.0.10.in-addr.arpa"), target: WireText::from("dc1.corp.example") };
+    assert_eq!(message.ptr, [name]);
+    assert_eq!(serde_json::to_value(&message).unwrap()["authoritative"], true);
+
+    // A name that goes on behind the record's data is none.
+    let mut damaged = answer.to_vec();
+    let length = damaged.len() - 19;
+    damaged[length] = 0x11;
+    let stopped = decode(&damaged).unwrap();
+    assert!(stopped.ptr.is_empty() && stopped.stopped.is_some());
 }
 
 #[test]

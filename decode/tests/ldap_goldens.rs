@@ -224,6 +224,7 @@ fn a_netlogon_ping_and_its_answer() {
         answer[0].1["netlogon"],
         json!({
             "opcode": 23,
+            "opcode_name": "LOGON_SAM_LOGON_RESPONSE_EX",
             "flags": 0x13fd,
             "flag_names": [
                 "DS_PDC_FLAG", "DS_GC_FLAG", "DS_LDAP_FLAG", "DS_DS_FLAG", "DS_KDC_FLAG", "DS_TIMESERV_FLAG",

@@ -210,7 +210,7 @@ fn what_the_snap_length_cut_is_passed_at_once() {
     assert_eq!(
         net.lines(),
         [
-            "4-6 s>c cut_short kerberos 3000: AS-REP of 3000 bytes: 2836 bytes were cut off by the snap length, \
+            "4-6 s>c cut_short kerberos 3000: AS-REP of 3000 bytes: 2836 bytes were cut off in the capture, \
              164 bytes are there and could not be used"
                 .to_owned(),
             line(SERVER, 6, 6, &whole)
@@ -226,7 +226,7 @@ fn cut_segments_out_of_order_leave_their_holes() {
     net.send(&seg(SERVER, 0, &message[..100]).cut(1400));
     assert_eq!(
         net.lines(),
-        ["5-5 s>c cut_short kerberos 3000: AS-REP of 3000 bytes: 2900 bytes were cut off by the snap length, \
+        ["5-5 s>c cut_short kerberos 3000: AS-REP of 3000 bytes: 2900 bytes were cut off in the capture, \
           100 bytes are there and could not be used"]
     );
 }
@@ -494,7 +494,7 @@ fn datagrams_to_the_ports_that_are_decoded() {
         net.lines(),
         [
             format!("1-1 c>s message 3 {}", digest(&[0x6a, 1, 2])),
-            "3-3 c>s cut_short dns 412: a DNS message cut by the snap length: 12 of 412 bytes".to_owned()
+            "3-3 c>s cut_short dns 412: a DNS message cut short in the capture: 12 of 412 bytes".to_owned()
         ]
     );
 }

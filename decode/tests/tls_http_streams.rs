@@ -140,6 +140,41 @@ fn what_the_hellos_say() {
     assert_eq!(server.ja3s, "15af977ce25de452b96affa2addb1036");
 }
 
+/// The recorded hello with one extension more, at the end of its list.
+fn hello_with(kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut hello = EXPIRED.0[..1594].to_vec();
+    // Behind record, handshake, version and random: the session, the ciphers, the compressions; then the extensions.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + usize::from(hello[at]);
+    at += 2 + usize::from(u16::from_be_bytes([hello[at], hello[at + 1]]));
+    at += 1 + usize::from(hello[at]);
+    hello.extend(kind.to_be_bytes());
+    hello.extend(u16::try_from(value.len()).expect("small").to_be_bytes());
+    hello.extend(value);
+    // The lengths of the record, the handshake message (its upper octet stays 0) and the list.
+    for (place, behind) in [(3, 5), (7, 9), (at, at + 2)] {
+        let length = u16::try_from(hello.len() - behind).expect("small");
+        hello[place..place + 2].copy_from_slice(&length.to_be_bytes());
+    }
+    hello
+}
+
+#[test]
+fn an_encrypted_hello_is_told_to_be_there() {
+    let told_of = |bytes: &[u8]| {
+        let mut net = opened(443);
+        net.data(CLIENT, 0, bytes, 1460);
+        let hello = net.out.iter().find_map(hello).expect("a hello").clone();
+        let shown = serde_json::to_value(&hello).unwrap();
+        (hello.ech, hello.sni.map(|name| name.to_string()), shown.get("ech").cloned())
+    };
+    let name = Some("autologon.microsoftazuread-sso.com".to_owned());
+    assert_eq!(told_of(EXPIRED.0), (false, name.clone(), None));
+    // An outer hello, RFC 9849 §5: HPKE with HKDF-SHA256 and AES-128-GCM, configuration 7, 4 and 4 bytes of cipher text.
+    let value = [0, 0, 1, 0, 1, 7, 0, 4, 1, 2, 3, 4, 0, 4, 5, 6, 7, 8];
+    assert_eq!(told_of(&hello_with(0xfe0d, &value)), (true, name, Some(true.into())));
+}
+
 #[test]
 fn chains_of_both_sides_and_whom_the_server_trusts() {
     let mut net = opened(443);
@@ -266,6 +301,21 @@ fn other_protocols_cost_nothing_and_are_not_told_of() {
         net.finish();
         assert!(told(&mut net).is_empty(), "port {port}");
     }
+}
+
+#[test]
+fn a_handshake_inside_another_is_passed_over() {
+    // All of it encrypted, ChangeCipherSpec as well: no data was sent before, so the streams are still looked at.
+    let record = |kind: u8, size: u8| [&[kind, 3, 3, 0, size][..], &vec![0x5a; usize::from(size)]].concat();
+    let again = [record(22, 208), record(20, 48), record(22, 64), record(23, 64)].concat();
+    let data = MUTUAL.1.windows(3).position(|bytes| bytes == [23, 3, 3]).expect("data");
+    let mut net = opened(443);
+    net.data(CLIENT, 0, MUTUAL.0, 1460);
+    net.data(SERVER, 0, &MUTUAL.1[..data], 1460);
+    told(&mut net);
+    net.data(SERVER, i64::try_from(data).unwrap(), &again, 1460);
+    net.finish();
+    assert_eq!(told(&mut net), ["application_data"]);
 }
 
 #[test]
@@ -601,5 +651,153 @@ fn an_authentication_comes_out_of_heads_both_ways() {
         let told: Vec<String> = net.out.iter().filter_map(tokens).collect();
         assert_eq!(told, ["[\"http\"] negotiate"; 4], "in steps of {step}");
         assert!(!format!("{:?}", net.out).contains("TlRM"), "no token is told");
+    }
+}
+
+const AS_REQ: &[u8] = include_bytes!("data/kerberos/as_req_pkinit.bin");
+const AS_REP: &[u8] = include_bytes!("data/kerberos/as_rep_pkinit.bin");
+const AP_REQ: &[u8] = include_bytes!("data/kerberos/ap_req.bin");
+
+/// A DER element whose length takes two octets.
+fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(contents.len()).expect("small").to_be_bytes();
+    [&[tag, 0x82, high, low], contents].concat()
+}
+
+/// KDC-PROXY-MESSAGE, as clients send it: with the realm asked.
+fn for_a_proxy(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).expect("small").to_be_bytes();
+    let framed = element(0x04, &[&length, message].concat());
+    element(0x30, &[element(0xa0, &framed), element(0xa1, &element(0x1b, b"CORP.EXAMPLE"))].concat())
+}
+
+/// A head, and a body with its length; in chunks of `size` bytes where that is not 0.
+fn with_body(head: &str, body: &[u8], size: usize) -> Vec<u8> {
+    if size == 0 {
+        return [format!("{head}\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat();
+    }
+    let mut out = format!("{head}\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes();
+    for piece in body.chunks(size) {
+        out.extend([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat());
+    }
+    out.extend(b"0\r\n\r\n");
+    out
+}
+
+/// As [`told`], with the Kerberos messages and what carries them.
+fn proxied(net: &mut Net) -> Vec<String> {
+    let each = |event: &Event| match &event.message {
+        Message::Kerberos(message) => {
+            assert!(message.stopped().is_none());
+            Some(format!("{} in {:?}", message.name(), event.carriage))
+        }
+        _ => line(event),
+    };
+    std::mem::take(&mut net.out).iter().filter_map(each).collect()
+}
+
+const ASKED: &str = "POST /KdcProxy HTTP/1.1\r\nHost: gateway.corp.example";
+
+#[test]
+fn what_a_kdc_proxy_passes_on_is_read() {
+    for (step, size) in [(1, 0), (100, 0), (1460, 0), (1460, 50), (90, 700), (1460, 65_000)] {
+        // By the path, and by the type where the path is another.
+        let other = "POST /gate HTTP/1.1\r\nContent-Type: application/kerberos";
+        let sent =
+            [with_body(ASKED, &for_a_proxy(AS_REQ), size), with_body(other, &for_a_proxy(AP_REQ), size)].concat();
+        let answers = [
+            with_body("HTTP/1.1 200 OK", &for_a_proxy(AS_REP), size),
+            with_body("HTTP/1.1 503 Service Unavailable", b"out of order", size),
+        ]
+        .concat();
+        let mut net = opened(80);
+        net.data(CLIENT, 0, &sent, step);
+        let expected = [
+            "POST /KdcProxy",
+            "as-req in [\"http\", \"kdc_proxy\"]",
+            "POST /gate",
+            "ap-req in [\"http\", \"kdc_proxy\"]",
+        ];
+        assert_eq!(proxied(&mut net), expected, "in steps of {step}, chunks of {size}");
+        net.data(SERVER, 0, &answers, step);
+        let expected = ["POST /KdcProxy 200", "as-rep in [\"http\", \"kdc_proxy\"]", "POST /gate 503"];
+        assert_eq!(proxied(&mut net), expected, "in steps of {step}, chunks of {size}");
+        assert_eq!(net.shard.buffered(), 0);
+    }
+}
+
+#[test]
+fn an_answer_of_a_kdc_proxy_may_end_with_the_connection() {
+    let answer = [b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &for_a_proxy(AS_REP)].concat();
+    let mut net = opened(80);
+    net.data(CLIENT, 0, &with_body(ASKED, &for_a_proxy(AS_REQ), 0), 1460);
+    proxied(&mut net);
+    net.data(SERVER, 0, &answer, 1460);
+    net.finish();
+    assert_eq!(proxied(&mut net), ["POST /KdcProxy 200", "as-rep in [\"http\", \"kdc_proxy\"]"]);
+}
+
+#[test]
+fn a_change_of_a_password_goes_through_a_kdc_proxy() {
+    let size = u16::try_from(AP_REQ.len()).expect("small").to_be_bytes();
+    let total = u16::try_from(6 + AP_REQ.len()).expect("small").to_be_bytes();
+    let change = [&total[..], &[0xff, 0x80], &size, AP_REQ].concat();
+    let mut net = opened(80);
+    net.data(CLIENT, 0, &with_body(ASKED, &for_a_proxy(&change), 0), 1460);
+    assert_eq!(proxied(&mut net), ["POST /KdcProxy", "ap-req in [\"http\", \"kdc_proxy\", \"kpasswd\"]"]);
+}
+
+#[test]
+fn a_body_that_is_none_of_a_kdc_proxy_is_a_gap() {
+    let whole = for_a_proxy(AS_REQ);
+    let mut wrong_length = whole.clone();
+    let at = whole.windows(4).position(|bytes| bytes == u32::try_from(AS_REQ.len()).unwrap().to_be_bytes()).unwrap();
+    wrong_length[at + 3] ^= 1;
+    for body in [b"<html>".as_slice(), &whole[..100], &whole[..whole.len() - 1], &wrong_length, AS_REQ] {
+        let mut net = opened(80);
+        net.data(CLIENT, 0, &with_body(ASKED, body, 0), 1460);
+        let gap = format!("http undecodable {}", body.len());
+        assert_eq!(proxied(&mut net), ["POST /KdcProxy".to_owned(), gap]);
+    }
+    // What is passed on is no message of Kerberos.
+    let mut net = opened(80);
+    net.data(CLIENT, 0, &with_body(ASKED, &for_a_proxy(&[0x6a; 9]), 0), 1460);
+    assert_eq!(proxied(&mut net), ["POST /KdcProxy", "kerberos undecodable 9"]);
+    // Where the body is not all there, that is told.
+    let stream = with_body(ASKED, &whole, 0);
+    for end in (stream.len() - whole.len() + 1..stream.len()).step_by(61) {
+        let mut net = opened(80);
+        net.data(CLIENT, 0, &stream[..end], 1460);
+        net.finish();
+        let told = proxied(&mut net);
+        assert!(told.len() == 2 && told[1].starts_with("http "), "{end}: {told:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn changed_messages_of_a_kdc_proxy_do_no_harm(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        lost in prop::collection::vec(0_usize..20, 0..3),
+        step in 1_usize..400,
+        size in prop::sample::select(vec![0_usize, 60, 900]),
+    ) {
+        let sent = with_body(ASKED, &for_a_proxy(AS_REQ), size);
+        let answer = with_body("HTTP/1.1 200 OK", &for_a_proxy(AS_REP), size);
+        let mut net = opened(80);
+        for (side, mut stream) in [(Side::Client, sent), (Side::Server, answer)] {
+            for (at, byte) in &changes {
+                *at.get_mut(&mut stream) = *byte;
+            }
+            for (index, piece) in stream.chunks(step).enumerate() {
+                if !lost.contains(&index) {
+                    net.send(&seg(side, i64::try_from(index * step).unwrap(), piece).ack(4000));
+                }
+            }
+        }
+        net.finish();
+        prop_assert!(net.shard.buffered() == 0);
     }
 }

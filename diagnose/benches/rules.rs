@@ -1,6 +1,6 @@
 //! What the rules cost over many sign-ins, and what a sign-in that is over keeps.
 //!
-//! `cargo bench -p diagnose` prints processor seconds of the rules alone for three mixes of sign-ins, and of the first the
+//! `cargo bench -p diagnose` prints processor seconds of the rules alone for some mixes of sign-ins, and of the first the
 //! bytes for each sign-in that the program holds when all are over: what is kept of it, and its part of what is known
 //! beyond it. The figures are from `/proc/self`, so it measures on Linux only.
 
@@ -24,10 +24,17 @@ struct Mix {
     add: fn(&mut String, usize),
 }
 
-const MIXES: [Mix; 3] = [
+const MIXES: [Mix; 7] = [
     Mix { name: "a site's day: keys, certificates, passwords; one in twenty fails", add: day },
     Mix { name: "one domain controller refuses the keys of everybody that it took before", add: turned },
     Mix { name: "one user, one key, one domain controller", add: one_user },
+    Mix { name: "one domain controller refuses the keys of everybody that another accepts", add: refused_by_one },
+    Mix { name: "the keys of everybody worked, and two domain controllers refuse them since", add: lost },
+    Mix { name: "one key worked, and two domain controllers refuse it since", add: one_lost },
+    Mix {
+        name: "one user, one computer, one domain controller, a ticket every 20 seconds that is not used",
+        add: unused,
+    },
 ];
 
 fn day(script: &mut String, number: usize) {
@@ -55,6 +62,45 @@ fn turned(script: &mut String, number: usize) {
 fn one_user(script: &mut String, number: usize) {
     let answer = if number.is_multiple_of(2) { "" } else { "krb-error 62" };
     sign_in(script, number, ("pc", "dc", "alice"), ("pkinit key K1", answer));
+}
+
+fn refused_by_one(script: &mut String, number: usize) {
+    let user = number % (LOGONS / 2);
+    let (dc, answer) = if number < LOGONS / 2 { ("dc", "") } else { ("dc2", "krb-error 75") };
+    sign_in(script, number, ("pc", dc, &format!("user{user}")), (&format!("pkinit key K{user}"), answer));
+}
+
+fn lost(script: &mut String, number: usize) {
+    let user = number % (LOGONS / 4);
+    let (dc, answer) =
+        [("dc", ""), ("dc2", "krb-error 62"), ("dc", "krb-error 75"), ("dc", "krb-error 62")][number / (LOGONS / 4)];
+    sign_in(script, number, ("pc", dc, &format!("user{user}")), (&format!("pkinit key K{user}"), answer));
+    if number == LOGONS - 1 {
+        sign_in(script, number, ("pc2", "dc", "other"), ("pkinit key K-other flow 2", ""));
+    }
+}
+
+fn one_lost(script: &mut String, number: usize) {
+    let (dc, answer) = if number == 0 { ("dc", "") } else { (["dc", "dc2"][number % 2], "krb-error 62") };
+    sign_in(script, number, ("pc", dc, "alice"), ("pkinit key K1", answer));
+    if number == LOGONS - 1 {
+        sign_in(script, number, ("pc2", "dc", "other"), ("pkinit key K-other flow 2", ""));
+    }
+}
+
+fn unused(script: &mut String, number: usize) {
+    if number == 0 {
+        sign_in(script, number, ("pc2", "dc", "PC2$"), ("password", ""));
+    }
+    let (flow, at) = (number % 10_000, 20 * number);
+    let _ = writeln!(
+        script,
+        "{at}.5 pc > dc as-req alice pkinit key K1 flow {flow}\n\
+         {at}.6 dc > pc as-rep alice ticket A{number} pkinit flow {flow}"
+    );
+    if number.is_multiple_of(1_000) {
+        sign_in(script, at + 1, ("pc2", "dc", "bob"), ("pkinit key K2", ""));
+    }
 }
 
 /// A sign-in a second; `answer`: with what it is refused.

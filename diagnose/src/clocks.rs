@@ -13,6 +13,8 @@ use capture::{Batch, CaptureTime, Progress, Source as _};
 use decode::wire::fingerprint;
 use trace::ClockOffset;
 
+use crate::percentile::median;
+
 /// Estimates by how much the clock of each capture is ahead of the first one's; those of which it cannot be told are left
 /// out. A file that cannot be read gives nothing: whoever reads it next will tell why.
 pub fn clock_offsets(paths: &[&Path]) -> Vec<ClockOffset> {
@@ -84,7 +86,7 @@ impl Sketch {
             if here.is_up { &mut up } else { &mut down }.push(there.at.since(here.at));
         }
         let packets = up.len() + down.len();
-        let middle = match (median(&mut up), median(&mut down)) {
+        let middle = match (median(&mut up, i64::cmp), median(&mut down, i64::cmp)) {
             (Some(up), Some(down)) => up / 2 + down / 2,
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => return None,
@@ -93,11 +95,6 @@ impl Sketch {
         let is_sure = packets >= LEAST_SHARED && agreeing * 5 >= packets * 4;
         is_sure.then_some((middle, packets as u64))
     }
-}
-
-fn median(values: &mut [i64]) -> Option<i64> {
-    values.sort_unstable();
-    values.get(values.len() / 2).copied()
 }
 
 fn sketch(path: &Path) -> Option<Sketch> {

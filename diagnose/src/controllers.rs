@@ -10,7 +10,7 @@ use decode::x509::Certificate;
 use serde::Serialize;
 use trace::{DomainController, Facts, LogonId};
 
-use crate::{Diagnosis, Subject, report::harmless};
+use crate::{Diagnosis, Subject, percentile::percentile, report::harmless};
 
 /// A domain controller.
 #[derive(Clone, Debug, Serialize)]
@@ -319,16 +319,11 @@ impl Faults {
 }
 
 fn response_times(microseconds: &[u64]) -> Option<ResponseTimes> {
-    let mut sorted = microseconds.to_vec();
-    sorted.sort_unstable();
-    let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied();
+    let mut times = microseconds.to_vec();
+    let mut at = |percent: usize| percentile(&mut times, percent, u64::cmp);
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a response time")]
     let milliseconds = |value: Option<u64>| value.map(|value| value as f64 / 1000.0);
-    Some(ResponseTimes {
-        p50: milliseconds(at(50))?,
-        p95: milliseconds(at(95))?,
-        max: milliseconds(sorted.last().copied())?,
-    })
+    Some(ResponseTimes { p50: milliseconds(at(50))?, p95: milliseconds(at(95))?, max: milliseconds(at(100))? })
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod endpoints;
 mod finding;
 mod hosts;
 mod keys;
+mod percentile;
 mod report;
 mod rule;
 mod rules;

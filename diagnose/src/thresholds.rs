@@ -73,10 +73,10 @@ impl Thresholds {
     pub fn markdown() -> String {
         let mut page = String::from(
             "# Settings of the rules\n\nGenerated from `diagnose/src/windows.rs`; edit that, not this page.\n\n\
-             `--thresholds FILE` takes windows and thresholds of the rules from a TOML file, by the names below, each with a\n\
-             whole number:\n\n```toml\nsync-seconds = 3600     # Entra Connect runs once an hour here\nexpires-days = 60\n```\n\n\
+             `--thresholds FILE` takes windows and thresholds of the rules, and of the report's comparisons, from a TOML file, by\n\
+             the names below, each with a whole number:\n\n```toml\nsync-seconds = 3600     # Entra Connect runs once an hour here\nexpires-days = 60\n```\n\n\
              What the file leaves out keeps its default. An unknown name and a number out of range are refused. The report says\n\
-             which thresholds differ from the defaults. The pages of the rules name the defaults.\n\n\
+             which thresholds differ from the defaults, and so do `dcs` and `checklist`. The pages of the rules name the defaults.\n\n\
              Numbers that protocols fix, and limits of memory, are no settings. Where more sign-ins are recorded than are kept\n\
              (`--max-logons`), only the hour before the oldest that is kept is looked back on, whatever a window says.\n\n\
              | name | rules | unit | default | from | to | meaning |\n| --- | --- | --- | --- | --- | --- | --- |\n",
@@ -88,7 +88,7 @@ impl Thresholds {
                 page,
                 "| `{}` | {} | {} | {} | {least} | {most} | {} |",
                 row.name(),
-                rules.join(", "),
+                if rules.is_empty() { "comparisons".to_owned() } else { rules.join(", ") },
                 row.unit(),
                 row.default,
                 row.meaning.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -165,7 +165,7 @@ pub(crate) struct Row {
     pub(crate) symbol: &'static str,
     pub(crate) default: i64,
     pub(crate) range: RangeInclusive<i64>,
-    /// Codes of the rules that look at it, sorted.
+    /// Codes of the rules that look at it, sorted; none where comparisons do.
     pub(crate) rules: &'static [&'static str],
     /// From its doc comment.
     pub(crate) meaning: &'static str,
@@ -269,7 +269,8 @@ mod tests {
         for row in TABLE {
             assert!(row.range.contains(&row.default), "{}: its default is out of range", row.symbol);
             assert!(*row.range.start() >= 0, "{}: may be negative", row.symbol);
-            assert!(!row.rules.is_empty() && row.rules.is_sorted(), "{}: {:?}", row.symbol, row.rules);
+            assert!(row.rules.is_sorted(), "{}: {:?}", row.symbol, row.rules);
+            assert_eq!(row.rules.is_empty(), row.meaning.trim_start().starts_with("In a comparison"), "{}", row.symbol);
             for code in row.rules {
                 assert!(by_code(code).is_some(), "{}: no rule {code}", row.symbol);
             }

@@ -1,4 +1,4 @@
-//! Windows and thresholds of the rules, with the reason of each, and what they are where nobody sets them.
+//! Windows and thresholds of the rules and of comparisons, with the reason of each, and what they are where nobody sets them.
 
 use crate::thresholds::thresholds;
 
@@ -182,4 +182,8 @@ thresholds! {
     STOPPED_SECONDS: i64 = 5400, 1..=2_592_000, ["SYN-05"];
     /// A server whose password was set right gets in within this many seconds.
     CONNECTOR_SECONDS: i64 = 600, 1..=86_400, ["SYN-03"];
+    /// In a comparison, what works succeeds at least this many times as often as it fails: our choice.
+    WORKING_TIMES: u64 = 9, 1..=1_000, [];
+    /// In a comparison, this many others have to get in where one user does not: of two nobody knows which is the exception.
+    OTHER_USERS: usize = 2, 1..=1_000, [];
 }

@@ -213,6 +213,7 @@ fn message(target: &'static str, bytes: &[u8], seeds: &mut Seeds) {
         if let [0x6e | 0x6f | 0x7e, ..] = bytes {
             carried(bytes, seeds);
         }
+        proxied(&framed, seeds);
         pkinit_values(&mut Reader::new(bytes), seeds);
     }
     let place = stream::PORTS.iter().position(|known| *known == port).unwrap_or_default();
@@ -266,6 +267,17 @@ fn carried(message: &[u8], seeds: &mut Seeds) {
             seeds.insert(("kpasswd", [&lengths[..], ticket, rest].concat()));
         }
     }
+}
+
+/// A message behind its length, as a KDC proxy passes it on, both ways. MS-KKDCP 2.2.2.
+fn proxied(framed: &[u8], seeds: &mut Seeds) {
+    let body = wrapped(0x30, &wrapped(0xa0, &wrapped(4, framed)));
+    let lines = ["POST /KdcProxy HTTP/1.1", "HTTP/1.1 200 OK\r\nContent-Type: application/kerberos"];
+    let both = [false, true].into_iter().zip(lines).flat_map(|(by_server, line)| {
+        let head = format!("{line}\r\nContent-Length: {}\r\n\r\n", body.len());
+        conversation::written(by_server, &[head.as_bytes(), &body].concat())
+    });
+    seeds.insert(("http", both.collect()));
 }
 
 /// Behind its tag and a length of two octets.

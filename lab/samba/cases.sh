@@ -114,10 +114,59 @@ case.account-unknown() {
     client 'key nobody alice'
 }
 
+# quin's account is locked after three wrong passwords, until the case ends.
+case.account-locked() {
+    domain_controller kdc
+    directory domain passwordsettings set --account-lockout-threshold=3 >/dev/null
+    recording
+    client 'for try in 1 2 3 4; do password quin "wrong$try" || true; done; password quin'
+    directory domain passwordsettings set --account-lockout-threshold=0 >/dev/null
+    directory user unlock quin >/dev/null
+}
+
+case.service-unknown() {
+    domain_controller kdc
+    recording
+    client 'key_mit alice; kvno host/nosuch.corp.example; kvno cifs/dc1.corp.example'
+}
+
+case.key-trust-udp-to-tcp() {
+    domain_controller kdc
+    recording
+    client 'KRB5_CONFIG=/lab/client-udp.conf key_mit alice'
+}
+
+# The account that writes keys does so without TLS, in the place of Entra Connect.
+case.key-registered-in-clear() {
+    domain_controller kdc
+    directory user keytrust delete bob --all >/dev/null 2>&1 || true
+    (on_host dc1 python3 /lab/key_ldif.py CN=bob,CN=Users,DC=corp,DC=example /lab/pki/bob.pub) >"$ROOT/lab/bob.ldif"
+    recording
+    client 'as_syncsvc ldapsearch -b DC=corp,DC=example "(userPrincipalName=bob@corp.example)" msDS-KeyCredentialLink objectGUID
+        as_syncsvc ldapmodify -f /lab/bob.ldif
+        as_syncsvc ldapsearch -b DC=corp,DC=example "(sAMAccountName=bob)" msDS-KeyCredentialLink
+        key bob'
+    directory user keytrust delete bob --all >/dev/null
+}
+
 case.certificate-trust-success() {
     domain_controller kdc
     recording
     client 'key erin erin-card && services'
+}
+
+# MIT's client leaves out of its request what is among its own anchors.
+case.client-certificate-left-out() {
+    domain_controller kdc
+    recording
+    client 'key_mit alice alice anchors-alice'
+}
+
+# By the domain's CA, but neither with the user's SID nor listed in the account.
+case.client-certificate-without-mapping() {
+    domain_controller kdc
+    recording
+    client 'key frank2 frank2-card'
 }
 
 case.client-certificate-expired() {
@@ -160,4 +209,46 @@ case.dns-no-answer() {
     packet_filter -A INPUT -p tcp --dport 53 -j DROP
     recording
     client 'locate; key alice'
+}
+
+# Its service goes away between the ticket and its first use.
+case.kerberos-port-refused-after-sign-in() {
+    domain_controller kdc
+    recording
+    client 'key alice; cp /tmp/tickets /tmp/kept'
+    packet_filter -A INPUT -p tcp --dport 88 -j REJECT --reject-with tcp-reset
+    packet_filter -A INPUT -p udp --dport 88 -j REJECT
+    client 'mv /tmp/kept /tmp/tickets; kvno ldap/dc1.corp.example'
+}
+
+case.account-disabled-after-sign-in() {
+    domain_controller kdc
+    recording
+    client 'key carol; cp /tmp/tickets /tmp/kept'
+    directory user disable carol >/dev/null
+    client 'mv /tmp/kept /tmp/tickets; kvno ldap/dc1.corp.example'
+    directory user enable carol >/dev/null
+}
+
+case.key-taken-away() {
+    domain_controller kdc
+    recording
+    client 'key carol'
+    directory user keytrust delete carol --all >/dev/null
+    client 'key carol'
+    directory user keytrust add carol /lab/pki/carol.pub >/dev/null
+}
+
+# Heimdal's client finds no key that may sign, and signs nothing.
+case.client-key-may-not-sign() {
+    domain_controller kdc
+    recording
+    client 'key alice alice-no-signature'
+}
+
+# Armored with bob's ticket.
+case.password-wrong-inside-fast() {
+    domain_controller kdc
+    recording
+    client 'password bob; cp /tmp/tickets /tmp/armor; echo wrong | kinit.mit -T FILE:/tmp/armor alice; rm /tmp/armor'
 }

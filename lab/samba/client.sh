@@ -10,8 +10,9 @@ key() { # user, whose key (the user's)
 }
 
 # The same by MIT's client.
-key_mit() { # user
-    kinit.mit -X "X509_user_identity=FILE:/lab/pki/$1-ca.pem,/lab/pki/$1-ca.key" -X X509_anchors=FILE:/lab/pki/anchors.pem \
+key_mit() { # user, its certificate (the one by user-ca), anchors
+    local certificate=/lab/pki/${2:-$1-ca}
+    kinit.mit -X "X509_user_identity=FILE:$certificate.pem,$certificate.key" -X "X509_anchors=FILE:/lab/pki/${3:-anchors}.pem" \
         "$1" </dev/null
 }
 
@@ -28,6 +29,11 @@ two_hours_ahead() { # command …
 locate() {
     dig +short SRV _kerberos._tcp.dc._msdcs.corp.example
     dig +short SRV _ldap._tcp.Default-First-Site-Name._sites.dc._msdcs.corp.example
+}
+
+# LDAP without TLS, as the account that writes keys.
+as_syncsvc() { # program, words …
+    "$1" -x -D syncsvc@corp.example -w "$PASSWORD" -H ldap://dc1.corp.example "${@:2}"
 }
 
 # Tickets for LDAP and SMB, and their use.

@@ -4,9 +4,12 @@
 #   ca.pem, other-ca.pem, user-ca.pem   CAs: the domain's; one that no client trusts; one that the KDC does not know
 #   kdc.pem, kdc-*.pem                  certificates of the domain controller: a good one, one for each fault
 #   USER.pem, USER.pub                  a user's key in a certificate of its own, as Windows Hello has it
+#   anchors.pem, anchors-alice.pem      what MIT's client trusts: CAs; alice's own certificate, too
+#   alice-no-signature.pem              alice's key in a certificate whose key usage does not allow signatures
 #   USER-ca.pem                         the same key in a certificate by user-ca, for MIT's client, which leaves a self-signed
 #                                       certificate out of its request
 #   erin-card*.pem                      smart cards of the user whose SID is $ERIN_SID; one that ended, one by other-ca
+#   frank2-card.pem                     a smart card without its user's SID
 #   ca.crl                              the CRL of the domain's CA
 
 set -euo pipefail
@@ -82,6 +85,12 @@ keyUsage = digitalSignature
 extendedKeyUsage = 1.3.6.1.4.1.311.20.2.2, clientAuth
 subjectAltName = otherName:1.3.6.1.4.1.311.20.2.3;UTF8:$1@$DOMAIN
 subjectKeyIdentifier = hash
+[key-without-signature]
+basicConstraints = CA:FALSE
+keyUsage = keyEncipherment
+extendedKeyUsage = 1.3.6.1.4.1.311.20.2.2, clientAuth
+subjectAltName = otherName:1.3.6.1.4.1.311.20.2.3;UTF8:$1@$DOMAIN
+subjectKeyIdentifier = hash
 [card]
 basicConstraints = CA:FALSE
 keyUsage = digitalSignature, keyEncipherment
@@ -105,11 +114,18 @@ for user in alice bob carol dave; do
     cp "$user.key" "$user-ca.key"
     leaf "$user-ca" "/CN=$user@$DOMAIN" key user-ca
 done
+user_extensions alice
+cp alice.key alice-no-signature.key
+leaf alice-no-signature "/CN=alice@$DOMAIN" key-without-signature ""
 user_extensions erin
 leaf erin-card "/DC=example/DC=corp/CN=erin" card ca
 leaf erin-card-expired "/DC=example/DC=corp/CN=erin" card ca "${ended[@]}"
 leaf erin-card-untrusted "/DC=example/DC=corp/CN=erin" card other-ca
+user_extensions frank2
+sed -i '/^1\.3\.6\.1\.4\.1\.311\.25\.2 =/d' extensions
+leaf frank2-card "/DC=example/DC=corp/CN=frank2" card ca
 cat ca.pem user-ca.pem >anchors.pem
+cat anchors.pem alice.pem >anchors-alice.pem
 
 mkdir -p issued
 : >issued/index

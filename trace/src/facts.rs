@@ -1,11 +1,12 @@
 //! What holds beyond one logon: per domain controller, per key, per account, and for the capture.
 
 mod timed;
+mod worked_out;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use capture::CaptureTime;
@@ -17,7 +18,11 @@ use decode::{
 };
 use jiff::Timestamp;
 
-pub use self::timed::{Timed, When};
+use self::worked_out::WorkedOut;
+pub use self::{
+    timed::{Timed, When},
+    worked_out::{RefusedOnly, TicketsOf},
+};
 use crate::{Cloud, Credentials, Locator, LogonId, Pings, Ports, RefusedBinds, Visibility, session::account_in};
 
 /// Everything known beyond single logons.
@@ -88,6 +93,8 @@ pub struct Facts {
     pub cloud: Cloud,
     /// What the capture covers.
     pub visibility: Visibility,
+    /// Answers to questions about all of this.
+    worked_out: WorkedOut,
 }
 
 /// What was not noted, or no longer is, because there was too much of it.
@@ -429,6 +436,8 @@ pub struct KeyUse {
     pub self_signed: bool,
     /// Who used it: by client and client name in lower case.
     pub holders: BTreeMap<(IpAddr, String), Holder>,
+    /// See [`KeyUse::refused_since`].
+    since: OnceLock<Vec<(Seen, IpAddr)>>,
 }
 
 /// The use of a key by one client in one name.
@@ -635,6 +644,7 @@ impl Facts {
         }
         let key = self.keys.entry(certificate.key_id.clone()).or_default();
         key.note(certificate);
+        key.since.take();
         if let Some(code) = code
             && let Some(dc) = self.domain_controllers.get_mut(&kdc)
         {

@@ -109,6 +109,7 @@ impl Grouper {
 
     /// Takes in one event. Events come in the order of [`crate::Decoding`].
     pub fn push(&mut self, event: Event) {
+        self.facts.changes();
         self.facts.visibility.note(&event);
         self.facts.cloud.push(&event);
         // What TLS and HTTP say is taken out of them at once, and none is kept.
@@ -161,6 +162,7 @@ impl Grouper {
 
     /// Nothing follows that could change what is held back.
     pub fn flush(&mut self) {
+        self.facts.changes();
         if let Some(early) = self.early.take() {
             self.take_in(&early);
         }
@@ -270,6 +272,7 @@ impl Grouper {
 
     /// Capture time is `now`, and this is what was lost by then: for whoever looks at logons before the capture ends.
     pub fn account(&mut self, now: CaptureTime, losses: Losses) {
+        self.facts.changes();
         let visibility = &mut self.facts.visibility;
         (visibility.now, visibility.last, visibility.losses) = (Some(now), Some(now), losses);
     }
@@ -282,10 +285,12 @@ impl Grouper {
 
     /// Forgets what was before this time, as far as only rules about logons of that time need it.
     pub fn forget(&mut self, before: CaptureTime) {
+        self.facts.changes();
         self.facts.forget(before);
     }
 
     pub(crate) fn facts_mut(&mut self) -> &mut Facts {
+        self.facts.changes();
         &mut self.facts
     }
 
@@ -500,6 +505,9 @@ impl Grouper {
             Stage::As => self.logon_of_as(request, path, event.seen),
             Stage::Tgs => self.logon_of_tgs(request, client.address, event.seen),
         };
+        if request.stage == Stage::Tgs {
+            self.take_over_attempts(logon, client.address, event.seen);
+        }
         // What a ticket of a logon that is gone is used for goes with it, and so does the answer.
         let gone = || self.logons.is_gone(logon).then_some(Place { logon, exchange: usize::MAX });
         let place = gone().or_else(|| self.add_exchange(logon, exchange));
@@ -835,14 +843,14 @@ impl Grouper {
     /// Whether a reply whose request was not seen belongs to the attempt `logon`, of the same client and client name.
     ///
     /// The request would have to: what was refused for good is over, and what follows is another attempt. A request that
-    /// still has no answer has another one than this.
+    /// still has no answer has another one than this, unless that was there and could not be read: then the client went on.
     fn orphan_joins(logon: &Logon, stage: Stage, kdc: IpAddr, at: CaptureTime) -> bool {
         let within = |seconds: i64| at.since(logon.ended.at) <= seconds * CaptureTime::SECOND;
         if logon.issued().is_some() {
             return stage == Stage::Tgs && within(Self::ASK_AGAIN_SECONDS);
         }
-        if logon.as_exchanges().next_back().is_some_and(|last| last.reply.is_none()) {
-            return false;
+        if let Some(last) = logon.as_exchanges().next_back().filter(|last| last.reply.is_none()) {
+            return last.silence == Silence::Hidden && within(Self::FAIL_OVER_SECONDS);
         }
         match logon.refusal() {
             None => within(Self::ASK_AGAIN_SECONDS),
@@ -868,6 +876,36 @@ impl Grouper {
             let logon = self.logons.with_only_attempts(index, at);
             logon.is_some_and(|logon| at.since(logon.ended.at).abs() <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND)
         })
+    }
+
+    /// Gives a logon that uses its ticket here the attempts of its client that came to nothing just before: they were on
+    /// the way to what it asks for now, and no logon of their own.
+    fn take_over_attempts(&mut self, into: usize, client: IpAddr, at: Seen) {
+        if self.logons.is_gone(into) {
+            return;
+        }
+        let Some(recent) = self.recent.get_mut(&client) else { return };
+        let logons = &self.logons;
+        let on_the_way = |index: &usize| {
+            *index != into
+                && logons.get(*index).is_some_and(|logon| {
+                    logon.exchanges.is_empty()
+                        && logon.requested.is_none()
+                        && logon.attempts.last().is_some_and(|last| is_next_try(&last.event, at.at))
+                })
+        };
+        let Some(place) = recent.iter().rposition(on_the_way) else { return };
+        let Some(from) = recent.remove(place) else { return };
+        let Some(taken) = self.logons.remove(from) else { return };
+        let Some(logon) = self.logons.get_mut(into) else { return };
+        let before = logon.attempts.len();
+        logon.attempts.extend(taken.attempts);
+        logon.attempts.truncate(Logon::MAX_ATTEMPTS);
+        logon.began = logon.began.min(taken.began);
+        logon.ended = logon.ended.max(taken.ended);
+        for (index, attempt, _) in self.unsettled.iter_mut().filter(|(index, ..)| *index == from) {
+            (*index, *attempt) = (into, before + *attempt);
+        }
     }
 
     /// Opens those logons of a client that what happens at `at` may join.
@@ -1046,7 +1084,8 @@ impl Grouper {
         }
         let name = logon.requested.as_ref().map(|principal| principal.name.to_lowercase()).unwrap_or_default();
         self.facts.refused_binds.refused(&name, logon.client, kdc, error.code, seen);
-        if request.has(PaType::ENC_TIMESTAMP) && error.code == ErrorCode::PREAUTH_FAILED {
+        let by_password = request.has(PaType::ENC_TIMESTAMP) || (request.has(PaType::FX_FAST) && error.is_armored());
+        if by_password && error.code == ErrorCode::PREAUTH_FAILED {
             self.facts.wrong_passwords.note((name.clone(), logon.client), seen);
         }
         if !request.has(PaType::PK_AS_REQ) || exchange.is_intermediate() {
@@ -1138,15 +1177,16 @@ impl Grouper {
     }
 
     /// Adds a failed attempt to reach a KDC to the logon it belongs to: one of this client, about this time, that has
-    /// no answer yet or was told to come by TCP, or that came next, at another KDC. Else it is a logon of its own, by
-    /// nobody known.
+    /// no answer yet or was told to come by TCP, that was about to use its ticket, or that came next, at another KDC. Else
+    /// it is a logon of its own, by nobody known.
     fn attempt(&mut self, client: IpAddr, kdc: Endpoint, event: &Arc<Event>, began: Seen) {
         // That nobody answers may be told long after: what a logon that was under way came to meanwhile does not count.
         let fits = |logon: &Logon| {
             let open = match logon.issued() {
-                Some((exchange, _)) => {
-                    logon.began <= began && exchange.reply.as_deref().is_some_and(|reply| reply.seen > began)
+                Some((exchange, _)) if exchange.reply.as_deref().is_some_and(|reply| reply.seen > began) => {
+                    logon.began <= began
                 }
+                Some(_) => return is_about_to_use_ticket(logon, event, began),
                 // Who uses a ticket of which nothing is known is not on the way to one.
                 None if logon.as_exchanges().next().is_none() => logon.exchanges.is_empty(),
                 None => logon.as_exchanges().next_back().is_some_and(|last| {
@@ -1179,14 +1219,7 @@ impl Grouper {
         let recent = self.recent.get(&client)?.iter().filter_map(|&index| Some((index, self.logons.get(index)?)));
         let (index, logon) = recent.filter(|(_, logon)| logon.began >= began).min_by_key(|(_, logon)| logon.began)?;
         let first = logon.exchanges.first().filter(|first| first.stage == Stage::As && first.kdc.address != kdc)?;
-        let last_try = match &event.message {
-            Message::Connection(connection) => connection.last_syn.unwrap_or(began),
-            _ => began,
-        };
-        // SYNs come at intervals that double.
-        let tried = last_try.at.since(began.at);
-        let waited = first.began()?.at.since(last_try.at);
-        (0..=tried + Self::FAIL_OVER_SECONDS * CaptureTime::SECOND).contains(&waited).then_some(index)
+        is_next_try(event, first.began()?.at).then_some(index)
     }
 
     fn add_attempt(&mut self, index: usize, kdc: IpAddr, event: &Arc<Event>) {
@@ -1222,6 +1255,46 @@ impl Grouper {
             }
         }
     }
+}
+
+/// Whether what a client does at `next` is its next try after this attempt, which came to nothing: by the time when it
+/// would have tried again, or a moment later. It may try elsewhere while its system still repeats the first SYN.
+fn is_next_try(event: &Event, next: CaptureTime) -> bool {
+    let (began, last_try) = match &event.message {
+        Message::Connection(connection) => (connection.began, connection.last_syn.unwrap_or(connection.began)),
+        _ => (event.seen, event.seen),
+    };
+    // SYNs come at intervals that double.
+    let tried = last_try.at.since(began.at);
+    (0..=2 * tried + Grouper::FAIL_OVER_SECONDS * CaptureTime::SECOND).contains(&next.since(began.at))
+}
+
+/// Whether an attempt that came to nothing and began after this logon got its ticket was for a service ticket: it came
+/// right after an answer to this logon, or after another such attempt, or while it waited for an answer; or what the client
+/// did next was to ask for one.
+/// A ticket is used at once: of 74 logons in public captures, each asked for its first service ticket within 0.71 seconds.
+fn is_about_to_use_ticket(logon: &Logon, event: &Event, began: Seen) -> bool {
+    let seconds =
+        |from: CaptureTime, to: CaptureTime, limit: i64| (0..=limit * CaptureTime::SECOND).contains(&to.since(from));
+    let answered = logon.exchanges.iter().filter_map(|exchange| exchange.reply.as_deref());
+    let right_after = answered.map(|reply| reply.seen.at).any(|at| seconds(at, began.at, Grouper::FAIL_OVER_SECONDS));
+    let waits = || {
+        logon
+            .tgs_exchanges()
+            .filter(|exchange| exchange.reply.is_none())
+            .filter_map(Exchange::began)
+            .any(|asked| seconds(asked.at, began.at, Grouper::ASK_AGAIN_SECONDS))
+    };
+    let tried_before = || {
+        let issued = logon.issued().and_then(|(exchange, _)| exchange.ended());
+        let since = logon.attempts.iter().filter(|attempt| issued.is_some_and(|issued| attempt.event.seen > issued));
+        since.into_iter().any(|attempt| is_next_try(&attempt.event, began.at))
+    };
+    let asks_next = || {
+        let next = logon.tgs_exchanges().filter_map(Exchange::began).filter(|asked| *asked > began).min();
+        next.is_some_and(|asked| is_next_try(event, asked.at))
+    };
+    right_after || waits() || tried_before() || asks_next()
 }
 
 /// What an event is good for, beyond being counted.

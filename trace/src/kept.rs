@@ -150,6 +150,18 @@ impl Logons {
         index
     }
 
+    /// Takes out one that is open. Its index leads nowhere from then on.
+    pub(crate) fn remove(&mut self, index: usize) -> Option<Logon> {
+        let place = self.place(index)?;
+        if matches!(self.entries.get(place)?.state, State::Packed(_)) {
+            return None;
+        }
+        match self.entries.remove(place).state {
+            State::Open(logon) => Some(*logon),
+            State::Packed(_) => None,
+        }
+    }
+
     /// When something happened to it last.
     pub(crate) fn ended(&self, index: usize) -> Option<CaptureTime> {
         Some(self.entries.get(self.place(index)?)?.ended())

@@ -30,8 +30,8 @@ pub use cloud::Cloud;
 pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, Statement, Tie};
 pub use exchange::{Exchange, Fate, Silence};
 pub use facts::{
-    CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, OnKeys, RefusedPkinit, Timed,
-    When,
+    CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, OnKeys, RefusedOnly,
+    RefusedPkinit, TicketsOf, Timed, When,
 };
 pub use group::Grouper;
 pub use kept::Logons;

@@ -257,7 +257,10 @@ impl Locator {
             message.questions.iter().find(|question| question.kind == A || (question.kind == AAAA && rcode == 3));
         let Some(question) = asked.filter(|_| matches!(rcode, 0 | 3) && message.addresses.is_empty()) else { return };
         let name = question.name.to_unicode().trim_end_matches('.').to_lowercase();
-        if self.without_address.len() < Self::MAX_NAMES && message.stopped.is_none() && message.other_answers == 0 {
+        // An alias may lead to one, and of what did not fit the client asks again.
+        let others = message.other_answers > 0 || !message.cname.is_empty() || !message.ptr.is_empty();
+        let whole = message.stopped.is_none() && !message.truncated && !others;
+        if self.without_address.len() < Self::MAX_NAMES && whole {
             self.without_address.entry(name).or_insert(WithoutAddress { seen, client, server, rcode });
         }
     }

@@ -44,7 +44,7 @@
 //!   none) and `search-result CODE [id N] [port N]`.
 //! * Keys of `modify` and `entry` are as Windows writes them; `spki`: as Samba does; `bad-id`, `bad-hash`: with a fault.
 //! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME
-//!   ADDRESS|empty|nxdomain`; `not-authoritative`: the server does not know it itself. `as-req … fragments`: the request came in
+//!   ADDRESS|empty|nxdomain`; `not-authoritative`: the server does not know it itself; `truncated`. `as-req … fragments`: the request came in
 //!   two packets, this one and the one before.
 //! * TLS, between a client and `web` or `proxy` on port 443 unless `port N`: `client-hello [NAME]`, `server-hello
 //!   tls12|tls13`, `certificate NAME,… [issuer TEXT] [expired] [cdp URL]` (of a client without names: none), `alert N
@@ -865,7 +865,7 @@ impl Line<'_> {
             opcode: 0,
             id: u16::try_from(self.number("id").unwrap_or(1)).unwrap_or(1),
             authoritative: !self.has("not-authoritative"),
-            truncated: false,
+            truncated: self.has("truncated"),
             rcode: (kind != "srv").then_some(match answer {
                 "nxdomain" => 3,
                 "servfail" => 2,
@@ -875,6 +875,8 @@ impl Line<'_> {
             questions: vec![dns::Question { name: name.clone(), kind: if kind == "a-answer" { 1 } else { SRV } }],
             srv: if answer == "found" { vec![service] } else { Vec::new() },
             addresses: address.map(|address| vec![dns::Address { name, address }]).unwrap_or_default(),
+            cname: Vec::new(),
+            ptr: Vec::new(),
             other_answers: 0,
             stopped: None,
         }

@@ -870,3 +870,106 @@ fn a_write_of_keys_has_its_result_by_connection_and_number() {
     let results: Vec<_> = writes.iter().map(|write| write.answer.map(|(_, code)| code.0)).collect();
     assert_eq!(results, [Some(0), Some(50), None]);
 }
+
+#[test]
+fn a_question_of_dns_asked_again_is_one_until_it_is_answered() {
+    const NAME: &str = "_ldap._tcp.dc._msdcs.corp.example";
+    let played = play(&format!(
+        "
+        0.000 pc > dns  srv {NAME} id 1
+        1.000 pc > dns  srv {NAME} id 1
+        2.000 pc > dns  srv {NAME} id 2
+        2.010 dns > pc  srv-answer {NAME} found id 2
+        2.020 dns > pc  srv-answer {NAME} nxdomain id 1
+        9.000 pc > dns  srv {NAME} id 3
+        30              end
+    "
+    ));
+    let lookups = played.facts().locator.lookups();
+    let asked: Vec<Vec<u64>> =
+        lookups.iter().map(|lookup| lookup.asked.iter().map(|seen| seen.last.number).collect()).collect();
+    assert_eq!(asked, [vec![1, 2, 3], vec![6]]);
+    // The first answer counts, whichever of the questions it is to.
+    let answer = lookups[0].answer.as_ref().expect("an answer");
+    assert_eq!((answer.seen.last.number, answer.rcode, answer.services), (4, 0, 1));
+    assert!(lookups[1].answer.is_none());
+}
+
+#[test]
+fn a_refusal_right_after_an_answer_that_could_not_be_read_is_of_the_same_logon() {
+    // Of two requests and their answers the capture has the first and the last whole.
+    let script = "
+        0.000 pc > dc  as-req bob
+        0.004 dc > pc  hole
+        0.050 dc > pc  krb-error 24 client bob flow 2
+        30             end
+    ";
+    assert_eq!(only(script).outcome(), Outcome::Failed);
+    let later = script.replace("0.050", "20.00");
+    assert_eq!(logons(&later).len(), 2);
+    // Lost without a trace, it may be another's.
+    let lost = script.replace("0.004 dc > pc  hole\n", "");
+    assert_eq!(logons(&lost).len(), 2);
+}
+
+#[test]
+fn a_refused_connection_right_after_the_ticket_was_issued_was_for_a_service() {
+    // The service of the domain controller stops between the sign-in and the request for a service ticket.
+    let logon = only(
+        "
+        0.000 pc > dc  as-req alice pkinit
+        0.010 dc > pc  as-rep alice ticket T1 pkinit
+        0.300 pc > dc  connect refused
+        1.400 pc > dc  connect refused
+        30             end
+    ",
+    );
+    assert_eq!(logon.outcome(), Outcome::Succeeded);
+    assert_eq!(logon.attempts.len(), 2);
+}
+
+#[test]
+fn connections_in_vain_before_a_request_for_a_service_are_no_logon() {
+    // Much later the client wants a service ticket: the first domain controller refuses, the second grants it.
+    let logon = only(
+        "
+        0.000 pc > dc2   as-req alice pkinit
+        0.010 dc2 > pc   as-rep alice ticket T1 pkinit
+        50.00 pc > dc    connect refused
+        50.01 pc > dc2   tgs-req cifs/files ticket T1
+        50.02 dc2 > pc   tgs-rep cifs/files ticket T2
+        90               end
+    ",
+    );
+    assert_eq!(logon.outcome(), Outcome::Succeeded);
+    assert_eq!(logon.attempts.len(), 1);
+}
+
+#[test]
+fn silence_told_after_the_service_ticket_came_from_elsewhere_is_no_logon() {
+    let logon = only(
+        "
+        0.000 pc > dc2   as-req alice pkinit
+        0.010 dc2 > pc   as-rep alice ticket T1 pkinit
+        8.000 pc > dns   srv _kerberos._tcp.dc._msdcs.corp.example
+        9.000 pc > dc2   tgs-req cifs/files ticket T1
+        9.010 dc2 > pc   tgs-rep cifs/files ticket T2
+        30.00 pc > dc    connect unanswered syns 2 since 3 ago 22
+        30               end
+    ",
+    );
+    assert_eq!(logon.attempts.len(), 1);
+}
+
+#[test]
+fn a_connection_in_vain_long_after_a_logon_is_another() {
+    let logons = logons(
+        "
+        0.000 pc > dc  as-req alice pkinit
+        0.010 dc > pc  as-rep alice ticket T1 pkinit
+        5.000 pc > dc  connect unanswered syns 4
+        30             end
+    ",
+    );
+    assert_eq!(logons.iter().map(Logon::outcome).collect::<Vec<_>>(), [Outcome::Succeeded, Outcome::Failed]);
+}

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use diagnose::{ChecklistItem, Report};
+use diagnose::{ChecklistItem, Report, ThresholdReport};
 use serde::Serialize;
 use tui::wrap;
 
@@ -10,7 +10,7 @@ use super::part;
 use crate::{
     args::{Format, Part},
     exit::Status,
-    output::{Output, json},
+    output::{Output, json, text},
 };
 
 /// The version of this output's form.
@@ -25,9 +25,11 @@ const LONGEST_NAME: usize = 40;
 const MOST_EVIDENCE: usize = 3;
 
 #[derive(Serialize)]
-struct Checklist<'r> {
+struct Document<'r> {
     schema: &'static str,
     checklist: &'r [ChecklistItem],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    thresholds: &'r [ThresholdReport],
 }
 
 /// Reads, goes through the list, writes.
@@ -36,7 +38,10 @@ pub(crate) fn run(arguments: &Part) -> anyhow::Result<Status> {
     let mut output = Output::new(arguments.target.output.as_deref(), &arguments.files)?;
     match arguments.format {
         Format::Text => write(&report, &mut output)?,
-        Format::Json => json::write_report(&Checklist { schema: SCHEMA, checklist: &report.checklist }, &mut output)?,
+        Format::Json => {
+            let (checklist, thresholds) = (&report.checklist, &report.thresholds);
+            json::write_report(&Document { schema: SCHEMA, checklist, thresholds }, &mut output)?;
+        }
     }
     output.finish()?;
     ended?;
@@ -49,6 +54,7 @@ pub(crate) fn run(arguments: &Part) -> anyhow::Result<Status> {
 ///           packet 14: a domain controller answered
 /// ```
 fn write(report: &Report<()>, output: &mut impl Write) -> anyhow::Result<()> {
+    text::thresholds(&report.thresholds, output)?;
     for item in &report.checklist {
         paragraph(&format!("{:<INDENT$}", word(item.state)), item.item, output)?;
         let indent = " ".repeat(INDENT);

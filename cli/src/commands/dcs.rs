@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use diagnose::{DomainControllerReport, Report};
+use diagnose::{DomainControllerReport, Report, ThresholdReport};
 use serde::Serialize;
 use tui::wrap;
 
@@ -10,7 +10,7 @@ use super::part;
 use crate::{
     args::{Format, Part},
     exit::Status,
-    output::{Output, json},
+    output::{Output, json, text},
 };
 
 /// The version of this output's form.
@@ -21,9 +21,11 @@ const WIDTH: usize = 80;
 const INDENT: usize = 15;
 
 #[derive(Serialize)]
-struct Controllers<'r> {
+struct Document<'r> {
     schema: &'static str,
     domain_controllers: &'r [DomainControllerReport],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    thresholds: &'r [ThresholdReport],
 }
 
 /// Reads and writes.
@@ -33,8 +35,9 @@ pub(crate) fn run(arguments: &Part) -> anyhow::Result<Status> {
     match arguments.format {
         Format::Text => write(&report, &mut output)?,
         Format::Json => {
-            let list = Controllers { schema: SCHEMA, domain_controllers: &report.domain_controllers };
-            json::write_report(&list, &mut output)?;
+            let (domain_controllers, thresholds) = (&report.domain_controllers, &report.thresholds);
+            let document = Document { schema: SCHEMA, domain_controllers, thresholds };
+            json::write_report(&document, &mut output)?;
         }
     }
     output.finish()?;
@@ -54,6 +57,7 @@ pub(crate) fn run(arguments: &Part) -> anyhow::Result<Status> {
 ///   flags        0x1f3fd: primary domain controller, …
 /// ```
 fn write(report: &Report<()>, output: &mut impl Write) -> anyhow::Result<()> {
+    text::thresholds(&report.thresholds, output)?;
     if report.domain_controllers.is_empty() {
         writeln!(output, "no domain controller was seen")?;
     }

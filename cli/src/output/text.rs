@@ -95,6 +95,14 @@ pub(crate) fn line(
     )
 }
 
+/// A line for each threshold that was set.
+pub(crate) fn thresholds(thresholds: &[ThresholdReport], output: &mut impl Write) -> anyhow::Result<()> {
+    for ThresholdReport { name, value, default } in thresholds {
+        writeln!(output, "threshold set: {name} is {value}, by default {default}")?;
+    }
+    Ok(())
+}
+
 fn header(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Write) -> anyhow::Result<()> {
     let capture = &report.capture;
     let inputs = match capture.inputs.as_slice() {
@@ -121,10 +129,7 @@ fn header(report: &Report<LogonReports<'_>>, hidden: usize, output: &mut impl Wr
     if !capture.shed.is_empty() {
         writeln!(output, "not decoded, to keep the limits: {}", shed_line(capture))?;
     }
-    for threshold in &report.thresholds {
-        let ThresholdReport { name, value, default } = threshold;
-        writeln!(output, "threshold set: {name} is {value}, by default {default}")?;
-    }
+    thresholds(&report.thresholds, output)?;
     for clock in &capture.clock_offsets {
         writeln!(output, "{}", clock_line(&clock.input, clock.ahead_microseconds, clock.packets))?;
     }

@@ -75,8 +75,14 @@ fn thresholds_that_are_set_change_what_is_found_and_are_told() {
     assert!(!found(&report), "{report}");
     assert_eq!(report["thresholds"], json!([{"name": "drift-seconds", "value": 3600, "default": 120}]));
     assert_eq!(schema("report.schema.json").check(&report), Ok(()));
-    let text = run(["read".into()].into_iter().chain(given)).stdout;
-    assert!(text.contains("threshold set: drift-seconds is 3600, by default 120\n"), "{text}");
+    for command in ["read", "dcs", "checklist"] {
+        let text = run([command.into()].into_iter().chain(given.clone())).stdout;
+        assert!(text.contains("threshold set: drift-seconds is 3600, by default 120\n"), "{text}");
+        let json = run([command, "--format", "json"].map(Into::into).into_iter().chain(given.clone())).json();
+        assert_eq!(json["thresholds"], report["thresholds"], "{command}");
+        let json = run([command, "--format", "json"].map(Into::into).into_iter().chain([late.clone()])).json();
+        assert!(json.get("thresholds").is_none(), "{command}");
+    }
 
     fs::write(&path, "# too much\nsync-seconds = 1e9\n").unwrap();
     let refused = run(["read".into(), late].into_iter().chain(with));

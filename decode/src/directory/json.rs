@@ -100,7 +100,8 @@ pub(super) fn key(of: &dyn Fn(&str) -> Option<String>) -> Option<KeyCredential> 
     let created = of("CreationTime").or_else(|| of("Created")).and_then(|text| record::time(&text));
     Some(KeyCredential {
         dn: owner.filter(|owner| !owner.is_empty()).map(|owner| WireText::from(owner.as_str())),
-        key_id: Some(identifier),
+        // What is no base64 is of no key, but is shown.
+        key_id: Some(WireText::from(identifier.as_str()).to_string()),
         usage: of("Usage").and_then(|text| usage(&text)),
         source: of("Source").and_then(|text| source(&text)),
         device_id: of("DeviceId").and_then(|text| guid(&text)),

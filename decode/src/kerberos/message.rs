@@ -244,6 +244,14 @@ pub struct KrbError {
     pub stopped: Option<String>,
 }
 
+impl KrbError {
+    /// Whether the KDC answers from inside the armor (FAST): the error proper is sealed in it (RFC 6113 §5.4.4).
+    pub fn is_armored(&self) -> bool {
+        matches!(&self.e_data,
+            Some(ErrorData::MethodData(list)) if list.iter().any(|data| data.kind == PaType::FX_FAST))
+    }
+}
+
 /// The e-data of a KRB-ERROR.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ErrorData {

@@ -13,6 +13,7 @@ use crate::WireText;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Netlogon {
     /// 19 or 23: an answer; 20 or 24: paused; 21 or 25: the user is unknown. The second of each has all fields.
+    #[serde(flatten, serialize_with = "operation")]
     pub opcode: u16,
     /// What the controller is: 0x1 PDC, 0x4 global catalogue, 0x20 KDC, 0x80 closest site, 0x100 writable, …
     #[serde(skip_serializing_if = "Option::is_none", flatten, serialize_with = "named")]
@@ -258,6 +259,26 @@ const FLAGS: [(u32, &str); 21] = [
     (0x8000_0000, "DS_DNS_FOREST_FLAG"),
 ];
 
+/// Machine output: the operation code as a number, and by its name (MS-ADTS 6.3.1.3).
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn operation<S: Serializer>(opcode: &u16, serializer: S) -> Result<S::Ok, S::Error> {
+    let name = match opcode {
+        19 => "LOGON_SAM_LOGON_RESPONSE",
+        20 => "LOGON_SAM_PAUSE_RESPONSE",
+        21 => "LOGON_SAM_USER_UNKNOWN",
+        23 => "LOGON_SAM_LOGON_RESPONSE_EX",
+        24 => "LOGON_SAM_PAUSE_RESPONSE_EX",
+        25 => "LOGON_SAM_USER_UNKNOWN_EX",
+        _ => "",
+    };
+    let mut map = serializer.serialize_map(None)?;
+    map.serialize_entry("opcode", opcode)?;
+    if !name.is_empty() {
+        map.serialize_entry("opcode_name", name)?;
+    }
+    map.end()
+}
+
 /// Machine output: the flags as a number and by their names. Those without a name are in the number only.
 #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn named<S: Serializer>(flags: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -316,5 +337,56 @@ mod tests {
         assert_eq!(shown(answer.netbios_domain.as_ref()), "CORP");
         assert_eq!((answer.flags, answer.nt_version), (None, Some(1)));
         assert!(Netlogon::read(&[23]).is_none());
+    }
+
+    #[test]
+    fn the_form_of_windows_2000_has_names_of_dns_and_flags() {
+        let mut value = vec![21, 0];
+        value.extend("\\\\DC1\0mia\0CORP\0".encode_utf16().flat_map(u16::to_le_bytes));
+        value.extend(0..16);
+        value.extend([0; 16]);
+        let forest = u8::try_from(value.len()).unwrap();
+        value.extend(b"\x04corp\x07example\0");
+        // The domain is the forest; its controller's name ends in it. Then an address and flags.
+        value.extend([&[0xc0, forest][..], b"\x03dc1", &[0xc0, forest], &[10, 0, 0, 1], &[0xfd, 0x03, 0, 0]].concat());
+        value.extend([3, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+        let answer = Netlogon::read(&value).unwrap();
+        assert_eq!(shown(answer.domain.as_ref()), "corp.example");
+        assert_eq!(shown(answer.host.as_ref()), "dc1.corp.example");
+        assert_eq!((answer.flags, answer.nt_version), (Some(0x3fd), Some(3)));
+        let told = serde_json::to_value(&answer).unwrap();
+        assert_eq!((&told["opcode"], &told["opcode_name"]), (&21.into(), &"LOGON_SAM_USER_UNKNOWN".into()));
+        for end in 2..value.len() - 8 {
+            assert_eq!(Netlogon::read(&value[..end]).unwrap().flags, None, "{end}");
+        }
+    }
+
+    #[test]
+    fn behind_the_sites_stand_an_address_and_the_closest_site_where_asked_for() {
+        let names = b"\x04corp\0\xc0\x18\x02dc\xc0\x18\x04CORP\0\x02DC\0\0\x01S\0\x01T\0";
+        let address = [16, 2, 0, 0, 0, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        let closest = b"\x04Main\0";
+        for (version, rest) in [
+            (0x05_u8, Vec::new()),
+            (0x0d, address.to_vec()),
+            (0x15, closest.to_vec()),
+            (0x1d, [&address[..], closest].concat()),
+        ] {
+            let mut value = extended(&[&names[..], &rest].concat());
+            let at = value.len() - 8;
+            value[at] = version;
+            value[0] = 24;
+            let answer = Netlogon::read(&value).unwrap();
+            assert_eq!(
+                (shown(answer.server_site.as_ref()), shown(answer.client_site.as_ref())),
+                ("S".into(), "T".into())
+            );
+            let next = if version & 0x10 == 0 { "" } else { "Main" };
+            assert_eq!(shown(answer.next_closest_site.as_ref()), next, "{version:#x}");
+            let told = serde_json::to_value(&answer).unwrap();
+            assert_eq!(told["opcode_name"], "LOGON_SAM_PAUSE_RESPONSE_EX");
+        }
+        let unknown = serde_json::to_value(Netlogon::read(&[7, 0]).unwrap()).unwrap();
+        assert_eq!(unknown, serde_json::json!({ "opcode": 7 }));
     }
 }

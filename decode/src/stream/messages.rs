@@ -107,7 +107,7 @@ impl Sink<'_> {
 pub enum Hole {
     /// The capture does not hold them.
     Missing,
-    /// The snap length cut them off.
+    /// Cut off: by the snap length, or by whatever left a frame shorter than its packet says.
     Cut,
     /// They may still have come, but waiting for them had reached a limit.
     GivenUp,
@@ -683,7 +683,7 @@ impl Loss {
         let mut parts = Vec::new();
         for (bytes, what) in [
             (self.missing, "are not in the capture"),
-            (self.cut, "were cut off by the snap length"),
+            (self.cut, "were cut off in the capture"),
             (self.given_up, "were waited for up to a limit"),
             (self.unused, "are there and could not be used"),
         ] {

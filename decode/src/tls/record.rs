@@ -15,6 +15,9 @@ const MAX_RECORD: u16 = (16 << 10) + 2_048;
 const MAX_CLEAR_RECORD: u16 = 16 << 10;
 /// The longest alert: two bytes, padded to a cipher's block, an initialisation vector and the longest authentication code.
 const MAX_ALERT: u16 = 128;
+/// The shortest ChangeCipherSpec that is encrypted, in a handshake inside another: a byte, and a nonce and the shortest
+/// authentication code (RFC 6655 §4), or a longer code. The longest is as long as an alert may be.
+const MIN_ENCRYPTED: u16 = 1 + 8 + 8;
 /// Bytes of a record's header.
 const HEADER: usize = 5;
 /// Bytes of a handshake message's header.
@@ -52,7 +55,7 @@ pub fn start(bytes: &[u8]) -> Start {
         _ => return Start::Nothing,
     };
     let fits = match kind {
-        CHANGE_CIPHER_SPEC => stated == 1,
+        CHANGE_CIPHER_SPEC => stated == 1 || (MIN_ENCRYPTED..=MAX_ALERT).contains(&stated),
         ALERT => (2..=MAX_ALERT).contains(&stated),
         HANDSHAKE => (1..=MAX_CLEAR_RECORD).contains(&stated),
         _ => stated <= MAX_RECORD,
@@ -299,6 +302,7 @@ mod tests {
         assert_eq!(start(&[22, 3, 1, 2, 0, 1]), Start::Record(517));
         assert_eq!(start(&[23, 3, 3, 64, 0]), Start::Record(5));
         assert_eq!(start(&[20, 3, 3, 0, 1]), Start::Record(6));
+        assert_eq!(start(&[20, 3, 3, 0, 48]), Start::Record(53), "encrypted");
         for end in 0..5 {
             assert_eq!(start(&[21, 3, 3, 0, 2][..end]), Start::Unknown, "{end} bytes");
         }

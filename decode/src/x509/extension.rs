@@ -217,23 +217,49 @@ fn template_oid(value: &[u8]) -> Result<String, DerError> {
     Ok(algorithm::oid(id.contents))
 }
 
-/// The name of a template that every forest has, MS-CRTD: `1.3.6.1.4.1.311.21.8`, six numbers of the forest, `1.N`.
+/// The name of a template that every forest has: `1.3.6.1.4.1.311.21.8`, six numbers of the forest, `1.N`.
 fn known_template(oid: &str) -> Option<&'static str> {
     let arcs: Vec<&str> = oid.strip_prefix("1.3.6.1.4.1.311.21.8.")?.split('.').collect();
     let [_, _, _, _, _, _, "1", number] = arcs.as_slice() else { return None };
-    Some(match *number {
-        "1" => "User",
-        "3" => "SmartcardUser",
-        "5" => "SmartcardLogon",
-        "14" => "Machine",
-        "15" => "DomainController",
-        "28" => "DomainControllerAuthentication",
-        "29" => "DirectoryEmailReplication",
-        "30" => "Workstation",
-        "33" => "KerberosAuthentication",
-        _ => return None,
-    })
+    TEMPLATES.get(number.parse::<usize>().ok()?.checked_sub(1)?).copied()
 }
+
+/// The templates of every forest, from number 1 on. MS-CRTD, the notes of appendix A to section 3.
+const TEMPLATES: [&str; 33] = [
+    "User",
+    "UserSignature",
+    "SmartcardUser",
+    "ClientAuth",
+    "SmartcardLogon",
+    "EFS",
+    "Administrator",
+    "EFSRecovery",
+    "CodeSigning",
+    "CTLSigning",
+    "EnrollmentAgent",
+    "EnrollmentAgentOffline",
+    "MachineEnrollmentAgent",
+    "Machine",
+    "DomainController",
+    "WebServer",
+    "CA",
+    "SubCA",
+    "IPSECIntermediateOnline",
+    "IPSECIntermediateOffline",
+    "OfflineRouter",
+    "CEPEncryption",
+    "ExchangeUser",
+    "ExchangeUserSignature",
+    "CrossCA",
+    "CAExchange",
+    "KeyRecoveryAgent",
+    "DomainControllerAuthentication",
+    "DirectoryEmailReplication",
+    "Workstation",
+    "RASAndIASServer",
+    "OCSPResponseSigning",
+    "KerberosAuthentication",
+];
 
 /// The account's SID in text: an OtherName 1.3.6.1.4.1.311.25.2.1 with an OCTET STRING, MS-WCCE 2.2.2.7.7.4.
 fn sid(value: &[u8]) -> Result<Option<String>, DerError> {
@@ -260,6 +286,11 @@ mod tests {
         let forest = "1.3.6.1.4.1.311.21.8.1174692.16553431.10109582.10256707.15988320.243";
         assert_eq!(known_template(&format!("{forest}.1.33")), Some("KerberosAuthentication"));
         assert_eq!(known_template(&format!("{forest}.1.28")), Some("DomainControllerAuthentication"));
+        assert_eq!(known_template(&format!("{forest}.1.1")), Some("User"));
+        assert_eq!(known_template(&format!("{forest}.1.16")), Some("WebServer"));
+        assert_eq!(known_template(&format!("{forest}.1.31")), Some("RASAndIASServer"));
+        assert_eq!(known_template(&format!("{forest}.1.0")), None);
+        assert_eq!(known_template(&format!("{forest}.1.34")), None);
         assert_eq!(known_template(&format!("{forest}.4718592.33")), None);
         assert_eq!(known_template("1.3.6.1.4.1.311.21.8.1.33"), None);
         assert_eq!(known_template("1.2.3"), None);

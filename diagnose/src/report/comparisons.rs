@@ -10,14 +10,19 @@ use decode::{
     kerberos::{ErrorCode, Stage},
 };
 use serde::Serialize;
-use trace::{Exchange, KeyUse, Logon, Method, Outcome};
+use trace::{Exchange, Facts, KeyUse, Logon, Method, Outcome};
 
 use super::{
     EvidenceReport,
     logons::Sketch,
     writer::{Writer, harmless},
 };
-use crate::{Evidence, controllers::Print, rules::key::directory::is_same};
+use crate::{
+    Evidence,
+    controllers::Print,
+    rules::key::directory::is_same,
+    windows::{OTHER_USERS, WORKING_TIMES},
+};
 
 /// Something that fails here and works there.
 #[derive(Clone, Debug, Serialize)]
@@ -112,8 +117,8 @@ impl Tally {
     }
 
     /// A few failures are nothing unusual: wrong names, keys that are on their way.
-    fn works(&self) -> bool {
-        self.succeeded > 0 && self.failed.saturating_mul(WORKING_TIMES) <= self.succeeded
+    fn works(&self, facts: &Facts) -> bool {
+        self.succeeded > 0 && self.failed.saturating_mul(WORKING_TIMES.of(facts)) <= self.succeeded
     }
 }
 
@@ -129,15 +134,11 @@ impl AddAssign for Tally {
     }
 }
 
-/// What works succeeds at least so many times as often as it fails: our choice.
-const WORKING_TIMES: u64 = 9;
-/// Others that have to get in where one user does not: of two users nobody knows which is the exception.
-const OTHER_USERS: usize = 2;
 /// The finding that a client does not take the certificate of a domain controller.
 pub(super) const REJECTED: &str = "DCC-11";
 /// Users at domain controllers that are told apart: as many as clients are kept. Beyond, nothing is compared.
 const MAX_TALLIES: usize = 100_000;
-/// Comparisons told of one kind: enough to look at.
+/// Comparisons told of one kind: enough to look at. It decides nothing, so it is no setting.
 const MAX_OF_KIND: usize = 10;
 
 /// How attempts came out, by what they are compared by.
@@ -183,6 +184,7 @@ impl Tallies {
 
     /// Two kinds of sign-in at one domain controller.
     fn kinds(&self, writer: &Writer<'_>) -> Vec<ComparisonReport> {
+        let facts = writer.facts();
         let mut of_kdc: BTreeMap<IpAddr, BTreeMap<Method, Tally>> = BTreeMap::new();
         for ((kdc, method, _), tally) in &self.users {
             *of_kdc.entry(*kdc).or_default().entry(*method).or_default() += *tally;
@@ -190,7 +192,7 @@ impl Tallies {
         let mut compared = Vec::new();
         for (kdc, methods) in of_kdc {
             let failing = methods.iter().filter(|(method, tally)| is_by_key(**method) && tally.fails());
-            let works = methods.iter().filter(|(_, tally)| tally.works()).max_by_key(|(_, tally)| tally.succeeded);
+            let works = methods.iter().filter(|(_, tally)| tally.works(facts)).max_by_key(|(_, tally)| tally.succeeded);
             let Some((works, worked)) = works else { continue };
             for (fails, failed) in failing {
                 let name = writer.machine(kdc);
@@ -209,6 +211,7 @@ impl Tallies {
 
     /// One user and the others, at one domain controller and by the same method.
     fn users(&self, writer: &Writer<'_>) -> Vec<ComparisonReport> {
+        let facts = writer.facts();
         let mut of_kdc: BTreeMap<(IpAddr, Method), Vec<(&str, &Tally)>> = BTreeMap::new();
         for ((kdc, method, user), tally) in
             self.users.iter().filter(|((_, method, user), _)| is_by_key(*method) && !user.is_empty())
@@ -219,12 +222,12 @@ impl Tallies {
         for ((kdc, method), users) in of_kdc {
             let mut failing = users.iter().filter(|(_, tally)| tally.succeeded == 0);
             let (Some((user, failed)), None) = (failing.next(), failing.next()) else { continue };
-            if users.len() <= OTHER_USERS {
+            if users.len() <= OTHER_USERS.of(facts) {
                 continue;
             }
             let mut others = Tally::default();
             users.iter().filter(|(other, _)| other != user).for_each(|(_, tally)| others += **tally);
-            if !others.works() {
+            if !others.works(facts) {
                 continue;
             }
             let (name, kind, user) = (writer.machine(kdc), kind_words(method), harmless(user));
@@ -249,7 +252,7 @@ impl Tallies {
         let mut compared = Vec::new();
         for (method, sites) in of_method {
             let failing = sites.iter().filter(|(_, tally)| tally.fails());
-            let works = sites.iter().filter(|(_, tally)| tally.works()).max_by_key(|(_, tally)| tally.succeeded);
+            let works = sites.iter().filter(|(_, tally)| tally.works(facts)).max_by_key(|(_, tally)| tally.succeeded);
             let Some((works, worked)) = works else { continue };
             for (fails, failed) in failing {
                 let (kind, fails, works) = (kind_words(method), harmless(fails), harmless(works));
@@ -263,17 +266,17 @@ impl Tallies {
 
     /// Before and after a domain controller's certificate changed.
     fn certificates(&self, writer: &Writer<'_>) -> Vec<ComparisonReport> {
-        let mut compared = Vec::new();
-        for (kdc, dc) in &writer.facts().domain_controllers {
+        let (facts, mut compared) = (writer.facts(), Vec::new());
+        for (kdc, dc) in &facts.domain_controllers {
             for pair in dc.certificates.windows(2) {
                 let [old, new] = pair else { continue };
                 let of = |print: Print| self.certificates.get(&(*kdc, print));
                 let tallies = of(Print::of(&old.certificate)).zip(of(Print::of(&new.certificate)));
                 let Some((before, after)) = tallies.filter(|_| old.last < new.first) else { continue };
                 let name = writer.machine(*kdc);
-                let (what, (failed, worked)) = if before.works() && after.fails() {
+                let (what, (failed, worked)) = if before.works(facts) && after.fails() {
                     ("work before the certificate changed, and fail since", (after, before))
-                } else if before.fails() && after.works() {
+                } else if before.fails() && after.works(facts) {
                     ("fail before the certificate changed, and work since", (before, after))
                 } else {
                     continue;
@@ -372,9 +375,9 @@ fn two_sides(
 
 #[cfg(test)]
 mod tests {
-    use trace::script::play;
+    use trace::{Facts, script::play};
 
-    use super::{ComparisonReport, Tallies};
+    use super::{ComparisonReport, Tallies, Tally};
     use crate::report::{logons::Sketch, writer::Writer};
 
     fn compared(script: &str) -> Vec<ComparisonReport> {
@@ -387,6 +390,15 @@ mod tests {
             tallies.note(&sketch, sketch.outcome(played.facts(), false), rejected);
         }
         tallies.compared(&Writer::new(&[], played.facts()))
+    }
+
+    #[test]
+    fn what_works_is_a_setting() {
+        let mut facts = Facts::default();
+        let tally = Tally { failed: 1, succeeded: 8, ..Tally::default() };
+        assert!(!tally.works(&facts));
+        facts.thresholds.insert("WORKING_TIMES", 8);
+        assert!(tally.works(&facts));
     }
 
     /// What it is about, failures, successes, and the packet of the example.

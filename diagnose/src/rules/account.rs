@@ -27,7 +27,7 @@ fn with_status(logon: &Logon, facts: &Facts, code: ErrorCode, status: NtStatus, 
         return by_what_is_missing(logon.as_exchanges(), facts);
     };
     Found::new(Confidence::Proven, account_of(logon), summary)
-        .with(refusal.code_evidence("the domain controller refuses the account"))
+        .with(refusal.answer("the domain controller refuses the account"))
         .with_some(refusal.status_evidence())
         .with_some(refusal.client_evidence())
         .into()

@@ -10,7 +10,6 @@ pub(crate) mod freshness_unsupported;
 pub(crate) mod group_refused;
 pub(crate) mod old_draft;
 pub(crate) mod password_after_refusal;
-pub(crate) mod refusal;
 pub(crate) mod refusal_31;
 pub(crate) mod refused_without_cause;
 pub(crate) mod rsa_refused;

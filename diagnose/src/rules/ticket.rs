@@ -47,7 +47,7 @@ fn issued_after_all(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> bool
     let after = 0..=ADJUSTED_SECONDS.of(facts) * CaptureTime::SECOND;
     logon.tgs_exchanges().any(|exchange| {
         let in_time =
-            exchange.reply.as_deref().is_some_and(|reply| after.contains(&reply.seen.at.since(refusal.reply.seen.at)));
+            exchange.reply.as_deref().is_some_and(|reply| after.contains(&reply.seen.at.since(refusal.answered.at)));
         in_time && issued_for(exchange).is_some_and(|issued| is_same_service(service, issued))
     })
 }

@@ -18,10 +18,10 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// The domain controller answered with error 68 (KDC_ERR_WRONG_REALM), and for ten seconds no request of this client
-    /// for the same name goes to another realm. That answer alone is the normal way to a user of another domain. A
-    /// capture at one domain controller does not show what the client asks others; where the capture has none of the
-    /// client's DNS questions, as one at the client has, the finding is possible only.
+    /// The domain controller answered with error 68 (KDC_ERR_WRONG_REALM), and for ten seconds no request of this
+    /// client for the same name goes to another realm, nor does it get a ticket. That answer alone is the normal way to
+    /// a user of another domain. A capture at one domain controller does not show what the client asks others; where
+    /// the capture has none of the client's DNS questions, as one at the client has, the finding is possible only.
     ///
     /// ## What to do
     ///
@@ -49,7 +49,7 @@ rule! {
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let referred = refusals(logon, ErrorCode::WRONG_REALM).last();
     let Some(refusal) = referred else { return by_what_is_missing(logon.as_exchanges(), facts) };
-    let at = refusal.reply.seen.at;
+    let at = refusal.answered.at;
     if follows(logon, &refusal) || logon.issued().is_some() || adjusted(logon, facts, at) {
         return Verdict::Clear;
     }
@@ -69,8 +69,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let confidence = if looked_up { Confidence::Likely } else { Confidence::Possible };
     let summary = format!("the user belongs to {whose}, and the client does not go on to ask there");
     Found::new(confidence, account_of(logon), summary)
-        .with(refusal.code_evidence("ask another domain, says the domain controller"))
-        .with_some(realm.map(|realm| Evidence::new(refusal.reply.seen, "kerberos.crealm", realm, "the domain to ask")))
+        .with(refusal.answer("ask another domain, says the domain controller"))
+        .with_some(realm.map(|realm| Evidence::new(refusal.answered, "kerberos.crealm", realm, "the domain to ask")))
         .with_some(refusal.client_evidence())
         .into()
 }
@@ -81,7 +81,7 @@ fn follows(logon: &Logon, refusal: &Refusal<'_>) -> bool {
     let before = realm(refusal.exchange);
     logon
         .as_exchanges()
-        .any(|exchange| exchange.began().is_some_and(|began| began > refusal.reply.seen) && realm(exchange) != before)
+        .any(|exchange| exchange.began().is_some_and(|began| began > refusal.answered) && realm(exchange) != before)
 }
 
 #[cfg(test)]

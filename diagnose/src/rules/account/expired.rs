@@ -49,7 +49,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let summary = "the domain controller refuses the sign-in because the account's end date has passed";
     if let Some(refusal) = refusals(logon, ErrorCode::NAME_EXP).find(|refusal| refusal.exchange.stage == Stage::As) {
         return Found::new(Confidence::Proven, account_of(logon), summary)
-            .with(refusal.code_evidence("the account has expired"))
+            .with(refusal.answer("the account has expired"))
             .with_some(refusal.client_evidence())
             .into();
     }

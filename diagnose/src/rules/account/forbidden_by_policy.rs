@@ -61,11 +61,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     const NAMED: [NtStatus; 2] = [NtStatus::AUTHENTICATION_FIREWALL_FAILED, NtStatus::ACCOUNT_RESTRICTION];
     let named = refusals(logon, ErrorCode::POLICY)
         .find(|refusal| refusal.status().is_some_and(|status| NAMED.contains(&status)))
-        .filter(|refusal| !adjusted(logon, facts, refusal.reply.seen.at));
+        .filter(|refusal| !adjusted(logon, facts, refusal.answered.at));
     let bare = || {
         refusals(logon, ErrorCode::POLICY)
             .find(|refusal| refusal.exchange.stage == Stage::As && says_nothing(refusal))
-            .filter(|refusal| !adjusted(logon, facts, refusal.reply.seen.at))
+            .filter(|refusal| !adjusted(logon, facts, refusal.answered.at))
     };
     let (refusal, confidence) = match named {
         Some(refusal) => (refusal, Confidence::Likely),
@@ -83,7 +83,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         (Stage::As, _) => "an authentication policy or silo forbids the user to sign in from this device",
     };
     Found::new(confidence, account_of(logon), summary)
-        .with(refusal.code_evidence("a policy forbids it"))
+        .with(refusal.answer("a policy forbids it"))
         .with_some(refusal.status_evidence())
         .with_some(refusal.client_evidence())
         .into()

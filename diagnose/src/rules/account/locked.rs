@@ -62,14 +62,14 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let Some(refusal) = refusals(logon, ErrorCode::CLIENT_REVOKED).find(locked) else {
         return by_what_is_missing(logon.as_exchanges(), facts);
     };
-    let sources = wrong_passwords(logon, facts, refusal.reply.seen.at);
+    let sources = wrong_passwords(logon, facts, refusal.answered.at);
     let mut summary = String::from("the domain controller refuses the sign-in because the account is locked out");
     for (index, (source, _)) in sources.iter().take(SOURCES_NAMED).enumerate() {
         let before = if index == 0 { "; wrong passwords came before from" } else { " and" };
         let _ = write!(summary, "{before} {source}");
     }
     let mut found = Found::new(Confidence::Proven, account_of(logon), summary)
-        .with(refusal.code_evidence("the domain controller refuses the account"))
+        .with(refusal.answer("the domain controller refuses the account"))
         .with_some(refusal.status_evidence())
         .with_some(refusal.client_evidence());
     found.evidence.extend(sources.into_iter().map(|(_, evidence)| evidence));

@@ -48,7 +48,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let refused =
-        refusals(logon, ErrorCode::PRINCIPAL_NOT_UNIQUE).find(|refusal| !adjusted(logon, facts, refusal.reply.seen.at));
+        refusals(logon, ErrorCode::PRINCIPAL_NOT_UNIQUE).find(|refusal| !adjusted(logon, facts, refusal.answered.at));
     let Some(refusal) = refused else { return by_what_is_missing(logon.exchanges.iter(), facts) };
     let request = refusal.exchange.kdc_request();
     let service = request.and_then(|request| request.sname.as_ref()).or(refusal.error.sname.as_ref());
@@ -56,8 +56,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let subject = service.map_or_else(|| account_of(logon), |service| Subject::Service(service.to_unicode()));
     let what = if service.is_some() { "service principal name" } else { "user's name" };
     let summary = format!("two or more accounts share the {what}, and the domain controller issues no ticket for it");
-    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
-    let found = Found::new(confidence, subject, summary).with(refusal.code_evidence("the name is not unique"));
+    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS.of(facts)));
+    let found = Found::new(confidence, subject, summary).with(refusal.answer("the name is not unique"));
     match (service, refusal.exchange.request.as_deref()) {
         (Some(service), Some(request)) => {
             found.with(Evidence::new(request.seen, "kerberos.SNameString", service.to_string(), "the name asked for"))

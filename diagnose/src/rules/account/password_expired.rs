@@ -66,12 +66,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let answer_to_key = match &refusal.error.e_data {
         Some(ErrorData::MethodData(list)) if list.iter().any(|data| data.kind == PaType::PK_AS_REP) => {
             let means = "the key was accepted, and the password still stands in the way";
-            Some(Evidence::new(refusal.reply.seen, "kerberos.padata_type", PaType::PK_AS_REP.to_string(), means))
+            Some(Evidence::new(refusal.answered, "kerberos.padata_type", PaType::PK_AS_REP.to_string(), means))
         }
         _ => None,
     };
     Found::new(Confidence::Proven, account_of(logon), summary)
-        .with(refusal.code_evidence("the domain controller wants the password changed first"))
+        .with(refusal.answer("the domain controller wants the password changed first"))
         .with_some(refusal.status_evidence())
         .with_some(answer_to_key)
         .with_some(refusal.client_evidence())

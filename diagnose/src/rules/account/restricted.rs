@@ -68,7 +68,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for (code, status, confidence, summary) in restrictions {
         if let Some(refusal) = refusals(logon, code).find(|refusal| refusal.status() == Some(status)) {
             return Found::new(confidence, account_of(logon), summary)
-                .with(refusal.code_evidence("the domain controller refuses the account here and now"))
+                .with(refusal.answer("the domain controller refuses the account here and now"))
                 .with_some(refusal.status_evidence())
                 .with_some(refusal.client_evidence())
                 .into();

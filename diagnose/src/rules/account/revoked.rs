@@ -69,7 +69,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         String::from("it gives no reason")
     };
     let text = refusal.text().map(|text| {
-        Evidence::new(refusal.reply.seen, "kerberos.e_text", text.to_string(), "what the domain controller adds")
+        Evidence::new(refusal.answered, "kerberos.e_text", text.to_string(), "what the domain controller adds")
     });
     let armor = refusal.exchange.request.as_deref().filter(|_| refusal.is_armored()).map(|request| {
         Evidence::new(request.seen, "kerberos.padata_type", "136 PA-FX-FAST", "the exchange is armored")
@@ -78,7 +78,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         "the domain controller refuses the account as disabled, locked out, expired or outside its hours; {reason}"
     );
     Found::new(Confidence::Proven, account_of(logon), summary)
-        .with(refusal.code_evidence("the domain controller refuses the account"))
+        .with(refusal.answer("the domain controller refuses the account"))
         .with_some(refusal.status_evidence())
         .with_some(text)
         .with_some(armor)

@@ -61,7 +61,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if refusal.exchange.stage != Stage::As || asks_for_nobody(&refusal) {
             continue;
         }
-        let seen = refusal.reply.seen;
+        let seen = refusal.answered;
         let known = logon
             .requested
             .as_ref()
@@ -76,7 +76,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let confidence = Confidence::Proven.lowered_unless(facts.passed(seen.at, ACCOUNT_SECONDS.of(facts)));
         let summary = "the domain controller knows no account of the name that the client gave";
         return Found::new(confidence, account_of(logon), summary)
-            .with(refusal.code_evidence("the domain controller does not know the name"))
+            .with(refusal.answer("the domain controller does not know the name"))
             .with_some(refusal.status_evidence())
             .with_some(refusal.client_evidence())
             .with_some(asked)

@@ -26,7 +26,8 @@ rule! {
     /// The domain controller answered a request with an encrypted timestamp, which is made from the password, with
     /// error 24 (KDC_ERR_PREAUTH_FAILED). Three or more of them from one client for one name within ten minutes,
     /// without a ticket for that name between, are a series (severity low); fewer are a remark (info). Error 24 to a
-    /// PKINIT request is another matter and does not count.
+    /// PKINIT request is another matter and does not count. Inside armor (FAST) the proof is hidden; where the domain
+    /// controller answers 24 from inside the armor, it is most likely a password, and the finding says so.
     ///
     /// ## What to do
     ///
@@ -63,18 +64,25 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     };
     let series = longest_series(logon, facts);
     let repeated = series.len() >= WRONG_PASSWORD_COUNT.of(facts);
+    let hidden = !shows_timestamp(&refusal);
+    let likely = if hidden { "most likely " } else { "" };
     let summary = if repeated {
-        format!("{} sent {} wrong passwords for the account within ten minutes", logon.client, series.len())
+        format!("{} {likely}sent {} wrong passwords for the account within ten minutes", logon.client, series.len())
     } else {
-        format!("{} sent a wrong password for the account", logon.client)
+        format!("{} {likely}sent a wrong password for the account", logon.client)
     };
-    let mut found = Found::new(Confidence::Proven, account_of(logon), summary)
-        .with(refusal.code_evidence("the password was wrong"))
+    let (confidence, means) = if hidden {
+        (Confidence::Likely, "the proof inside the armor was refused")
+    } else {
+        (Confidence::Proven, "the password was wrong")
+    };
+    let mut found = Found::new(confidence, account_of(logon), summary)
+        .with(refusal.answer(means))
         .with_some(refusal.client_evidence());
     if !repeated {
         return found.with_severity(Severity::Info).into();
     }
-    let others = series.iter().filter(|seen| **seen != refusal.reply.seen).take(MAX_SHOWN);
+    let others = series.iter().filter(|seen| **seen != refusal.answered).take(MAX_SHOWN);
     found.evidence.extend(others.map(|&seen| {
         Evidence::new(
             seen,
@@ -88,6 +96,14 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 
 /// Whether the request brought a password and no key.
 fn shows_password(refusal: &Refusal<'_>) -> bool {
+    let armored = || {
+        let request = refusal.exchange.kdc_request();
+        request.is_some_and(|request| request.has(PaType::FX_FAST)) && refusal.error.is_armored()
+    };
+    shows_timestamp(refusal) || armored()
+}
+
+fn shows_timestamp(refusal: &Refusal<'_>) -> bool {
     let request = refusal.exchange.kdc_request();
     request.is_some_and(|request| request.has(PaType::ENC_TIMESTAMP) && !request.has(PaType::PK_AS_REQ))
 }
@@ -121,7 +137,7 @@ fn longest_series<'f>(logon: &Logon, facts: &'f Facts) -> &'f [Seen] {
 mod tests {
     use super::WRONG_PASSWORD;
     use crate::{
-        Severity,
+        Confidence, Severity,
         testing::{clear, found, pending},
     };
 
@@ -136,6 +152,31 @@ mod tests {
         );
         assert_eq!(finding.packets(), [2, 1]);
         assert_eq!(finding.severity(), Severity::Info);
+    }
+
+    #[test]
+    fn inside_armor_it_is_likely() {
+        let script = "
+            0.000 pc > dc  as-req alice fast
+            0.004 dc > pc  krb-error 24 padata 136
+        ";
+        let finding = found(&WRONG_PASSWORD, script);
+        assert_eq!(finding.packets(), [2, 1]);
+        assert_eq!((finding.found.confidence, finding.severity()), (Confidence::Likely, Severity::Info));
+        assert!(finding.found.summary.contains("most likely"), "{}", finding.found.summary);
+        let again = "
+            5.000 pc > dc  as-req alice fast
+            5.004 dc > pc  krb-error 24 padata 136
+            9.000 pc > dc  as-req alice fast
+            9.004 dc > pc  krb-error 24 padata 136
+        ";
+        let finding = found(&WRONG_PASSWORD, &format!("{script}{again}"));
+        assert_eq!((finding.found.confidence, finding.severity()), (Confidence::Likely, Severity::Low));
+    }
+
+    #[test]
+    fn clear_when_the_armor_itself_is_refused() {
+        clear(&WRONG_PASSWORD, "0.000 pc > dc as-req alice fast\n0.004 dc > pc krb-error 24");
     }
 
     #[test]

@@ -16,7 +16,8 @@ rule! {
     /// The recorder's own counters say so; or it says that its interface was away meanwhile; or `--max-memory` or
     /// `--max-cpu` was reached, and this program counted what it left out; or a peer acknowledged bytes that the capture
     /// does not hold; or the file breaks off or holds what no capture file may; or Kerberos messages end where the recorder
-    /// stopped keeping bytes (snap length). PKINIT messages are long and are the first to suffer from that.
+    /// stopped keeping bytes (snap length), or in packets that are shorter than they say themselves, as mirrors that truncate
+    /// leave them. PKINIT messages are long and are the first to suffer from that.
     ///
     /// ## What to do
     ///
@@ -68,11 +69,11 @@ fn check(facts: &Facts) -> Verdict {
     }
     let cut = visibility.kerberos_cut();
     if cut > 0 {
-        let at = visibility.cut_at.map(|bytes| format!(" at {bytes} bytes")).unwrap_or_default();
-        said.push(format!(
-            "packets are cut{at}, and with them {}: PKINIT cannot be read",
-            counted(cut, "Kerberos message")
-        ));
+        let packets = match visibility.cut_at {
+            Some(bytes) => format!("packets are cut at {bytes} bytes"),
+            None => "packets are shorter than they say".to_owned(),
+        };
+        said.push(format!("{packets}, and with them {}: PKINIT cannot be read", counted(cut, "Kerberos message")));
     }
     if !said.is_empty() {
         return Found::new(Confidence::Proven, Subject::Capture, said.join("; ")).into();
@@ -110,7 +111,10 @@ mod tests {
             0.000 pc > dc  cut
         ",
         );
-        assert_eq!(finding.found.summary, "packets are cut, and with them 1 Kerberos message: PKINIT cannot be read");
+        assert_eq!(
+            finding.found.summary,
+            "packets are shorter than they say, and with them 1 Kerberos message: PKINIT cannot be read"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     rule::rule,
     rules::{
         key::directory::is_same,
-        policy::refusal::{Refusal, nothing_found},
+        refusal::{PkinitRefusal, nothing_found},
     },
     windows::SAME_DAY_SECONDS,
 };
@@ -52,7 +52,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all(logon).filter(|refusal| refusal.code() == ErrorCode::PADATA_TYPE_NOSUPP) {
+    for refusal in PkinitRefusal::all(logon).filter(|refusal| refusal.code() == ErrorCode::PADATA_TYPE_NOSUPP) {
         let kdc = refusal.kdc();
         let later = |dc: &DomainController| dc.issued.iter().any(|issuance| issuance.seen.at > refusal.answered.at);
         if facts.domain_controllers.get(&kdc).is_some_and(later) {

@@ -6,7 +6,7 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, still_waiting},
+    rules::refusal::{PkinitRefusal, still_waiting},
 };
 
 /// What an MIT KDC says when it accepted the client and could not make its own part of the reply.
@@ -50,8 +50,8 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    let said = |refusal: &Refusal<'_>| refusal.code() == ErrorCode::PREAUTH_FAILED && refusal.says(OWN_CHAIN);
-    let Some(refusal) = Refusal::all(logon).find(said) else { return still_waiting(logon, facts) };
+    let said = |refusal: &PkinitRefusal<'_>| refusal.code() == ErrorCode::PREAUTH_FAILED && refusal.says(OWN_CHAIN);
+    let Some(refusal) = PkinitRefusal::all(logon).find(said) else { return still_waiting(logon, facts) };
     Found::new(
         Confidence::Likely,
         Subject::DomainController(refusal.kdc()),

@@ -6,7 +6,7 @@ use trace::{Facts, Logon};
 use crate::{
     Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::policy::refusal::{nothing_found, told},
+    rules::refusal::{nothing_found, told},
 };
 
 /// KDC_ERROR_KDC_NOT_TRUSTED and KDC_ERR_KDC_NAME_MISMATCH.

@@ -1,9 +1,7 @@
 //! DCC-12.
 
-use std::net::IpAddr;
-
 use capture::CaptureTime;
-use trace::{Facts, Logon, Method};
+use trace::{Facts, Logon, Method, TicketsOf};
 
 use super::{domain_not_named, rejected, shown::Shown, weak, without_kdc_purpose};
 use crate::{
@@ -21,8 +19,8 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// A client got at least three tickets by PKINIT over an hour or more and used none of them (DCC-11), and nothing in
-    /// the capture was sent in the name of a computer account from its address, so it is probably not joined to the domain.
+    /// A client that signs in with a key got at least three tickets in one name over an hour or more and used none of them
+    /// (DCC-11), and none was granted to its address in the name of a computer, so it is probably not joined to the domain.
     /// Meanwhile a client with a computer account did use tickets, and tickets of this domain controller were used. Likely
     /// where the certificate has a fault that only such computers mind (DCC-06, DCC-07, DCC-09), else possible: the client may
     /// use its tickets at a domain controller outside of the capture.
@@ -58,32 +56,28 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         other => return other,
     };
     let Ok(shown) = Shown::in_logon(logon, facts) else { return Verdict::Clear };
-    if logon.method != Method::KeyTrust || has_computer_account(facts, logon.client) {
+    if logon.method != Method::KeyTrust || facts.is_computer(logon.client) {
         return Verdict::Clear;
     }
     let Some(name) = logon.principal().map(|principal| principal.name.clone()) else { return Verdict::Clear };
-    let times: Vec<CaptureTime> =
-        facts.grants(&name).filter(|(_, client)| *client == logon.client).map(|(at, _)| at).collect();
-    let lasted = times.iter().max().zip(times.iter().min()).map_or(0, |(last, first)| last.since(*first));
-    if times.len() < REPEATED.of(facts) || lasted < STRICT_SECONDS.of(facts) * CaptureTime::SECOND {
+    let enough = |tickets: &TicketsOf| {
+        let lasted = tickets.last.since(tickets.first);
+        tickets.count >= REPEATED.of(facts) && lasted >= STRICT_SECONDS.of(facts) * CaptureTime::SECOND
+    };
+    let Some(tickets) = facts.tickets_of(&name, logon.client).filter(enough) else {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
-    }
+    };
     if facts.clients_seen_from_the_start.contains(&logon.client) {
         return Verdict::Clear;
     }
-    let joined = facts.clients_seen_from_the_start.iter().find(|client| has_computer_account(facts, **client));
-    let used = facts
-        .domain_controllers
-        .get(&shown.kdc())
-        .and_then(|dc| dc.issued.iter().find_map(|issuance| issuance.used.map(|_| issuance.seen)));
-    let (Some(joined), Some(used)) = (joined, used) else { return Verdict::Clear };
+    let joined = facts.computer_with_tickets();
+    let (Some(joined), Some(used)) = (joined, facts.first_used(shown.kdc())) else { return Verdict::Clear };
     let strict = [without_kdc_purpose::check, domain_not_named::check, weak::check];
     let fault = strict.into_iter().find_map(|check| check(logon, facts).found()?.evidence.into_iter().next());
     let confidence = Confidence::Likely.lowered_unless(fault.is_some());
     let summary = format!(
         "{} got {} tickets and used none, while {joined}, which has a computer account, uses its own",
-        logon.client,
-        times.len()
+        logon.client, tickets.count
     );
     let mut found = Found::new(confidence, shown.subject(), summary);
     found.evidence = rejected.evidence;
@@ -91,12 +85,6 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         .with(Evidence::new(used, "kerberos.msg_type", "11", "a ticket of this domain controller that is used"))
         .with_some(fault)
         .into()
-}
-
-/// Whether tickets were granted to this client in the name of a computer account.
-fn has_computer_account(facts: &Facts, client: IpAddr) -> bool {
-    let machines = facts.granted.iter().filter(|(name, _)| name.ends_with('$') || name.starts_with("host/"));
-    machines.flat_map(|(_, grants)| grants).any(|(_, to)| *to == client)
 }
 
 #[cfg(test)]

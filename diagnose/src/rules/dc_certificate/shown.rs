@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use decode::{Seen, kerberos::KdcReply, x509::Certificate};
 use trace::{Exchange, Facts, Logon};
 
-use crate::{Evidence, Subject, Verdict, rules::policy::refusal::still_waiting};
+use crate::{Evidence, Subject, Verdict, rules::refusal::still_waiting};
 
 /// The AS-REP of a PKINIT logon and the certificate in it.
 pub(crate) struct Shown<'l> {

@@ -7,7 +7,7 @@ use super::refused_key;
 use crate::{
     Scope, Severity, Verdict,
     rule::rule,
-    rules::policy::refusal::{name, nothing_found},
+    rules::refusal::{name, nothing_found},
 };
 
 /// What Samba and Heimdal say when the certificate names another account.

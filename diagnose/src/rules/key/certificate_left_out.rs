@@ -9,24 +9,23 @@ use crate::{
     rules::{
         account_of,
         dc_certificate::chain_unverifiable::OWN_CHAIN,
-        policy::{
-            refusal::{Refusal, name, nothing_found},
-            refusal_31::{Cause, cause, certificate_left_out},
-        },
+        policy::refusal_31::{Cause, cause, certificate_left_out},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
 rule! {
     /// ## What happened
     ///
-    /// The client signed its request, but did not send the certificate that belongs to the signature. The KDC
-    /// cannot tell whose key it is, and refuses.
+    /// The client signed its request, but did not send the certificate that belongs to the signature; or it found no
+    /// key that may sign, and sent neither. The KDC cannot tell whose key it is, and refuses.
     ///
     /// ## How we know
     ///
-    /// The signed part of the request holds a signature and an empty set of certificates, and the KDC answered
-    /// with error 31 (Samba, Heimdal), 24 or 71 (MIT). A request that could not be read to its end is not
-    /// judged, nor an anonymous one, which nobody signs. Clock skew, if the request shows it, is found instead.
+    /// The signed part of the request holds an empty set of certificates, with a signature or without, and the KDC
+    /// answered with error 31 (Samba, Heimdal), 24 or 71 (MIT). A request that could not be read to its end is not
+    /// judged, nor one of the anonymous principal, which nobody signs. Clock skew, if the request shows it, is found
+    /// instead.
     ///
     /// ## What to do
     ///
@@ -35,10 +34,14 @@ rule! {
     ///    that list.
     /// 2. Or put the key into a certificate that a CA issued, even a small one of your own: MIT sends that.
     /// 3. Check that the identity names both parts: `kinit -X X509_user_identity=FILE:user.pem,user.key USER`.
+    /// 4. If there is no signature either, look at the certificate: `openssl x509 -in user.pem -noout -text`. Heimdal's
+    ///    `kinit` signs with RSA keys only, and only where the key usage has digitalSignature; else it sends an unsigned
+    ///    request, and reports a wrong password.
     ///
     /// ## Sources
     ///
-    /// RFC 4556 §3.2.1; RFC 5652 §5.1. Seen in captures of MIT's client with Samba (31) and MIT (24) as KDC.
+    /// RFC 4556 §3.2.1; RFC 5652 §5.1; RFC 8062 §4.1. Seen in captures of MIT's client with Samba (31) and MIT (24)
+    /// as KDC, and unsigned of Heimdal's client with Samba.
     pub static CERTIFICATE_LEFT_OUT = {
         code: "KEY-19",
         title: "the request carries no certificate",
@@ -53,7 +56,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon) {
+    for refusal in PkinitRefusal::all_in_vain(logon) {
         let left_out = match refusal.code() {
             ErrorCode::BAD_INTEGRITY => cause(&refusal, facts) == Some(Cause::CertificateLeftOut),
             ErrorCode::PREAUTH_FAILED => certificate_left_out(&refusal) && !refusal.says(OWN_CHAIN),
@@ -64,12 +67,13 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             continue;
         }
         let who = name(logon);
+        let signed = refusal.pkinit().is_some_and(|pkinit| pkinit.signed.signer.is_some());
+        let what =
+            if signed { "is signed but carries no certificate" } else { "carries neither signature nor certificate" };
         return Found::new(
             Confidence::Likely,
             account_of(logon),
-            format!(
-                "the request of {who} is signed but carries no certificate, so the KDC cannot tell whose key it is"
-            ),
+            format!("the request of {who} {what}, so the KDC cannot tell whose key it is"),
         )
         .with(refusal.answer("the KDC refuses the request"))
         .with(refusal.question("cms.certificates", "0", "the signed part holds no certificate"))
@@ -110,7 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn clear_when_nobody_signed() {
+    fn found_when_nobody_signed_for_somebody() {
+        let finding =
+            found(&CERTIFICATE_LEFT_OUT, "0.000 pc > dc as-req alice pkinit anonymous\n0.010 dc > pc krb-error 31");
+        assert!(finding.found.summary.contains("neither signature"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn clear_when_the_client_is_anonymous() {
         clear(
             &CERTIFICATE_LEFT_OUT,
             "

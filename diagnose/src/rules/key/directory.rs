@@ -1,13 +1,13 @@
 //! What the directory held of a refused key, as far as LDAP in clear shows it.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::net::IpAddr;
 
 use capture::CaptureTime;
-use decode::{Seen, kerberos::ErrorCode, x509::Certificate};
-use trace::{Facts, KEY_ATTRIBUTE, KeyObject, KeyUse, Logon, Statement, Tie};
+use decode::{kerberos::ErrorCode, x509::Certificate};
+use trace::{Facts, KEY_ATTRIBUTE, KeyObject, Logon, Statement, Tie};
 
 use super::refused_key;
-use crate::{Evidence, rules::policy::refusal::Refusal, windows::DIRECTORY_READ_SECONDS};
+use crate::{Evidence, rules::refusal::PkinitRefusal, windows::DIRECTORY_READ_SECONDS};
 
 /// Refusals of a key that the directory does not have, or not with this account.
 pub(crate) const REFUSED: [ErrorCode; 2] = [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::CLIENT_NAME_MISMATCH];
@@ -18,7 +18,7 @@ pub(super) const NOT_READ: &str = "the capture does not show the account's keys 
 pub(super) const NO_IDENTIFIER: &str = "the key has no identifier by which it could be found in the directory";
 
 /// The first refusal of a self-signed key, as KEY-01 and KEY-02 have it.
-pub(super) fn refused<'l>(logon: &'l Logon, facts: &Facts) -> Option<(Refusal<'l>, &'l Certificate)> {
+pub(super) fn refused<'l>(logon: &'l Logon, facts: &Facts) -> Option<(PkinitRefusal<'l>, &'l Certificate)> {
     REFUSED.into_iter().find_map(|code| refused_key::first(logon, facts, code))
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Held<'f> {
 
 /// The key in the directory, as it was when this request was refused; at the domain controller that refused it, if that
 /// one had it.
-pub(super) fn held<'f>(logon: &Logon, facts: &'f Facts, refusal: &Refusal<'_>, key_id: &str) -> Option<Held<'f>> {
+pub(super) fn held<'f>(logon: &Logon, facts: &'f Facts, refusal: &PkinitRefusal<'_>, key_id: &str) -> Option<Held<'f>> {
     let found = facts.credentials.with_key(key_id).filter_map(|object| {
         let said = before(facts.credentials.statements(object, key_id), refusal.asked.at);
         // What was taken away at one domain controller is soon away at all.
@@ -67,7 +67,12 @@ pub(super) struct Absent<'f> {
 }
 
 /// The account's object without the key, at the domain controller that refused it.
-pub(super) fn absent<'f>(logon: &Logon, facts: &'f Facts, refusal: &Refusal<'_>, key_id: &str) -> Option<Absent<'f>> {
+pub(super) fn absent<'f>(
+    logon: &Logon,
+    facts: &'f Facts,
+    refusal: &PkinitRefusal<'_>,
+    key_id: &str,
+) -> Option<Absent<'f>> {
     let credentials = &facts.credentials;
     let found = objects(logon, facts).into_iter().filter_map(|(object, tie)| {
         let all = credentials.statements(object, key_id);
@@ -127,26 +132,6 @@ pub(crate) fn evidence(said: &Statement<'_>, object: &KeyObject, key_id: &str) -
     };
     let value = if said.holds == Some(true) { key_id } else { KEY_ATTRIBUTE };
     Evidence::new(said.seen, "ldap.type", value, means)
-}
-
-/// An answer to a request with a key, and by whom.
-pub(crate) type Answered = (Seen, IpAddr);
-
-/// The last time that the key was accepted, and the refusals after it.
-pub(crate) fn since_last_grant(key: &KeyUse) -> Option<(Answered, Vec<Answered>)> {
-    let last = key.granted.last().copied()?;
-    let after = key.refused.iter().filter(|(seen, _, code)| REFUSED.contains(code) && seen.at > last.0.at);
-    Some((last, after.map(|(seen, by, _)| (*seen, *by)).collect()))
-}
-
-/// Whether the user of a key that is refused from this time on has another one that works later: then this one may be an
-/// old one.
-pub(super) fn is_replaced(facts: &Facts, key: &KeyUse, at: CaptureTime) -> bool {
-    let user = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
-    let users: BTreeSet<String> = key.principals.iter().map(|name| user(name)).collect();
-    let is_theirs = |other: &KeyUse| other.principals.iter().any(|name| users.contains(&user(name)));
-    let works = |key: &&KeyUse| key.self_signed && key.granted.last().is_some_and(|(seen, _)| seen.at > at);
-    facts.keys.values().filter(works).any(is_theirs)
 }
 
 /// Whether a key in a self-signed certificate is accepted anywhere after this time.

@@ -9,7 +9,7 @@ use trace::{Facts, KEY_ATTRIBUTE, Logon};
 use super::refused_key;
 use crate::{
     Evidence,
-    rules::policy::refusal::{Refusal, name},
+    rules::refusal::{PkinitRefusal, name},
 };
 use decode::x509::Certificate;
 
@@ -63,7 +63,7 @@ pub(crate) fn is_newer_than(facts: &Facts, seconds: i64) -> bool {
 }
 
 /// What the exports say as evidence. It stands with the request that shows the key.
-pub(crate) fn evidence(refusal: &Refusal<'_>, kept: Kept<'_>) -> Option<Evidence> {
+pub(crate) fn evidence(refusal: &PkinitRefusal<'_>, kept: Kept<'_>) -> Option<Evidence> {
     let means = match kept {
         Kept::Unknown => return None,
         Kept::Own(object, _) | Kept::Elsewhere(object) => {

@@ -15,7 +15,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -32,8 +32,9 @@ rule! {
     /// 75 (KDC_ERR_CLIENT_NAME_MISMATCH), was never accepted again, and one of these holds. LDAP that is not encrypted
     /// shows that it was taken away in between: proven if the message names the key or the account was searched for by
     /// name, else likely. Or at least two domain controllers refused it, among them one that had accepted it, while another
-    /// key works later (likely). There is no finding of this second kind if the user has another key that works later: then
-    /// this one may be an old one. Or an export of the directory (`--directory`) has the account without the key: likely if
+    /// key works later (likely); or one that had accepted it did, and the capture shows no other that was asked since
+    /// (possible). There is no finding of these kinds if the user has another key that works later: then this one may be an
+    /// old one. Or an export of the directory (`--directory`) has the account without the key: likely if
     /// something in the export is newer than the last time that it worked, else possible; and an export that has it rules
     /// this finding out, unless it was seen to be taken away.
     ///
@@ -49,7 +50,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// Microsoft: Windows Hello for Business known deployment issues. Not seen in a capture.
+    /// Microsoft: Windows Hello for Business known deployment issues. Seen in a capture of one Samba domain controller whose
+    /// directory lost the key; with two in crafted ones only.
     pub static LOST = {
         code: "KEY-08",
         title: "the key worked, and is refused everywhere since",
@@ -64,12 +66,12 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    let refusals = Refusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code()));
+    let refusals = PkinitRefusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code()));
     for refusal in refusals {
         let Some(certificate) = refusal.self_signed() else { continue };
         let key_id = certificate.key_id.as_str();
         let Some(key) = facts.keys.get(key_id) else { continue };
-        let Some((granted, after)) = directory::since_last_grant(key) else { continue };
+        let Some(granted) = key.granted.last() else { continue };
         if granted.0.at >= refusal.answered.at {
             continue;
         }
@@ -101,13 +103,20 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         if matches!(kept, Kept::Own(..)) {
             continue;
         }
-        let Some(by) = refused_everywhere(key, &after, facts) else { continue };
-        let Some((first, _)) = after.first().copied() else { continue };
-        if !directory::works_later(facts, first.at) || directory::is_replaced(facts, key, first.at) {
+        let Some((first, _)) = key.refused_since().first() else { continue };
+        let Some(by) = refused_by(key, facts) else { continue };
+        let several = by.len() > 1;
+        // One that is replaced may be an old one.
+        if (several && !directory::works_later(facts, first.at)) || facts.user_has_key_after(key, first.at) {
             continue;
         }
-        let summary = format!("the {words} of {who} worked, and {} domain controllers refuse it since", by.len());
-        let mut found = Found::new(Confidence::Likely, account_of(logon), summary).with(refused).with(worked);
+        let summary = if several {
+            format!("the {words} of {who} worked, and {} domain controllers refuse it since", by.len())
+        } else {
+            format!("the {words} of {who} worked, and the domain controller that took it refuses it since")
+        };
+        let confidence = Confidence::Likely.lowered_unless(several);
+        let mut found = Found::new(confidence, account_of(logon), summary).with(refused).with(worked);
         for (seen, kdc) in by.into_iter().filter(|(seen, _)| *seen != refusal.answered) {
             found = found.with(Evidence::new(
                 seen,
@@ -121,17 +130,17 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     nothing_found(logon, facts, &REFUSED)
 }
 
-/// The first refusal by each domain controller, if there are two of them and one had accepted the key.
-fn refused_everywhere(key: &KeyUse, after: &[(Seen, IpAddr)], facts: &Facts) -> Option<Vec<(Seen, IpAddr)>> {
+/// The first refusal by each domain controller, if one of them had accepted the key.
+fn refused_by(key: &KeyUse, facts: &Facts) -> Option<Vec<(Seen, IpAddr)>> {
     let mut by: Vec<(Seen, IpAddr)> = Vec::new();
-    for &(seen, kdc) in after {
+    for &(seen, kdc) in key.refused_since() {
         if !by.iter().any(|(_, known)| directory::is_same(facts, *known, kdc)) {
             by.push((seen, kdc));
         }
     }
     let accepted: BTreeSet<IpAddr> = key.granted.iter().map(|(_, kdc)| *kdc).collect();
     let had = |kdc: IpAddr| accepted.iter().any(|one| directory::is_same(facts, *one, kdc));
-    (by.len() >= 2 && by.iter().any(|(_, kdc)| had(*kdc))).then_some(by)
+    by.iter().any(|(_, kdc)| had(*kdc)).then_some(by)
 }
 
 #[cfg(test)]
@@ -191,6 +200,13 @@ mod tests {
     }
 
     #[test]
+    fn possible_when_the_only_one_that_is_asked_took_it_before() {
+        let finding = found(&LOST, &format!("{WORKED}{REFUSED}"));
+        assert_eq!(finding.packets(), [4, 2]);
+        assert_eq!(finding.found.confidence, Confidence::Possible);
+    }
+
+    #[test]
     fn an_export_shows_that_it_is_gone_or_there() {
         let finding = found(&LOST, &format!("{WORKED}{REFUSED}4500 export bob keys K2"));
         assert_eq!(finding.packets(), [4, 3, 2]);
@@ -213,16 +229,19 @@ mod tests {
             6000.1 dc > pc  as-rep bob ticket T7 pkinit
         ";
         for script in [
-            // One domain controller only; no other key works; it works again; the user has a new one.
-            format!("{WORKED}{REFUSED}{ANOTHER}"),
+            // No other key works; it works again; the user has a new one.
             format!("{WORKED}{REFUSED}{ELSEWHERE}"),
+            format!("{WORKED}{REFUSED}{again}"),
+            format!("{WORKED}{REFUSED}{new_key}"),
+            // Only one that never accepted it refuses it.
+            format!("{WORKED}{ELSEWHERE}{ANOTHER}"),
             format!("{WORKED}{REFUSED}{ELSEWHERE}{ANOTHER}{again}"),
             format!("{WORKED}{REFUSED}{ELSEWHERE}{ANOTHER}{new_key}"),
             // It never worked; another key was taken away, or another account's, or in vain.
             format!("{REFUSED}{ELSEWHERE}{ANOTHER}"),
-            format!("{WORKED}{}{REFUSED}", removed("removes K2")),
-            format!("{WORKED}{}{REFUSED}", removed("clears").replace("bob", "eve")),
-            format!("{WORKED}{}{REFUSED}", removed("clears").replace("result 0", "result 50")),
+            format!("{WORKED}{}{REFUSED}{ELSEWHERE}", removed("removes K2")),
+            format!("{WORKED}{}{REFUSED}{ELSEWHERE}", removed("clears").replace("bob", "eve")),
+            format!("{WORKED}{}{REFUSED}{ELSEWHERE}", removed("clears").replace("result 0", "result 50")),
         ] {
             clear(&LOST, &script);
         }

@@ -17,7 +17,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -92,7 +92,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// What an export of the directory says where LDAP in clear says nothing.
-fn by_export(logon: &Logon, facts: &Facts, refusal: &Refusal<'_>, certificate: &Certificate) -> Verdict {
+fn by_export(logon: &Logon, facts: &Facts, refusal: &PkinitRefusal<'_>, certificate: &Certificate) -> Verdict {
     let kept = export::kept(logon, facts, &certificate.key_id);
     let Kept::Own(object, key) = kept else {
         return if matches!(kept, Kept::Unknown) { Verdict::Unseen(NOT_READ) } else { Verdict::Clear };

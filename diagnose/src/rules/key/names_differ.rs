@@ -12,7 +12,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -65,7 +65,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
+    for refusal in PkinitRefusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
         let Some((certificate, client)) = refusal.self_signed().zip(refusal.request.cname.as_ref()) else { continue };
         let names = names(certificate);
         let told = refusal.says(IMPERSONATION);

@@ -8,7 +8,7 @@ use super::{refused_key, shown::certificates};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::{account_of, policy::refusal::name},
+    rules::{account_of, refusal::name},
     windows::{HELLO_EARLY_SECONDS, SYNC_SECONDS},
 };
 

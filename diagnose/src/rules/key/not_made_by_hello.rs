@@ -8,7 +8,7 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::{account_of, policy::refusal::name},
+    rules::{account_of, refusal::name},
 };
 
 rule! {

@@ -9,7 +9,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
     windows::REPEATED,
 };
@@ -64,7 +64,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let mut unseen = false;
-    for refusal in Refusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
+    for refusal in PkinitRefusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
         let Some(hello) = refusal.self_signed().and_then(|certificate| certificate.hello_name()) else { continue };
         let Some((domain, realm)) = hello.domain_sid().zip(refusal.request.realm.as_ref()) else { continue };
         if let Some(own) = facts.directory.domain_sid(&realm.to_unicode()) {

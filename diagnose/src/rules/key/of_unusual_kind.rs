@@ -7,7 +7,7 @@ use super::shown::certificates;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::{account_of, policy::refusal::name},
+    rules::{account_of, refusal::name},
     windows::HELLO_RSA_BITS,
 };
 

@@ -14,7 +14,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{name, nothing_found},
+        refusal::{name, nothing_found},
     },
     windows::SYNC_SECONDS,
 };

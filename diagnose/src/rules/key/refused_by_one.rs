@@ -1,14 +1,12 @@
 //! KEY-06.
 
-use std::{collections::BTreeSet, net::IpAddr};
-
-use decode::{Seen, kerberos::ErrorCode};
+use decode::kerberos::ErrorCode;
 use trace::{Facts, Logon};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, nothing_found},
+    rules::refusal::{PkinitRefusal, nothing_found},
     windows::REPEATED,
 };
 
@@ -49,24 +47,23 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     const CODE: ErrorCode = ErrorCode::CLIENT_NAME_MISMATCH;
-    for refusal in Refusal::all(logon).filter(|refusal| refusal.code() == CODE && refusal.self_signed().is_some()) {
+    for refusal in PkinitRefusal::all(logon).filter(|refusal| refusal.code() == CODE && refusal.self_signed().is_some())
+    {
         let kdc = refusal.kdc();
         if facts.domain_controllers.get(&kdc).is_none_or(trace::DomainController::accepted_self_signed) {
             continue;
         }
-        let differ = refused_here_only(facts, kdc);
-        let users: BTreeSet<&str> = differ.iter().map(|(user, ..)| *user).collect();
-        if users.len() < REPEATED.of(facts) {
+        let Some(differ) = facts.refused_only_by(kdc).filter(|differ| differ.users >= REPEATED.of(facts)) else {
             continue;
-        }
+        };
         let name = facts.name_of(kdc).map_or_else(|| kdc.to_string(), str::to_owned);
         let summary = format!(
             "{name} refuses the keys of {} users that other domain controllers accept, and accepts none",
-            users.len()
+            differ.users
         );
         let mut found = Found::new(Confidence::Likely, Subject::DomainController(kdc), summary)
             .with(refusal.answer("this domain controller refuses the key"));
-        for (_, refused, accepted, by) in differ.into_iter().take(REPEATED.of(facts)) {
+        for &(refused, accepted, by) in differ.keys.iter().take(REPEATED.of(facts)) {
             let here = Evidence::new(refused, "kerberos.error_code", CODE.to_string(), "a key that is refused here");
             let there = format!("{by} accepts the same key");
             found = found.with(here).with(Evidence::new(accepted, "kerberos.msg_type", "11", there));
@@ -74,24 +71,6 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         return found.into();
     }
     nothing_found(logon, facts, &[CODE])
-}
-
-/// Keys refused by this domain controller with 75 and accepted by another: whose, refused where, accepted where, by whom.
-fn refused_here_only(facts: &Facts, kdc: IpAddr) -> Vec<(&str, Seen, Seen, IpAddr)> {
-    let is_other = |other: IpAddr| {
-        let names = facts.name_of(other).zip(facts.name_of(kdc));
-        other != kdc && !names.is_some_and(|(one, two)| one.eq_ignore_ascii_case(two))
-    };
-    let keys = facts.keys.values().filter(|key| key.self_signed);
-    keys.filter_map(|key| {
-        let refused =
-            key.refused.iter().find(|(_, by, code)| *by == kdc && *code == ErrorCode::CLIENT_NAME_MISMATCH)?;
-        let accepted = key.granted.iter().find(|(_, by)| is_other(*by))?;
-        // Forms of one user's name have this part in common.
-        let user = key.principals.iter().next()?.split('@').next()?;
-        Some((user, refused.0, accepted.0, accepted.1))
-    })
-    .collect()
 }
 
 #[cfg(test)]

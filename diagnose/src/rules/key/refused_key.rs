@@ -5,13 +5,17 @@ use trace::{Facts, Logon};
 
 use crate::{
     Confidence, Evidence, Found,
-    rules::{account_of, policy::refusal::Refusal},
+    rules::{account_of, refusal::PkinitRefusal},
     windows::SYNC_SECONDS,
 };
 
 /// The first refusal of a self-signed key with this error, unless the same key was accepted anywhere shortly before.
-pub(super) fn first<'l>(logon: &'l Logon, facts: &Facts, code: ErrorCode) -> Option<(Refusal<'l>, &'l Certificate)> {
-    Refusal::all_in_vain(logon).filter(|refusal| refusal.code() == code).find_map(|refusal| {
+pub(super) fn first<'l>(
+    logon: &'l Logon,
+    facts: &Facts,
+    code: ErrorCode,
+) -> Option<(PkinitRefusal<'l>, &'l Certificate)> {
+    PkinitRefusal::all_in_vain(logon).filter(|refusal| refusal.code() == code).find_map(|refusal| {
         let certificate = refusal.self_signed()?;
         let used = facts.keys.get(&certificate.key_id);
         let worked = used.is_some_and(|key| key.granted_before(refusal.answered.at, SYNC_SECONDS.of(facts)));
@@ -28,7 +32,7 @@ pub(super) fn words(certificate: &Certificate) -> String {
 }
 
 /// The key in the request, and whom its certificate names.
-pub(super) fn evidence(refusal: &Refusal<'_>, certificate: &Certificate) -> [Evidence; 2] {
+pub(super) fn evidence(refusal: &PkinitRefusal<'_>, certificate: &Certificate) -> [Evidence; 2] {
     let (key, means) = if certificate.key_id.is_empty() {
         (certificate.key.algorithm.as_str(), "the client's key; it is not RSA and has no key identifier")
     } else {
@@ -43,7 +47,7 @@ pub(super) fn evidence(refusal: &Refusal<'_>, certificate: &Certificate) -> [Evi
 /// The finding that the key of this refusal is not accepted: `means` says what the answer means.
 pub(super) fn found(
     logon: &Logon,
-    refusal: &Refusal<'_>,
+    refusal: &PkinitRefusal<'_>,
     certificate: &Certificate,
     summary: String,
     means: &str,

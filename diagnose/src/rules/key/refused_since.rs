@@ -8,7 +8,7 @@ use trace::{Facts, Logon, OnKeys};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, nothing_found},
+    rules::refusal::{PkinitRefusal, nothing_found},
     windows::REPEATED,
 };
 
@@ -49,7 +49,7 @@ rule! {
         title: "from one moment on a domain controller refuses keys that it had accepted",
         severity: Severity::High,
         since: "0.1.0",
-        supersedes: ["KEY-01", "KEY-02", "SYN-02"],
+        supersedes: ["KEY-01", "KEY-02", "KEY-08", "SYN-02"],
         errors: [62, 71, 75],
         statuses: [],
         events: ["KDC 21", "KDC 45"],
@@ -58,7 +58,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
+    for refusal in PkinitRefusal::all(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
         let Some(certificate) = refusal.self_signed() else { continue };
         let Some(key) = facts.keys.get(&certificate.key_id) else { continue };
         let kdc = refusal.kdc();

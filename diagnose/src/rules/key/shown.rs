@@ -3,7 +3,7 @@
 use decode::{Seen, kerberos::KdcRequest, x509::Certificate};
 use trace::{Facts, Logon};
 
-use crate::{Verdict, rules::policy::refusal::still_waiting};
+use crate::{Verdict, rules::refusal::still_waiting};
 
 /// The signers' certificates of a logon's PKINIT requests in order, each with its request, and what a rule answers that
 /// finds nothing in them.

@@ -8,7 +8,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{name, nothing_found, told},
+        refusal::{name, nothing_found, told},
     },
 };
 

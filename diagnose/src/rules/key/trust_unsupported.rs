@@ -10,10 +10,8 @@ use crate::{
     rule::rule,
     rules::{
         dc_certificate::chain_unverifiable::OWN_CHAIN,
-        policy::{
-            refusal::{Refusal, nothing_found},
-            refusal_31::{Cause, cause},
-        },
+        policy::refusal_31::{Cause, cause},
+        refusal::{PkinitRefusal, nothing_found},
     },
 };
 
@@ -30,7 +28,7 @@ rule! {
     /// capture this KDC accepted no self-signed one, nor judged one as a KDC with key trust does (62, 75).
     /// Errors 24 and 31 have many other causes; 24 counts only if the request carries the freshness token that
     /// might be missed, 31 only if nothing in the request explains it and this KDC is seen to accept
-    /// certificates of a CA. Otherwise 31 is POL-11.
+    /// certificates of a CA; after these two it is possible, after 70 and 71 likely. Otherwise 31 is POL-11.
     ///
     /// ## What to do
     ///
@@ -60,7 +58,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all(logon) {
+    for refusal in PkinitRefusal::all(logon) {
         let Some(confidence) = sureness(&refusal, facts) else { continue };
         let Some(certificate) = refusal.self_signed() else { continue };
         if knows_key_trust(refusal.kdc(), facts) {
@@ -92,7 +90,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// How sure the answer makes us; `None` when it does not speak of this fault.
-fn sureness(refusal: &Refusal<'_>, facts: &Facts) -> Option<Confidence> {
+fn sureness(refusal: &PkinitRefusal<'_>, facts: &Facts) -> Option<Confidence> {
     match refusal.code() {
         ErrorCode::INVALID_CERTIFICATE | ErrorCode::CANT_VERIFY_CERTIFICATE => Some(Confidence::Likely),
         ErrorCode::PREAUTH_FAILED => {

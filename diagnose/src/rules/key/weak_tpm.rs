@@ -6,7 +6,7 @@ use super::{refused_key, roca, shown::certificates};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::{account_of, policy::refusal::name},
+    rules::{account_of, refusal::name},
 };
 
 rule! {

@@ -7,10 +7,8 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::{
-            refusal::{Refusal, name, still_waiting},
-            refusal_31::{Cause, cause},
-        },
+        policy::refusal_31::{Cause, cause},
+        refusal::{PkinitRefusal, name, still_waiting},
     },
 };
 
@@ -55,7 +53,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon) {
+    for refusal in PkinitRefusal::all_in_vain(logon) {
         if cause(&refusal, facts) != Some(Cause::NoDigitalSignature) {
             continue;
         }

@@ -10,7 +10,7 @@ use super::refused_key;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::policy::refusal::{Refusal, name, nothing_found},
+    rules::refusal::{PkinitRefusal, name, nothing_found},
     windows::KEY_WORKS_SECONDS,
 };
 
@@ -65,7 +65,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
+    for refusal in PkinitRefusal::all(logon).filter(|refusal| REFUSED.contains(&refusal.code())) {
         let Some(certificate) = refusal.self_signed() else { continue };
         let Some(key) = facts.keys.get(&certificate.key_id).filter(|key| is_of_one_account(key)) else { continue };
         let Some((seen, by)) = accepted_elsewhere(key, &refusal, facts) else { continue };
@@ -97,7 +97,7 @@ fn is_of_one_account(key: &KeyUse) -> bool {
 /// good there; `None` where this one accepted it too.
 ///
 /// The last refusal counts, and not only this one: who refuses both before and after was not too early.
-fn accepted_elsewhere(key: &KeyUse, refusal: &Refusal<'_>, facts: &Facts) -> Option<(Seen, IpAddr)> {
+fn accepted_elsewhere(key: &KeyUse, refusal: &PkinitRefusal<'_>, facts: &Facts) -> Option<(Seen, IpAddr)> {
     let kdc = refusal.kdc();
     let is_same = |other: IpAddr| {
         other == kdc

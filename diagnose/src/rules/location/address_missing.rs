@@ -101,6 +101,8 @@ mod tests {
         clear(&ADDRESS_MISSING, &format!("{NAMED}{MISSING}{there}"));
         clear(&ADDRESS_MISSING, &format!("{NAMED}{}30 end", MISSING.replace("dc2", "files")));
         clear(&ADDRESS_MISSING, NAMED);
+        let truncated = MISSING.replace("nxdomain", "empty truncated");
+        clear(&ADDRESS_MISSING, &format!("{NAMED}{truncated}30 end"));
     }
 
     #[test]

@@ -21,8 +21,8 @@ rule! {
     /// this domain controller or followed its answer within thirty seconds; or the flag of Windows Server 2016 (0x10000)
     /// is missing, a request with a self-signed certificate was sent to it and got no ticket, and it never accepted such a
     /// certificate in this capture. The domain controller says so itself: proven. A missing flag 0x10000 is only possible
-    /// where flag 0x2000 (Active Directory Web Services) is missing as well, because Samba and other implementations set
-    /// other flags than Windows and may do key trust all the same.
+    /// where flag 0x2000 (Active Directory Web Services) is missing as well, and only if it refused the request, because
+    /// Samba and other implementations set other flags than Windows and may do key trust all the same.
     ///
     /// ## What to do
     ///
@@ -78,6 +78,10 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             continue;
         }
         let is_windows = flags & Located::WEB_SERVICES != 0;
+        // Of another implementation only a refusal speaks against it: its ticket may be what the capture missed.
+        if !is_windows && exchange.error().is_none() {
+            continue;
+        }
         let confidence = if is_windows { Confidence::Proven } else { Confidence::Possible };
         let summary = if is_windows {
             "the domain controller is older than Windows Server 2016 and cannot take keys of Windows Hello"
@@ -161,6 +165,19 @@ mod tests {
         ",
         );
         assert_eq!(finding.found.confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn clear_when_what_may_be_no_windows_refused_nothing() {
+        for rest in ["", "1.010 hole", "30 end"] {
+            let rest = rest.replace("hole", "dc > pc hole");
+            clear(
+                &INCAPABLE,
+                &format!(
+                    "0.000 pc > dc ping\n0.001 dc > pc pong flags 0x13fd\n1.000 pc > dc as-req alice pkinit\n{rest}"
+                ),
+            );
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use trace::{DomainController, Exchange, Facts, Logon};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
+    percentile::{median, percentile},
     rule::rule,
     windows::{COMPARED_REPLIES, FELT_MICROSECONDS, SLOW_MICROSECONDS, SLOWER_BY},
 };
@@ -80,21 +81,15 @@ fn took(exchange: &Exchange) -> Option<(Seen, Seen, u64)> {
 /// `took` belongs to it.
 fn slower_than_others(took: u64, kdc: IpAddr, facts: &Facts) -> Option<u64> {
     let own = facts.domain_controllers.get(&kdc).filter(|dc| enough(dc, facts))?;
-    let slowest = at(&mut own.response_times.clone(), 95)?;
+    let slowest = percentile(&mut own.response_times.clone(), 95, u64::cmp)?;
     let others = facts.domain_controllers.iter().filter(|(address, dc)| **address != kdc && enough(dc, facts));
-    let mut others: Vec<u64> = others.filter_map(|(_, dc)| at(&mut dc.response_times.clone(), 50)).collect();
-    let usual = at(&mut others, 50)?;
+    let mut others: Vec<u64> = others.filter_map(|(_, dc)| median(&mut dc.response_times.clone(), u64::cmp)).collect();
+    let usual = median(&mut others, u64::cmp)?;
     (took >= slowest && slowest > usual.saturating_mul(SLOWER_BY.of(facts))).then_some(usual)
 }
 
 fn enough(dc: &DomainController, facts: &Facts) -> bool {
     dc.response_times.len() >= COMPARED_REPLIES.of(facts)
-}
-
-/// The value below which so many percent of these are.
-fn at(values: &mut [u64], percent: usize) -> Option<u64> {
-    let place = (values.len() * percent / 100).min(values.len().checked_sub(1)?);
-    Some(*values.select_nth_unstable(place).1)
 }
 
 /// `2.500 s` or `312 ms`.

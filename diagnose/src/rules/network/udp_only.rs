@@ -67,12 +67,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 
 /// What came after the client was told to use TCP.
 fn after(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> Verdict {
-    let (kdc, told) = (refusal.kdc(), refusal.reply.seen);
+    let (kdc, told) = (refusal.kdc(), refusal.answered);
     let in_time =
         |at: CaptureTime| (0..=TCP_RETRY_SECONDS.of(facts) * CaptureTime::SECOND).contains(&at.since(told.at));
     let found = |confidence, summary: &str, evidence| {
         Found::new(confidence, Subject::DomainController(kdc), summary)
-            .with(refusal.code_evidence("the client is to ask again over TCP"))
+            .with(refusal.answer("the client is to ask again over TCP"))
             .with_some(evidence)
             .into()
     };

@@ -92,11 +92,9 @@ fn is_armored(exchange: &Exchange) -> bool {
 fn refused_without_armor(exchange: &Exchange) -> bool {
     is_armored(exchange)
         && exchange.error().is_some_and(|error| {
-            let armored = matches!(&error.e_data,
-                Some(ErrorData::MethodData(list)) if list.iter().any(|data| data.kind == PaType::FX_FAST));
             // What cannot be read may be armor.
             let unread = matches!(&error.e_data, Some(ErrorData::Unknown(_))) || error.stopped.is_some();
-            REFUSED.contains(&error.code) && !armored && !unread
+            REFUSED.contains(&error.code) && !error.is_armored() && !unread
         })
 }
 

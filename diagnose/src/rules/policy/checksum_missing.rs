@@ -3,8 +3,11 @@
 use decode::kerberos::ErrorCode;
 use trace::{Facts, Logon};
 
-use super::refusal::{nothing_found, told};
-use crate::{Found, Scope, Severity, Subject, Verdict, rule::rule};
+use crate::{
+    Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::refusal::{nothing_found, told},
+};
 
 rule! {
     /// ## What happened

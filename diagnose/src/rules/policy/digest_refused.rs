@@ -3,8 +3,11 @@
 use decode::kerberos::{ErrorCode, ErrorData};
 use trace::{Facts, Logon};
 
-use super::refusal::{Refusal, nothing_found, told};
-use crate::{Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule};
+use crate::{
+    Evidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::refusal::{PkinitRefusal, nothing_found, told},
+};
 
 /// TD-CMS-DIGEST-ALGORITHMS, RFC 8636 §4: the digests that the KDC takes.
 const TD_CMS_DIGEST_ALGORITHMS: i32 = 111;
@@ -77,12 +80,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         .into()
 }
 
-fn certificate_digest(refusal: &Refusal<'_>) -> Option<(&'static str, String)> {
+fn certificate_digest(refusal: &PkinitRefusal<'_>) -> Option<(&'static str, String)> {
     let algorithm = &refusal.certificate()?.signature_algorithm;
     Some(("x509af.algorithm.id", algorithm.clone()))
 }
 
-fn request_digest(refusal: &Refusal<'_>) -> Option<(&'static str, String)> {
+fn request_digest(refusal: &PkinitRefusal<'_>) -> Option<(&'static str, String)> {
     let algorithm = refusal.pkinit()?.signed.digest.as_ref()?;
     Some(("cms.digestAlgorithm_element", algorithm.clone()))
 }

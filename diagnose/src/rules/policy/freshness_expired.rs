@@ -7,8 +7,11 @@ use decode::{
 };
 use trace::{Facts, Logon};
 
-use super::refusal::{Refusal, name, nothing_found, told};
-use crate::{Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule};
+use crate::{
+    Evidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::refusal::{PkinitRefusal, name, nothing_found, told},
+};
 
 rule! {
     /// ## What happened
@@ -49,7 +52,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     const CODES: [ErrorCode; 1] = [ErrorCode::PREAUTH_EXPIRED];
-    let with_token = |refusal: &Refusal<'_>| refusal.pkinit().is_some_and(|pkinit| pkinit.freshness_token);
+    let with_token = |refusal: &PkinitRefusal<'_>| refusal.pkinit().is_some_and(|pkinit| pkinit.freshness_token);
     let Some((refusal, confidence)) = told(logon, facts, &CODES).filter(|(refusal, _)| with_token(refusal)) else {
         return nothing_found(logon, facts, &CODES);
     };

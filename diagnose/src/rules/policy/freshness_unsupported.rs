@@ -3,9 +3,11 @@
 use decode::kerberos::{ErrorCode, ErrorData, PaType};
 use trace::{Facts, Logon};
 
-use super::refusal::{Refusal, name, nothing_found};
 use crate::{
-    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, windows::UNANSWERED_FRESHNESS,
+    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::refusal::{PkinitRefusal, name, nothing_found},
+    windows::UNANSWERED_FRESHNESS,
 };
 
 rule! {
@@ -50,15 +52,15 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     const CODES: [ErrorCode; 2] = [ErrorCode::PREAUTH_REQUIRED, ErrorCode::PREAUTH_FAILED];
-    let has_token = |refusal: &Refusal<'_>| refusal.pkinit().is_none_or(|pkinit| pkinit.freshness_token);
-    let refusals: Vec<Refusal<'_>> =
-        Refusal::all_in_vain(logon).filter(|refusal| CODES.contains(&refusal.code())).collect();
+    let has_token = |refusal: &PkinitRefusal<'_>| refusal.pkinit().is_none_or(|pkinit| pkinit.freshness_token);
+    let refusals: Vec<PkinitRefusal<'_>> =
+        PkinitRefusal::all_in_vain(logon).filter(|refusal| CODES.contains(&refusal.code())).collect();
     let sent = logon.pkinit_exchanges().filter_map(|exchange| exchange.kdc_request()?.pkinit.as_deref());
     if refusals.is_empty() || refusals.iter().any(has_token) || sent.into_iter().any(|pkinit| pkinit.freshness_token) {
         return nothing_found(logon, facts, &CODES);
     }
     let subject = Subject::Device(logon.client);
-    let offers: Vec<&Refusal<'_>> = refusals.iter().filter(|refusal| offers_token(refusal)).collect();
+    let offers: Vec<&PkinitRefusal<'_>> = refusals.iter().filter(|refusal| offers_token(refusal)).collect();
     if let [first, .., last] = offers[..]
         && offers.len() >= UNANSWERED_FRESHNESS.of(facts)
     {
@@ -89,7 +91,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// Whether the KDC asks for proof and hands out a freshness token.
-fn offers_token(refusal: &Refusal<'_>) -> bool {
+fn offers_token(refusal: &PkinitRefusal<'_>) -> bool {
     refusal.code() == ErrorCode::PREAUTH_REQUIRED
         && matches!(&refusal.error.e_data,
             Some(ErrorData::MethodData(list)) if list.iter().any(|data| data.kind == PaType::AS_FRESHNESS))

@@ -3,12 +3,14 @@
 use decode::kerberos::{ErrorCode, ErrorData};
 use trace::{Facts, Logon};
 
-use super::{
-    refusal::{Refusal, nothing_found},
-    refusal_31::{Cause, agreement_words, cause},
-};
+use super::refusal_31::{Cause, agreement_words, cause};
 use crate::{
-    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, rules::time::adjusted::adjusted,
+    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::{
+        refusal::{PkinitRefusal, nothing_found},
+        time::adjusted::adjusted,
+    },
     windows::ADJUSTED_SECONDS,
 };
 
@@ -56,7 +58,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all(logon) {
+    for refusal in PkinitRefusal::all(logon) {
         let Some(confidence) = sureness(&refusal, facts) else { continue };
         if adjusted(logon, facts, refusal.answered.at) {
             continue;
@@ -95,7 +97,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// How sure the answer makes us; `None` when it does not speak of this fault.
-fn sureness(refusal: &Refusal<'_>, facts: &Facts) -> Option<Confidence> {
+fn sureness(refusal: &PkinitRefusal<'_>, facts: &Facts) -> Option<Confidence> {
     if refusal.code() == ErrorCode::DH_KEY_PARAMETERS_NOT_ACCEPTED {
         return Some(Confidence::Proven);
     }

@@ -6,9 +6,12 @@ use decode::{
 };
 use trace::{Facts, Logon, Method};
 
-use super::refusal::name;
-use crate::rules::account_of;
-use crate::{Confidence, Evidence, Found, Scope, Severity, Verdict, rule::rule, windows::FALLBACK_SECONDS};
+use crate::{
+    Confidence, Evidence, Found, Scope, Severity, Verdict,
+    rule::rule,
+    rules::{account_of, refusal::name},
+    windows::FALLBACK_SECONDS,
+};
 
 rule! {
     /// ## What happened

@@ -6,13 +6,12 @@
 
 use decode::{
     Seen,
-    kerberos::{ErrorCode, pkinit::KeyAgreement},
+    kerberos::{ErrorCode, PrincipalName, pkinit::KeyAgreement},
     x509::Certificate,
 };
 use trace::Facts;
 
-use super::refusal::Refusal;
-use crate::windows::SKEW_SECONDS;
+use crate::{rules::refusal::PkinitRefusal, windows::SKEW_SECONDS};
 
 /// Bits from which a Diffie-Hellman group is taken everywhere.
 const SAFE_GROUP_BITS: u32 = 2048;
@@ -24,8 +23,8 @@ pub(crate) enum Cause {
     ClockSkew,
     /// KEY-19: the request carries no certificate.
     CertificateLeftOut,
-    /// PKI-08: the client's certificate has expired.
-    CertificateExpired,
+    /// PKI-08: the client's certificate has expired, or is not valid yet.
+    CertificateOutOfDate,
     /// KEY-18: the client's certificate may not sign.
     NoDigitalSignature,
     /// POL-05: the key agreement is one that such a KDC does not know.
@@ -37,7 +36,7 @@ pub(crate) enum Cause {
 }
 
 /// The cause of this refusal; `None` when it is another error than 31.
-pub(crate) fn cause(refusal: &Refusal<'_>, facts: &Facts) -> Option<Cause> {
+pub(crate) fn cause(refusal: &PkinitRefusal<'_>, facts: &Facts) -> Option<Cause> {
     if refusal.code() != ErrorCode::BAD_INTEGRITY {
         return None;
     }
@@ -49,8 +48,8 @@ pub(crate) fn cause(refusal: &Refusal<'_>, facts: &Facts) -> Option<Cause> {
         return Some(Cause::CertificateLeftOut);
     }
     if let Some(certificate) = refusal.certificate() {
-        if has_expired(certificate, refusal.answered) {
-            return Some(Cause::CertificateExpired);
+        if has_expired(certificate, refusal.answered) || is_early(certificate, refusal.answered, facts) {
+            return Some(Cause::CertificateOutOfDate);
         }
         if !may_sign(certificate) {
             return Some(Cause::NoDigitalSignature);
@@ -69,22 +68,29 @@ pub(crate) fn cause(refusal: &Refusal<'_>, facts: &Facts) -> Option<Cause> {
 }
 
 /// The client's clock minus the KDC's, in seconds, by the request's and the error's own words.
-pub(crate) fn clocks_apart(refusal: &Refusal<'_>) -> Option<i64> {
+pub(crate) fn clocks_apart(refusal: &PkinitRefusal<'_>) -> Option<i64> {
     let ctime = refusal.pkinit()?.ctime?;
     Some(ctime.seconds() - refusal.error.stime?.seconds())
 }
 
-/// Whether somebody signed, and the certificate to check that with is not enclosed.
-pub(crate) fn certificate_left_out(refusal: &Refusal<'_>) -> bool {
+/// Whether the certificate that would show whose key it is is not enclosed, of somebody who has a name.
+pub(crate) fn certificate_left_out(refusal: &PkinitRefusal<'_>) -> bool {
     refusal.pkinit().is_some_and(|pkinit| {
-        // What broke off may have lost its certificates; what nobody signed is anonymous.
-        pkinit.stopped.is_none() && pkinit.signed.signer.is_some() && pkinit.signed.certificates.is_empty()
+        // What broke off may have lost its certificates; who is anonymous has none to show (RFC 8062 §4.1).
+        pkinit.stopped.is_none()
+            && pkinit.signed.certificates.is_empty()
+            && !refusal.request.cname.as_ref().is_some_and(PrincipalName::is_anonymous)
     })
 }
 
 /// Whether a certificate was past its end when this packet was captured.
 pub(crate) fn has_expired(certificate: &Certificate, seen: Seen) -> bool {
     certificate.not_after.as_second() < seen.at.seconds()
+}
+
+/// Whether a certificate was not valid yet when this packet was captured, by more than clocks may differ.
+pub(crate) fn is_early(certificate: &Certificate, seen: Seen, facts: &Facts) -> bool {
+    certificate.not_before.as_second() - seen.at.seconds() > SKEW_SECONDS.of(facts)
 }
 
 /// Whether a certificate's key may make signatures, as Samba wants it said.
@@ -108,12 +114,12 @@ mod tests {
     use trace::script::play;
 
     use super::{Cause, cause};
-    use crate::rules::policy::refusal::Refusal;
+    use crate::rules::refusal::PkinitRefusal;
 
     /// The cause of the last refusal in a script.
     fn cause_in(script: &str) -> Option<Cause> {
         let played = play(script);
-        played.logons().iter().flat_map(Refusal::all).last().and_then(|refusal| cause(&refusal, played.facts()))
+        played.logons().iter().flat_map(PkinitRefusal::all).last().and_then(|refusal| cause(&refusal, played.facts()))
     }
 
     fn cause_of(request: &str) -> Option<Cause> {
@@ -124,7 +130,8 @@ mod tests {
     fn each_cause_is_told_from_the_request() {
         assert_eq!(cause_of("clock 7200"), Some(Cause::ClockSkew));
         assert_eq!(cause_of("no-certificate"), Some(Cause::CertificateLeftOut));
-        assert_eq!(cause_of("issued C1 expired"), Some(Cause::CertificateExpired));
+        assert_eq!(cause_of("issued C1 expired"), Some(Cause::CertificateOutOfDate));
+        assert_eq!(cause_of("issued C1 made -86400"), Some(Cause::CertificateOutOfDate));
         assert_eq!(cause_of("usage none"), Some(Cause::NoDigitalSignature));
         assert_eq!(cause_of("usage keyEncipherment"), Some(Cause::NoDigitalSignature));
         assert_eq!(cause_of("dh ecdh"), Some(Cause::UnknownGroup));
@@ -137,13 +144,17 @@ mod tests {
     #[test]
     fn the_first_that_shows_is_the_one() {
         assert_eq!(cause_of("clock -7200 expired usage none dh ecdh"), Some(Cause::ClockSkew));
-        assert_eq!(cause_of("expired usage none dh ecdh"), Some(Cause::CertificateExpired));
+        assert_eq!(cause_of("expired usage none dh ecdh"), Some(Cause::CertificateOutOfDate));
         assert_eq!(cause_of("usage none dh ecdh"), Some(Cause::NoDigitalSignature));
     }
 
     #[test]
-    fn nobody_signed_is_not_a_certificate_left_out() {
-        assert_eq!(cause_of("anonymous"), Some(Cause::Unnamed));
+    fn who_is_anonymous_has_no_certificate_to_leave_out() {
+        let script =
+            "0.000 pc > dc as-req WELLKNOWN/ANONYMOUS pkinit anonymous dh modp-2048\n0.010 dc > pc krb-error 31";
+        assert_eq!(cause_in(script), Some(Cause::Unnamed));
+        // Heimdal's client signs nothing when the key it was given may not sign.
+        assert_eq!(cause_of("anonymous"), Some(Cause::CertificateLeftOut));
     }
 
     #[test]

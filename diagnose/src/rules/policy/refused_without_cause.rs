@@ -2,12 +2,16 @@
 
 use trace::{Facts, Logon};
 
-use super::{
-    refusal::{Refusal, still_waiting},
-    refusal_31::{Cause, agreement_words, cause},
+use super::refusal_31::{Cause, agreement_words, cause};
+use crate::{
+    Confidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::{
+        account_of,
+        refusal::{PkinitRefusal, still_waiting},
+    },
+    windows::DC_WORKS_SECONDS,
 };
-use crate::rules::account_of;
-use crate::{Confidence, Found, Scope, Severity, Subject, Verdict, rule::rule, windows::DC_WORKS_SECONDS};
 
 rule! {
     /// ## What happened
@@ -56,7 +60,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all(logon) {
+    for refusal in PkinitRefusal::all(logon) {
         let small = match cause(&refusal, facts) {
             Some(Cause::SmallGroup(bits)) => Some(bits),
             Some(Cause::Unnamed) => None,

@@ -3,8 +3,11 @@
 use decode::kerberos::{EncryptionType, ErrorCode, pkinit::KeyAgreement};
 use trace::{Facts, Logon};
 
-use super::refusal::{Refusal, nothing_found, told};
-use crate::{Confidence, Found, Scope, Severity, Subject, Verdict, rule::rule};
+use crate::{
+    Confidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::refusal::{PkinitRefusal, nothing_found, told},
+};
 
 /// des-ede3-cbc-Env-OID, RFC 4556 §3.1.1: with it a client says that it can read a reply in RSA mode.
 const DES_EDE3_CBC_ENV: EncryptionType = EncryptionType(15);
@@ -68,7 +71,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// Whether the request is for RSA mode and does not name the encryption type that goes with it.
-fn asks_in_vain(refusal: &Refusal<'_>) -> bool {
+fn asks_in_vain(refusal: &PkinitRefusal<'_>) -> bool {
     let rsa =
         refusal.pkinit().is_some_and(|pkinit| pkinit.stopped.is_none() && pkinit.key_agreement == KeyAgreement::Rsa);
     rsa && !refusal.request.etypes.is_empty() && !refusal.request.etypes.contains(&DES_EDE3_CBC_ENV)

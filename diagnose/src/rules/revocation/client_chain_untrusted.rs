@@ -8,7 +8,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -66,7 +66,7 @@ const CODES: [ErrorCode; 3] =
     [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::CANT_VERIFY_CERTIFICATE, ErrorCode::INVALID_CERTIFICATE];
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon).filter(|refusal| CODES.contains(&refusal.code())) {
+    for refusal in PkinitRefusal::all_in_vain(logon).filter(|refusal| CODES.contains(&refusal.code())) {
         let Some(certificate) = refusal.issued() else { continue };
         let who = name(logon);
         let summary = match refusal.code() {
@@ -91,7 +91,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// The list that the KDC sends with its refusal, as evidence.
-fn list(refusal: &Refusal<'_>) -> Option<Evidence> {
+fn list(refusal: &PkinitRefusal<'_>) -> Option<Evidence> {
     let Some(ErrorData::TypedData(kinds)) = &refusal.error.e_data else { return None };
     let (name, means) = if kinds.contains(&TD_TRUSTED_CERTIFIERS) {
         ("104 TD-TRUSTED-CERTIFIERS", "the KDC lists the issuers it takes")

@@ -8,10 +8,8 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::{
-            refusal::{Refusal, name, nothing_found},
-            refusal_31::{Cause, cause, has_expired},
-        },
+        policy::refusal_31::{Cause, cause, has_expired, is_early},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -19,14 +17,15 @@ rule! {
     /// ## What happened
     ///
     /// The user showed a certificate that has expired, and the domain controller refused it. Its renewal did
-    /// not come about.
+    /// not come about. Or the certificate is not valid yet: the CA's clock was ahead when it was issued, or it was made
+    /// for a later day.
     ///
     /// ## How we know
     ///
-    /// The certificate in the request was past its end (notAfter) when the packet was captured, and the KDC
-    /// answered with an error about certificates: 62, 70 or 71; Samba and Heimdal answer 31, which is taken so
-    /// if the clocks agree. The clock of the capture may be wrong: if the KDC's own time, in its error, is
-    /// before that end, the finding is less sure. The self-signed certificates of key trust are not judged by
+    /// The certificate in the request was past its end (notAfter) when the packet was captured, or more than five
+    /// minutes before its beginning (notBefore), and the KDC answered with an error about certificates: 62, 70 or 71;
+    /// Samba and Heimdal answer 31, which is taken so if the clocks agree. The clock of the capture may be wrong: if by
+    /// the KDC's own time, in its error, the certificate is valid, the finding is less sure. The self-signed certificates of key trust are not judged by
     /// 62, 70 and 71: there the directory decides.
     ///
     /// ## What to do
@@ -38,6 +37,7 @@ rule! {
     ///    failed requests at the CA (`certutil -view -restrict "Disposition=30"`), and the registration
     ///    authority (AD FS or NDES) that issues for Windows Hello.
     /// 4. If the card cannot renew, issue a new one.
+    /// 5. If the certificate is not valid yet, check the clock of the CA, and issue it anew.
     ///
     /// ## Sources
     ///
@@ -45,7 +45,7 @@ rule! {
     /// a capture of Samba, 71 of an MIT KDC.
     pub static CLIENT_EXPIRED = {
         code: "PKI-08",
-        title: "the client's certificate has expired",
+        title: "the client's certificate has expired or is not valid yet",
         severity: Severity::High,
         since: "0.1.0",
         supersedes: ["KEY-20", "PKI-07", "POL-11"],
@@ -60,32 +60,33 @@ const CODES: [ErrorCode; 3] =
     [ErrorCode::CLIENT_NOT_TRUSTED, ErrorCode::CANT_VERIFY_CERTIFICATE, ErrorCode::INVALID_CERTIFICATE];
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon) {
+    for refusal in PkinitRefusal::all_in_vain(logon) {
         let Some(certificate) = refusal.certificate() else { continue };
-        let confidence = if cause(&refusal, facts) == Some(Cause::CertificateExpired) {
+        let confidence = if cause(&refusal, facts) == Some(Cause::CertificateOutOfDate) {
             Confidence::Likely
         } else if CODES.contains(&refusal.code())
             && refusal.issued().is_some()
-            && has_expired(certificate, refusal.answered)
+            && (has_expired(certificate, refusal.answered) || is_early(certificate, refusal.answered, facts))
         {
             Confidence::Proven
         } else {
             continue;
         };
-        let ended = certificate.not_after;
-        let dc_agrees = refusal.error.stime.is_none_or(|stime| ended < stime.0);
-        let doubt = if dc_agrees { "" } else { "; by the KDC's own clock it is still valid" };
+        let (begins, ended) = (certificate.not_before, certificate.not_after);
+        let dc_agrees = refusal.error.stime.is_none_or(|stime| !(begins..=ended).contains(&stime.0));
+        let doubt = if dc_agrees { "" } else { "; by the KDC's own clock it is valid" };
+        let (bound, field, at, means) = if has_expired(certificate, refusal.answered) {
+            ("ended on", "x509af.notAfter", ended, "the client's certificate ended before this packet")
+        } else {
+            ("is not valid before", "x509af.notBefore", begins, "the client's certificate begins after this packet")
+        };
         return Found::new(
             confidence.lowered_unless(dc_agrees),
             account_of(logon),
-            format!("the KDC refused the certificate of {}, which ended on {ended}{doubt}", name(logon)),
+            format!("the KDC refused the certificate of {}, which {bound} {at}{doubt}", name(logon)),
         )
         .with(refusal.answer("the KDC does not take the certificate"))
-        .with(refusal.question(
-            "x509af.notAfter",
-            ended.to_string(),
-            "the client's certificate ended before this packet",
-        ))
+        .with(refusal.question(field, at.to_string(), means))
         .with(refusal.question("x509af.serialNumber", certificate.serial.as_str(), "its serial number"))
         .into();
     }
@@ -111,6 +112,24 @@ mod tests {
         );
         assert_eq!(finding.packets(), [2, 1, 1]);
         assert_eq!(finding.found.confidence, Confidence::Proven);
+    }
+
+    #[test]
+    fn found_when_the_certificate_is_not_valid_yet() {
+        for (error, confidence) in [(71, Confidence::Proven), (31, Confidence::Likely)] {
+            let finding = found(
+                &CLIENT_EXPIRED,
+                &format!("0.000 pc > dc as-req alice pkinit issued C1 made -86400\n0.010 dc > pc krb-error {error}"),
+            );
+            assert_eq!(finding.found.confidence, confidence);
+            assert!(finding.found.summary.contains("is not valid before"), "{}", finding.found.summary);
+        }
+    }
+
+    #[test]
+    fn clear_when_it_begins_within_what_clocks_may_differ() {
+        let script = "0.000 pc > dc as-req alice pkinit issued C1 made -200\n0.010 dc > pc krb-error 71";
+        clear(&CLIENT_EXPIRED, script);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -51,7 +51,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let codes = [ErrorCode::INCONSISTENT_KEY_PURPOSE];
-    let Some(refusal) = Refusal::all_in_vain(logon).find(|refusal| codes.contains(&refusal.code())) else {
+    let Some(refusal) = PkinitRefusal::all_in_vain(logon).find(|refusal| codes.contains(&refusal.code())) else {
         return nothing_found(logon, facts, &codes);
     };
     let purposes = refusal.certificate().map(|certificate| {

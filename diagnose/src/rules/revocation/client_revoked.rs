@@ -8,7 +8,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -52,7 +52,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let codes = [ErrorCode::REVOKED_CERTIFICATE];
-    let Some(refusal) = Refusal::all_in_vain(logon).find(|refusal| codes.contains(&refusal.code())) else {
+    let Some(refusal) = PkinitRefusal::all_in_vain(logon).find(|refusal| codes.contains(&refusal.code())) else {
         return nothing_found(logon, facts, &codes);
     };
     let serial = refusal.certificate().map(|certificate| {

@@ -10,7 +10,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
     windows::DC_REVOCATION_SECONDS,
 };
@@ -54,7 +54,7 @@ const CODES: [ErrorCode; 3] =
     [ErrorCode::REVOCATION_STATUS_UNKNOWN, ErrorCode::REVOCATION_STATUS_UNAVAILABLE, ErrorCode::CLIENT_NOT_TRUSTED];
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon).filter(|refusal| CODES.contains(&refusal.code())) {
+    for refusal in PkinitRefusal::all_in_vain(logon).filter(|refusal| CODES.contains(&refusal.code())) {
         let Some(certificate) = refusal.issued() else { continue };
         let in_vain = asked_in_vain(&refusal, facts);
         let said = refusal.code() != ErrorCode::CLIENT_NOT_TRUSTED;
@@ -83,7 +83,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 }
 
 /// What the domain controller asked for in vain about the time of a refusal.
-fn asked_in_vain<'f>(refusal: &Refusal<'_>, facts: &'f Facts) -> Option<&'f Fetch> {
+fn asked_in_vain<'f>(refusal: &PkinitRefusal<'_>, facts: &'f Facts) -> Option<&'f Fetch> {
     facts.cloud.fetches().iter().filter(|fetch| fetch.client == refusal.kdc()).find(|fetch| {
         let failed = fetch.answer.is_some_and(|(_, status)| status >= 400) || fetch.failure.is_some();
         let near = fetch.seen().is_some_and(|seen| {

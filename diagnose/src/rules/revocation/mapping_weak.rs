@@ -8,7 +8,7 @@ use crate::{
     rule::rule,
     rules::{
         account_of,
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
 };
 
@@ -59,7 +59,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    for refusal in Refusal::all_in_vain(logon) {
+    for refusal in PkinitRefusal::all_in_vain(logon) {
         let who = name(logon);
         let (confidence, summary, means) = match refusal.code() {
             ErrorCode::CERTIFICATE_MISMATCH => (

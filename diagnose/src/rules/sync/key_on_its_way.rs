@@ -13,7 +13,7 @@ use crate::{
             directory,
             export::{self, Kept},
         },
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
     windows::{HELLO_EARLY_SECONDS, SYNC_SECONDS},
 };
@@ -65,10 +65,11 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    let refused = Refusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code())).find_map(|refusal| {
-        let certificate = refusal.self_signed()?;
-        Some((refusal, certificate.as_ref()))
-    });
+    let refused =
+        PkinitRefusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code())).find_map(|refusal| {
+            let certificate = refusal.self_signed()?;
+            Some((refusal, certificate.as_ref()))
+        });
     let Some((refusal, certificate)) = refused else { return nothing_found(logon, facts, &REFUSED) };
     let Some(key) = facts.keys.get(&certificate.key_id) else {
         return Verdict::Unseen("the key has no identifier by which it could be found again");
@@ -117,7 +118,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 
 /// The first time within the window after this refusal that the key was accepted, and whether by the same domain
 /// controller. Elsewhere does not count where this one goes on to refuse it: then the two differ.
-fn accepted_after(key: &KeyUse, refusal: &Refusal<'_>, facts: &Facts) -> Option<(Seen, bool)> {
+fn accepted_after(key: &KeyUse, refusal: &PkinitRefusal<'_>, facts: &Facts) -> Option<(Seen, bool)> {
     let kdc = refusal.kdc();
     let in_time = |seen: &Seen| {
         let gap = seen.at.since(refusal.answered.at);

@@ -12,10 +12,7 @@ use trace::Facts;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::key::{
-        directory::{is_same, since_last_grant},
-        export::is_newer_than,
-    },
+    rules::key::{directory::is_same, export::is_newer_than},
     windows::{LOST_SECONDS, LOST_USERS, REPEATED},
 };
 
@@ -74,11 +71,11 @@ fn check(facts: &Facts) -> Verdict {
     let mut lost: Vec<Lost<'_>> = Vec::new();
     for (key_id, key) in facts.keys.iter().filter(|(_, key)| key.self_signed) {
         let Some(user) = key.principals.first().and_then(|name| name.split('@').next()) else { continue };
-        let Some(((granted, _), after)) = since_last_grant(key) else { continue };
+        let Some((granted, _)) = key.granted.last() else { continue };
         let worked = users.entry(user).or_insert(granted.at);
         *worked = granted.at.max(*worked);
         let had = |kdc: IpAddr| key.granted.iter().any(|(_, by)| is_same(facts, *by, kdc));
-        let refused: Vec<(Seen, IpAddr)> = after.into_iter().filter(|(_, kdc)| had(*kdc)).collect();
+        let refused: Vec<(Seen, IpAddr)> = key.refused_since().iter().copied().filter(|(_, kdc)| had(*kdc)).collect();
         if let Some((first, _)) = refused.first() {
             lost.push(Lost { user, key_id, refused: *first, by: refused.iter().map(|(_, kdc)| *kdc).collect() });
         }

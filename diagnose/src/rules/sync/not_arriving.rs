@@ -13,7 +13,7 @@ use crate::{
             directory::REFUSED,
             export::{self, Kept, is_newer_than},
         },
-        policy::refusal::{Refusal, name, nothing_found},
+        refusal::{PkinitRefusal, name, nothing_found},
     },
     windows::{HELLO_EARLY_SECONDS, LATE_SECONDS, NEW_KEY_SECONDS},
 };
@@ -60,7 +60,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    let refusals = Refusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code()));
+    let refusals = PkinitRefusal::all_in_vain(logon).filter(|refusal| REFUSED.contains(&refusal.code()));
     for refusal in refusals {
         let Some(certificate) = refusal.self_signed() else { continue };
         let key_id = certificate.key_id.as_str();

@@ -63,17 +63,17 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let confidence = if said { Confidence::Proven } else { Confidence::Likely };
     let severity = if said { Severity::High } else { Severity::Medium };
     Found::new(
-        confidence.lowered_unless(facts.passed(refusal.reply.seen.at, DC_RECOVERS_SECONDS.of(facts))),
+        confidence.lowered_unless(facts.passed(refusal.answered.at, DC_RECOVERS_SECONDS.of(facts))),
         Subject::DomainController(refusal.kdc()),
         summary,
     )
     .with_severity(severity)
-    .with(refusal.code_evidence("the domain controller cannot work on the request"))
+    .with(refusal.answer("the domain controller cannot work on the request"))
     .with_some(refusal.status_evidence())
     .with_some(
-        refusal.text().map(|text| {
-            Evidence::new(refusal.reply.seen, "kerberos.e_text", text.to_string(), "what it says about it")
-        }),
+        refusal
+            .text()
+            .map(|text| Evidence::new(refusal.answered, "kerberos.e_text", text.to_string(), "what it says about it")),
     )
     .into()
 }
@@ -93,7 +93,7 @@ fn is_its_own(refusal: &Refusal<'_>) -> bool {
 
 /// Whether the domain controller issues tickets right after, or the client gets one elsewhere.
 fn recovers(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> bool {
-    let at = refusal.reply.seen.at;
+    let at = refusal.answered.at;
     let dc = facts.domain_controllers.get(&refusal.kdc());
     dc.is_some_and(|dc| dc.served_within(at, DC_RECOVERS_SECONDS.of(facts))) || adjusted(logon, facts, at)
 }

@@ -61,7 +61,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         [ErrorCode::BADKEYVER, ErrorCode::MODIFIED, ErrorCode::BAD_INTEGRITY, ErrorCode::GENERIC];
     let mut unseen = false;
     for refusal in CODES.iter().flat_map(|code| refusals(logon, *code)) {
-        let at = refusal.reply.seen.at;
+        let at = refusal.answered.at;
         if refusal.exchange.stage != Stage::Tgs || adjusted(logon, facts, at) {
             continue;
         }
@@ -86,7 +86,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         };
         let confidence = Confidence::Likely.lowered_unless(facts.passed(at, ADJUSTED_SECONDS.of(facts)));
         return Found::new(confidence, Subject::DomainController(refusal.kdc()), summary)
-            .with(refusal.code_evidence("the ticket cannot be opened with the keys that are there"))
+            .with(refusal.answer("the ticket cannot be opened with the keys that are there"))
             .with_some(ticket.kvno.map(|version| {
                 let means = "the key version of the ticket that the client shows";
                 Evidence::new(request.seen, "kerberos.kvno", version_words(version), means)

@@ -1,6 +1,5 @@
 //! TKT-03.
 
-use capture::CaptureTime;
 use decode::kerberos::{EncryptionType, ErrorCode, ErrorData, PaType, Stage};
 use trace::{Facts, Logon};
 
@@ -8,7 +7,7 @@ use super::{issued_after_all, service_of};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::{Refusal, account_of, by_what_is_missing, refusals},
+    rules::{Refusal, account_of, by_what_is_missing, refusals, time::adjusted::adjusted},
     windows::ADJUSTED_SECONDS,
 };
 
@@ -21,9 +20,9 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// The domain controller answered with error 14 (KDC_ERR_ETYPE_NOSUPP). The finding is withdrawn when the same
-    /// request succeeds in this logon within ten seconds, since clients try again with other types; if the capture ends
-    /// before, it is one step less sure. The evidence shows what the client offered; types that are obsolete are marked
+    /// The domain controller answered with error 14 (KDC_ERR_ETYPE_NOSUPP). The finding is withdrawn when this
+    /// client gets the ticket within ten seconds, since clients try again with other types; if the capture ends before,
+    /// it is one step less sure. The evidence shows what the client offered; types that are obsolete are marked
     /// as weak. To a PKINIT request with RSA encryption, the error can also mean that the list lacks
     /// des-ede3-cbc-Env-OID (15).
     ///
@@ -58,10 +57,9 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for refusal in refusals(logon, ErrorCode::ETYPE_NOSUPP) {
-        let at = refusal.reply.seen.at;
+        let at = refusal.answered.at;
         let is_logon = refusal.exchange.stage == Stage::As;
-        let succeeded =
-            if is_logon { granted_after(logon, facts, at) } else { issued_after_all(&refusal, logon, facts) };
+        let succeeded = if is_logon { adjusted(logon, facts, at) } else { issued_after_all(&refusal, logon, facts) };
         if succeeded {
             continue;
         }
@@ -71,20 +69,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let what = if service.is_some() { "the service" } else { "the account" };
         let summary = format!("the domain controller has no encryption type for {what} that the client offers as well");
         return Found::new(confidence, subject, summary)
-            .with(refusal.code_evidence("no encryption type in common"))
+            .with(refusal.answer("no encryption type in common"))
             .with_some(offered(&refusal))
             .with_some(hint(&refusal))
             .into();
     }
     by_what_is_missing(logon.exchanges.iter(), facts)
-}
-
-/// Whether the client got its first ticket shortly after all.
-fn granted_after(logon: &Logon, facts: &Facts, at: CaptureTime) -> bool {
-    let soon = 0..=ADJUSTED_SECONDS.of(facts) * CaptureTime::SECOND;
-    let here = logon.issued().and_then(|(exchange, _)| exchange.reply.as_deref());
-    here.is_some_and(|reply| soon.contains(&reply.seen.at.since(at)))
-        || logon.requested.as_ref().is_some_and(|name| facts.granted_within(&name.name, at, ADJUSTED_SECONDS.of(facts)))
 }
 
 /// What the client offered.
@@ -106,7 +96,7 @@ fn hint(refusal: &Refusal<'_>) -> Option<Evidence> {
     let Some(ErrorData::MethodData(list)) = &refusal.error.e_data else { return None };
     let hint = list.iter().find(|data| matches!(data.kind, PaType::ETYPE_INFO | PaType::ETYPE_INFO2))?;
     Some(Evidence::new(
-        refusal.reply.seen,
+        refusal.answered,
         "kerberos.padata_type",
         hint.kind.to_string(),
         "holds the types the account has keys for",
@@ -176,6 +166,21 @@ mod tests {
             20             end
         ",
         );
+    }
+
+    #[test]
+    fn found_when_the_user_gets_in_elsewhere() {
+        let finding = found(
+            &NO_COMMON_ENCRYPTION,
+            "
+            0.000 pc > dc  as-req alice password etypes 18
+            0.004 dc > pc  krb-error 14
+            0.010 pc2 > dc as-req alice password etypes 18,23
+            0.014 dc > pc2 as-rep alice ticket T1
+            20             end
+        ",
+        );
+        assert_eq!(finding.found.confidence, Confidence::Proven);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use trace::{Facts, Logon, Method, NtlmUse};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Verdict,
     rule::rule,
-    rules::{account_of, policy::refusal::name},
+    rules::{account_of, refusal::name},
     windows::{NTLM_SECONDS, TICKET_LIFE_SECONDS},
 };
 

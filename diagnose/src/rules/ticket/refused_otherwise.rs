@@ -46,7 +46,8 @@ rule! {
     ///
     /// The domain controller answered with an error for which no other finding is made, with 12 (KDC_ERR_POLICY) and a
     /// status that no other finding reads, or to a request for a service ticket with 31 (KRB_AP_ERR_BAD_INTEGRITY) or 41
-    /// (KRB_AP_ERR_MODIFIED) where the key version of the ticket does not explain it (TKT-05); or, where a partial ticket of
+    /// (KRB_AP_ERR_MODIFIED) where the key version of the ticket does not explain it (TKT-05), with 6
+    /// (KDC_ERR_C_PRINCIPAL_UNKNOWN), or with 12 and no status; or inside armor (FAST) with 12, whose status is hidden; or, where a partial ticket of
     /// Microsoft Entra was to be exchanged for a full one, with 6, 12, 13, 32 or 33; and the client got no ticket within ten
     /// seconds. If the capture ends before, the finding is one step less sure.
     ///
@@ -59,12 +60,15 @@ rule! {
     ///    `Get-ADUser alice -Properties msDS-SupportedEncryptionTypes`; setting a new password makes keys of all types.
     /// 4. For 11 (never valid), compare the clocks of the client and the domain controller: `w32tm /stripchart
     ///    /computer:dc1`.
-    /// 5. For the rest, look at the Security log of the domain controller at that time: event 4768 for a sign-in, 4769 for a
+    /// 5. For 6 and 12, see whether the account was deleted or disabled since it signed in:
+    ///    `Get-ADUser alice -Properties Enabled,whenChanged`.
+    /// 6. For the rest, look at the Security log of the domain controller at that time: event 4768 for a sign-in, 4769 for a
     ///    service ticket, with the error as result code.
     ///
     /// ## Sources
     ///
-    /// RFC 4120 §7.5.9; RFC 6113 §5.3; RFC 8636 §4; MS-KILE 2.2.1 and 3.3.5.
+    /// RFC 4120 §7.5.9; RFC 6113 §5.3; RFC 8636 §4; MS-KILE 2.2.1 and 3.3.5. 12 and 6 to requests for service tickets were seen
+    /// in captures of Samba, of accounts that were disabled and deleted since they signed in.
     pub static REFUSED_OTHERWISE = {
         code: "TKT-10",
         title: "the domain controller refuses the request with a rare error",
@@ -98,12 +102,16 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let mut rare = codes.into_iter().chain(sometimes).flat_map(|code| refusals(logon, code)).filter(|refusal| {
         match refusal.error.code {
             code if OF_PARTIAL_TICKETS.contains(&code) && refusal.exchange.asks_for_full_ticket() => true,
+            // Of an account that was barred since it signed in, Samba says no more than this; armor hides the status.
+            ErrorCode::POLICY if refusal.status().is_none() => {
+                refusal.exchange.stage == Stage::Tgs || refusal.error.is_armored()
+            }
             ErrorCode::POLICY => has_rare_status(refusal),
-            ErrorCode::BAD_INTEGRITY => refusal.exchange.stage == Stage::Tgs,
+            ErrorCode::BAD_INTEGRITY | ErrorCode::C_PRINCIPAL_UNKNOWN => refusal.exchange.stage == Stage::Tgs,
             code => is_rare(code),
         }
     });
-    let Some(refusal) = rare.find(|refusal| !adjusted(logon, facts, refusal.reply.seen.at)) else {
+    let Some(refusal) = rare.find(|refusal| !adjusted(logon, facts, refusal.answered.at)) else {
         return by_what_is_missing(logon.exchanges.iter(), facts);
     };
     let partial = refusal.exchange.asks_for_full_ticket();
@@ -121,12 +129,12 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         (false, false) => "the sign-in",
     };
     let summary = format!("the domain controller refuses {what} with error {code}: {why}");
-    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
+    let confidence = Confidence::Proven.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS.of(facts)));
     Found::new(confidence, subject, summary)
-        .with(refusal.code_evidence(code.meaning().unwrap_or("an error without a name")))
+        .with(refusal.answer(code.meaning().unwrap_or("an error without a name")))
         .with_some(refusal.status_evidence())
         .with_some(refusal.text().map(|text| {
-            Evidence::new(refusal.reply.seen, "kerberos.e_text", text.to_string(), "what the domain controller adds")
+            Evidence::new(refusal.answered, "kerberos.e_text", text.to_string(), "what the domain controller adds")
         }))
         .with_some(asked)
         .with_some(refusal.client_evidence())
@@ -197,9 +205,38 @@ mod tests {
                 "{}",
                 finding.found.summary
             );
-            clear(&REFUSED_OTHERWISE, &script.replace("krbtgt/CORP.EXAMPLE", "cifs/files"));
-            clear(&REFUSED_OTHERWISE, &script.replace("partial", ""));
+            for other in [script.replace("krbtgt/CORP.EXAMPLE", "cifs/files"), script.replace("partial", "")] {
+                if code > 12 {
+                    clear(&REFUSED_OTHERWISE, &other);
+                } else {
+                    let finding = found(&REFUSED_OTHERWISE, &other);
+                    assert!(!finding.found.summary.contains("partial"), "{}", finding.found.summary);
+                }
+            }
         }
+    }
+
+    #[test]
+    fn found_when_the_account_is_barred_or_gone_since_it_signed_in() {
+        for error in ["12 padata 136", "6 padata 136", "12", "6"] {
+            let script = format!(
+                "
+                0.000 pc > dc  as-req alice pkinit
+                0.010 dc > pc  as-rep alice ticket T1 pkinit
+                9.000 pc > dc  tgs-req cifs/files ticket T1 fast
+                9.010 dc > pc  krb-error {error}
+                30 end
+                "
+            );
+            let finding = found(&REFUSED_OTHERWISE, &script);
+            assert_eq!((finding.packets(), finding.severity()), (vec![4, 3], Severity::Medium));
+            // What is asked for in the name of another account is about that one.
+            clear(&REFUSED_OTHERWISE, &script.replace("T1 fast", "T1 for-user"));
+        }
+        // A policy that armor hides.
+        found(&REFUSED_OTHERWISE, "0.000 pc > dc as-req alice fast\n0.010 dc > pc krb-error 12 padata 136\n30 end");
+        let script = "0.000 pc > dc tgs-req cifs/files ticket T9\n0.010 dc > pc krb-error 12 status 0xc0000413\n30 end";
+        clear(&REFUSED_OTHERWISE, script);
     }
 
     #[test]

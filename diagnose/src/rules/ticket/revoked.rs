@@ -52,7 +52,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let refused = refusals(logon, ErrorCode::TGT_REVOKED)
-        .find(|refusal| refusal.exchange.stage == Stage::Tgs && !adjusted(logon, facts, refusal.reply.seen.at));
+        .find(|refusal| refusal.exchange.stage == Stage::Tgs && !adjusted(logon, facts, refusal.answered.at));
     let Some(refusal) = refused else { return by_what_is_missing(logon.tgs_exchanges(), facts) };
     let version = presented(&refusal).and_then(|ticket| ticket.kvno);
     let key_list = refusal.exchange.kdc_request().is_some_and(|request| request.has(PaType::KERB_KEY_LIST_REQ));
@@ -65,11 +65,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     };
     let asked = refusal.exchange.request.as_deref().map(|request| request.seen);
     Found::new(
-        Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts))),
+        Confidence::Proven.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS.of(facts))),
         account_of(logon),
         summary,
     )
-    .with(refusal.code_evidence("the ticket is not accepted any more"))
+    .with(refusal.answer("the ticket is not accepted any more"))
     .with_some(refusal.status_evidence())
     .with_some(asked.zip(version).map(|(seen, version)| {
         Evidence::new(seen, "kerberos.kvno", version_words(version), "the key version of the ticket")

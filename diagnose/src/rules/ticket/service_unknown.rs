@@ -61,14 +61,14 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
             continue;
         }
         let confidence =
-            Confidence::Proven.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
+            Confidence::Proven.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS.of(facts)));
         let asked = refusal.exchange.request.as_deref().map(|request| {
             let means = format!("{} asks for a ticket for this service", refusal.exchange.client.address);
             Evidence::new(request.seen, "kerberos.SNameString", service.to_string(), means)
         });
         let summary = "the domain controller knows no account with the service principal name that the client asks for";
         let found = Found::new(confidence, Subject::Service(service.to_unicode()), summary)
-            .with(refusal.code_evidence("the domain controller does not know the service"))
+            .with(refusal.answer("the domain controller does not know the service"))
             .with_some(refusal.status_evidence())
             .with_some(asked);
         return if logon.method == Method::Password {

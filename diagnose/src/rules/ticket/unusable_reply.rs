@@ -6,7 +6,7 @@ use trace::{Facts, Logon};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::{LOSSY, ONE_SIDED, policy::refusal::still_waiting},
+    rules::{LOSSY, ONE_SIDED, refusal::still_waiting},
     windows::TICKET_USE_SECONDS,
 };
 

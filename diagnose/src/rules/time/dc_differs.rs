@@ -7,6 +7,7 @@ use trace::{DomainController, Facts};
 use super::skew::amount;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
+    percentile::median,
     rule::rule,
     windows::{CLOCK_SAMPLES, CLOCKS_AGREE_SECONDS},
 };
@@ -22,7 +23,7 @@ rule! {
     ///
     /// Every error of a domain controller tells its time. Compared with the times at which the capture has them, the
     /// middle of three or more of one domain controller differs by more than a minute from those of all others (three
-    /// or more each). With three domain controllers or more it is likely; with two, the one that differs more from
+    /// or more each). It is likely where two others agree with each other; otherwise the one that differs more from
     /// the capture's own clock is named, which is possible only. Captures that were recorded at several machines and
     /// joined show the difference of the recorders' clocks: record at one place to be sure.
     ///
@@ -51,12 +52,6 @@ rule! {
     };
 }
 
-fn median(samples: &[f64]) -> Option<f64> {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied()
-}
-
 fn check(facts: &Facts) -> Verdict {
     let clocks: Vec<(IpAddr, &DomainController, f64)> = facts
         .domain_controllers
@@ -78,8 +73,8 @@ fn check(facts: &Facts) -> Verdict {
     let Some((address, dc, offset)) = alone.max_by(|one, other| one.2.abs().total_cmp(&other.2.abs())) else {
         return Verdict::Clear;
     };
-    let others: Vec<f64> = clocks.iter().filter(|(other, ..)| other != address).map(|(.., by)| *by).collect();
-    let Some(usual) = median(&others) else { return Verdict::Clear };
+    let mut others: Vec<f64> = clocks.iter().filter(|(other, ..)| other != address).map(|(.., by)| *by).collect();
+    let Some(usual) = median(&mut others, f64::total_cmp) else { return Verdict::Clear };
     // Two that agree against one are a majority; otherwise the capture's clock has to tell.
     let agree = others.iter().filter(|by| (*by - usual).abs() <= CLOCKS_AGREE_SECONDS.of(facts)).count();
     // Where the capture's clock is with the one, the others may be two addresses of one machine.

@@ -8,7 +8,7 @@ use trace::{DomainController, Exchange, Facts, Logon};
 
 use super::skew::{amount, is_off};
 use crate::{
-    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, rules::policy::refusal::still_waiting,
+    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule::rule, rules::refusal::still_waiting,
     windows::DRIFT_SECONDS,
 };
 

@@ -47,7 +47,7 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    let refused = refusals(logon, ErrorCode::REPEAT).find(|refusal| !adjusted(logon, facts, refusal.reply.seen.at));
+    let refused = refusals(logon, ErrorCode::REPEAT).find(|refusal| !adjusted(logon, facts, refusal.answered.at));
     let Some(refusal) = refused else { return by_what_is_missing(logon.exchanges.iter(), facts) };
     let exchange = refusal.exchange;
     let copies = exchange.repeat_count;
@@ -56,14 +56,14 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     } else {
         "the domain controller took a request for a replay".to_owned()
     };
-    let confidence = Confidence::Likely.lowered_unless(facts.passed(refusal.reply.seen.at, ADJUSTED_SECONDS.of(facts)));
+    let confidence = Confidence::Likely.lowered_unless(facts.passed(refusal.answered.at, ADJUSTED_SECONDS.of(facts)));
     let kind = |number: &str, seen, means: &str| Evidence::new(seen, "kerberos.msg_type", number, means);
     let number = exchange.kdc_request().map_or("10", |request| match request.stage {
         decode::kerberos::Stage::As => "10",
         decode::kerberos::Stage::Tgs => "12",
     });
     Found::new(confidence, Subject::Device(exchange.client.address), summary)
-        .with(refusal.code_evidence("seen before, says the domain controller"))
+        .with(refusal.answer("seen before, says the domain controller"))
         .with_some(exchange.request.as_deref().map(|request| kind(number, request.seen, "the request")))
         .with_some(exchange.repeats.first().map(|seen| kind(number, *seen, "the same request again")))
         .into()

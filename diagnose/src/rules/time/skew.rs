@@ -12,9 +12,9 @@ use super::adjusted::adjusted;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
-    rules::policy::{
-        refusal::{Refusal, still_waiting},
-        refusal_31::{Cause, cause},
+    rules::{
+        policy::refusal_31::{Cause, cause},
+        refusal::{PkinitRefusal, still_waiting},
     },
     windows::{ADJUSTED_SECONDS, CLOCK_OFF_SECONDS, CLOCKS_AGREE_SECONDS},
 };
@@ -109,7 +109,7 @@ fn sureness(exchange: &Exchange, facts: &Facts) -> Option<Confidence> {
     if exchange.error()?.code == ErrorCode::SKEW {
         return Some(Confidence::Proven);
     }
-    (cause(&Refusal::of(exchange)?, facts)? == Cause::ClockSkew).then_some(Confidence::Likely)
+    (cause(&PkinitRefusal::of(exchange)?, facts)? == Cause::ClockSkew).then_some(Confidence::Likely)
 }
 
 /// Whether a domain controller's clock is off by the capture's, and not the capture's by all domain controllers'.
