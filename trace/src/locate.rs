@@ -32,6 +32,7 @@ pub struct Lookup {
     subject: Arc<Subject>,
     first: Spot,
     /// Repetitions.
+    #[expect(clippy::box_collection, reason = "most are asked once: a third of the room")]
     again: Option<Box<Vec<Spot>>>,
     answer: Option<Answer>,
 }
