@@ -140,9 +140,9 @@ impl Records {
             self.name(kind, to);
             // What is inferred is about domains and domain controllers, and alike; the rest names people.
             if *inferred {
-                self.shared(summary, to)
+                self.shared(summary, to);
             } else {
-                own(summary, to)
+                own(summary, to);
             }
             to.push(u8::from(*inferred));
             option(between.as_ref(), to, |(source, destination), to| {
@@ -256,6 +256,7 @@ impl<'r> Reader<'r> {
         Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
+    #[expect(clippy::option_option, reason = "the outer one says whether it could be read")]
     fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         if self.byte()? == 0 { Some(None) } else { read(self).map(Some) }
     }

@@ -21,7 +21,7 @@ const LEAST: u32 = 2 * 3 * 5 * 7 * 11 * 13 * 17 * 19 * 23;
 /// Whether a modulus (hex) has the fingerprint.
 pub(super) fn has_fingerprint(modulus: &str) -> bool {
     let Some(by_least) = remainder(modulus, LEAST) else { return false };
-    let by = |prime| if LEAST % prime == 0 { Some(by_least % prime) } else { remainder(modulus, prime) };
+    let by = |prime| if LEAST.is_multiple_of(prime) { Some(by_least % prime) } else { remainder(modulus, prime) };
     let logarithms: Option<Vec<Logarithm>> = PRIMES.iter().map(|&prime| Logarithm::of(by(prime)?, prime)).collect();
     let Some(logarithms) = logarithms else { return false };
     let all_agree = |one: &Logarithm| logarithms.iter().all(|other| one.agrees(other));
