@@ -234,7 +234,7 @@ fn ports(address: IpAddr, facts: &Facts) -> Vec<PortReport> {
         }
     };
     for (_, port, port_use) in facts.ports.of_server(address) {
-        note(port, "tcp", port_use.opened.is_some(), port_use.refused.is_some());
+        note(port, "tcp", port_use.opened, port_use.refused.is_some());
     }
     let mut pinged: BTreeMap<IpAddr, (bool, bool)> = BTreeMap::new();
     for ping in facts.pings.pings().iter().filter(|ping| ping.server == address) {
@@ -270,8 +270,8 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Certificates told apart: a sender may make a new one for each reply. Of those beyond nothing is said.
-    const MAX_JUDGED: usize = 20_000;
+    /// Certificates told apart: as many as are kept of domain controllers. Of those beyond nothing is said.
+    const MAX_JUDGED: usize = Facts::MAX_CERTIFICATES;
 
     /// The rules looked at a logon at this domain controller, which signed with this certificate.
     pub(crate) fn judge(&mut self, (address, certificate): (IpAddr, Print)) {

@@ -57,8 +57,9 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Findings kept. An administrator reads some tens; with their evidence, these are some 50 MB.
-    pub(crate) const MAX_FINDINGS: usize = 20_000;
+    /// Findings kept. An administrator reads some tens; with their evidence, and written for the report, these are some
+    /// 20 MB.
+    pub(crate) const MAX_FINDINGS: usize = 10_000;
 
     /// Runs the rules about single logons over all of them, in parallel, and calls `note` for each, in parallel too. What that
     /// returned comes back in the order of the logons.

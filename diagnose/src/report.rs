@@ -228,7 +228,7 @@ pub struct FindingReport {
     /// Packets that show it, the decisive one first.
     pub evidence: Vec<EvidenceReport>,
     /// What to do, step by step.
-    pub fix: Vec<String>,
+    pub fix: &'static [String],
 }
 
 /// A packet that shows a finding.
@@ -276,7 +276,6 @@ impl<'s> Report<LogonReports<'s>> {
         let (diagnoses, failures) = findings.sorted();
         let signs = signs.found(logons, facts);
         let writer = Writer::new(inputs, facts);
-        let capture = writer.capture(&failures, past.retired(), past::limits(logons, facts, findings_beyond));
         let findings = diagnoses.iter().map(|diagnosis| writer.finding(diagnosis)).collect();
         let items = checklist::items(&signs, facts, &diagnoses);
         let checklist = items.into_iter().map(|item| writer.item(item)).collect();
@@ -285,6 +284,8 @@ impl<'s> Report<LogonReports<'s>> {
         let mut of_kdc = past.of_kdc().clone();
         let mut tallies = past.tallies().clone();
         let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc, &mut tallies);
+        let limits = past::limits(logons, facts, findings_beyond, tallies.beyond());
+        let capture = reports.capture(&failures, limits);
         let comparisons = reports.comparisons(&tallies);
         let domain_controllers = reports.domain_controllers(of_kdc, &faults);
         let hosts = crate::hosts::hosts(facts);

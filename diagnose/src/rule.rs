@@ -1,6 +1,6 @@
 //! What a rule is: a fault, how sure its page is, and a pure function that looks for it.
 
-use std::{fmt, net::IpAddr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::LazyLock};
 
 use serde::Serialize;
 use trace::{
@@ -8,7 +8,7 @@ use trace::{
     cloud::{Fetch, Service},
 };
 
-use crate::Found;
+use crate::{CATALOGUE, Found};
 
 /// How bad a fault is for the users it hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -199,6 +199,13 @@ impl Rule {
     /// Its page, taken apart.
     pub fn page(&self) -> Page {
         Page(self.page)
+    }
+
+    /// As [`Page::fixes`], taken apart once for all findings.
+    pub fn fixes(&self) -> &'static [String] {
+        static ALL: LazyLock<BTreeMap<&str, Vec<String>>> =
+            LazyLock::new(|| CATALOGUE.iter().map(|rule| (rule.code, rule.page().fixes())).collect());
+        ALL.get(self.code).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The page as Markdown with its title, and the events and codes that lead here. Ends with a newline.

@@ -89,8 +89,9 @@ struct Conversation {
 impl Cloud {
     /// Services kept: clients times the names each of them asks for.
     pub const MAX_SERVICES: usize = 100_000;
-    /// Fetches kept.
-    pub const MAX_FETCHES: usize = 20_000;
+    /// Fetches kept, the first ones: clients fetch a list once in its lifetime, which is hours or days. Further ones are
+    /// counted.
+    pub const MAX_FETCHES: usize = 10_000;
     /// Conversations followed at once. Most are decided within a second.
     pub const MAX_OPEN: usize = 100_000;
     /// Names of addresses that are remembered. When there are more, all are forgotten: those in use come again.

@@ -523,8 +523,9 @@ impl Facts {
     pub const MAX_HOLDERS_OF_KEY: usize = 64;
     /// The same of all keys together.
     pub const MAX_HOLDERS: usize = 250_000;
-    /// Certificates kept of domain controllers: each has one or two at a time.
-    pub const MAX_CERTIFICATES: usize = 20_000;
+    /// Certificates kept of domain controllers: as many as are kept of these have two each, and show no third in a capture.
+    /// With what is said of each in the report, these are some 20 MB.
+    pub const MAX_CERTIFICATES: usize = 2 * Self::MAX_DOMAIN_CONTROLLERS;
 
     /// Forgets what was before this time, in what only logons of that time are judged by.
     pub(crate) fn forget(&mut self, before: CaptureTime) {

@@ -17,8 +17,8 @@ pub const DC_PORTS: [u16; 9] = [53, 88, 135, 389, 445, 464, 636, 3268, 3269];
 /// There is one for each port that each client uses, and most of them just work: what is rare is boxed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortUse {
-    /// The first that was opened.
-    pub opened: Option<Seen>,
+    /// Whether any was opened.
+    pub opened: bool,
     /// The first that was refused: by RST or ICMP.
     pub refused: Option<Box<Seen>>,
     /// The one that nobody answered, with the most SYNs.
@@ -61,7 +61,7 @@ impl Ports {
         }
         let port = self.uses.entry(key).or_default();
         if connection.opened == Some(true) {
-            port.opened.get_or_insert(connection.began);
+            port.opened = true;
         } else if connection.refused.is_some() {
             port.refused.get_or_insert_with(|| Box::new(connection.began));
         } else {

@@ -10,7 +10,7 @@ use decode::{
     kerberos::{ErrorCode, Stage},
 };
 use serde::Serialize;
-use trace::{Exchange, Facts, KeyUse, Logon, Method, Outcome};
+use trace::{Exchange, Facts, KeyUse, Logon, Method, Outcome, Spot};
 
 use super::{
     EvidenceReport,
@@ -53,7 +53,7 @@ pub struct SideReport {
 /// The packet that decided an attempt, and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decision {
-    seen: Seen,
+    spot: Spot,
     what: What,
 }
 
@@ -71,7 +71,7 @@ enum What {
 
 impl Decision {
     pub(super) fn of(logon: &Logon, outcome: Outcome) -> Self {
-        let reply = |exchange: &Exchange, what| Some(Self { seen: exchange.reply.as_deref()?.seen, what });
+        let reply = |exchange: &Exchange, what| Some(Self { spot: exchange.reply.as_deref()?.seen.into(), what });
         let decided = if outcome == Outcome::Succeeded {
             let issued = logon.issued().map(|(exchange, _)| exchange);
             let granted = || logon.tgs_exchanges().find(|exchange| exchange.granted().is_some());
@@ -79,18 +79,19 @@ impl Decision {
         } else {
             logon.refusal().and_then(|(exchange, code)| reply(exchange, What::Refused(code)))
         };
-        decided.unwrap_or(Self { seen: logon.ended, what: What::Nothing })
+        decided.unwrap_or(Self { spot: logon.ended.into(), what: What::Nothing })
     }
 
     fn evidence(self) -> Evidence {
+        let seen = Seen::from(self.spot);
         let (field, value, means) = match self.what {
             What::Issued(Stage::As) => ("kerberos.msg_type", "11".to_owned(), "a ticket is issued"),
             What::Issued(Stage::Tgs) => ("kerberos.msg_type", "13".to_owned(), "a ticket is issued"),
             What::Unused => ("kerberos.msg_type", "11".to_owned(), "a ticket that the client does not use"),
             What::Refused(code) => ("kerberos.error_code", code.to_string(), "it is refused"),
-            What::Nothing => ("frame.number", self.seen.last.number.to_string(), "nothing comes of it"),
+            What::Nothing => ("frame.number", seen.last.number.to_string(), "nothing comes of it"),
         };
-        Evidence::new(self.seen, field, value, means)
+        Evidence::new(seen, field, value, means)
     }
 }
 
@@ -125,7 +126,7 @@ impl Tally {
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         let first = |one: Option<Decision>, two: Option<Decision>| {
-            one.into_iter().chain(two).min_by_key(|decision| decision.seen)
+            one.into_iter().chain(two).min_by_key(|decision| Seen::from(decision.spot))
         };
         self.failed += other.failed;
         self.succeeded += other.succeeded;
@@ -136,26 +137,33 @@ impl AddAssign for Tally {
 
 /// The finding that a client does not take the certificate of a domain controller.
 pub(super) const REJECTED: &str = "DCC-11";
-/// Users at domain controllers that are told apart: as many as clients are kept. Beyond, nothing is compared.
-const MAX_TALLIES: usize = 100_000;
+/// Users at domain controllers that are told apart, of those that sign in with keys or certificates: with more of them, one
+/// is not compared with the others.
+const MAX_TALLIES: usize = 50_000;
 /// Comparisons told of one kind: enough to look at. It decides nothing, so it is no setting.
 const MAX_OF_KIND: usize = 10;
 
 /// How attempts came out, by what they are compared by.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tallies {
-    /// By domain controller, method and user.
+    /// By domain controller and method.
+    methods: BTreeMap<(IpAddr, Method), Tally>,
+    /// By domain controller, method and user, where a sign-in depends on keys or certificates.
     users: BTreeMap<(IpAddr, Method, Box<str>), Tally>,
-    /// By the certificate with which the domain controller signed: whether its tickets are used.
+    /// By the certificate with which the domain controller signed: whether its tickets are used. No more than facts keep of
+    /// domain controllers: others are not compared.
     certificates: BTreeMap<(IpAddr, Print), Tally>,
-    too_many: bool,
+    /// Attempts by users that are not told apart any more.
+    beyond: u64,
 }
 
 impl Tallies {
     /// Notes an attempt. `rejected`: a finding says that the client did not take the domain controller's certificate.
     pub(super) fn note(&mut self, sketch: &Sketch, outcome: Outcome, rejected: bool) {
         let Some(kdc) = sketch.kdc else { return };
-        if let Some(print) = sketch.certificate.filter(|_| rejected || sketch.ticket_used) {
+        if let Some(print) = sketch.certificate.filter(|_| rejected || sketch.ticket_used)
+            && (self.certificates.len() < Facts::MAX_CERTIFICATES || self.certificates.contains_key(&(kdc, print)))
+        {
             let decision = if rejected { Decision { what: What::Unused, ..sketch.decision } } else { sketch.decision };
             *self.certificates.entry((kdc, print)).or_default() += Tally::one(!rejected, decision);
         }
@@ -163,18 +171,35 @@ impl Tallies {
         if !told || outcome == Outcome::Undecided {
             return;
         }
-        let key = (kdc, sketch.method, sketch.user.clone());
-        if self.users.len() >= MAX_TALLIES && !self.users.contains_key(&key) {
-            self.too_many = true;
+        let tally = Tally::one(outcome == Outcome::Succeeded, sketch.decision);
+        let of_method = (kdc, sketch.method);
+        if self.methods.len() >= MAX_TALLIES && !self.methods.contains_key(&of_method) {
+            self.beyond += 1;
             return;
         }
-        *self.users.entry(key).or_default() += Tally::one(outcome == Outcome::Succeeded, sketch.decision);
+        *self.methods.entry(of_method).or_default() += tally;
+        if !is_by_key(sketch.method) || sketch.user.is_empty() {
+            return;
+        }
+        let key = (kdc, sketch.method, sketch.user.clone());
+        if self.beyond > 0 || (self.users.len() >= MAX_TALLIES && !self.users.contains_key(&key)) {
+            self.beyond += 1;
+            // Without all of them, none can be said to be the only one.
+            self.users = BTreeMap::new();
+            return;
+        }
+        *self.users.entry(key).or_default() += tally;
+    }
+
+    /// Attempts by users that are not told apart because there are too many.
+    pub(super) fn beyond(&self) -> u64 {
+        self.beyond
     }
 
     /// Everything that fails on one side and works on the other.
     pub(super) fn compared(&self, writer: &Writer<'_>) -> Vec<ComparisonReport> {
         let facts = writer.facts();
-        if facts.visibility.is_one_sided() || self.too_many {
+        if facts.visibility.is_one_sided() {
             return Vec::new();
         }
         let kinds =
@@ -186,7 +211,7 @@ impl Tallies {
     fn kinds(&self, writer: &Writer<'_>) -> Vec<ComparisonReport> {
         let facts = writer.facts();
         let mut of_kdc: BTreeMap<IpAddr, BTreeMap<Method, Tally>> = BTreeMap::new();
-        for ((kdc, method, _), tally) in &self.users {
+        for ((kdc, method), tally) in &self.methods {
             *of_kdc.entry(*kdc).or_default().entry(*method).or_default() += *tally;
         }
         let mut compared = Vec::new();
@@ -213,9 +238,7 @@ impl Tallies {
     fn users(&self, writer: &Writer<'_>) -> Vec<ComparisonReport> {
         let facts = writer.facts();
         let mut of_kdc: BTreeMap<(IpAddr, Method), Vec<(&str, &Tally)>> = BTreeMap::new();
-        for ((kdc, method, user), tally) in
-            self.users.iter().filter(|((_, method, user), _)| is_by_key(*method) && !user.is_empty())
-        {
+        for ((kdc, method, user), tally) in &self.users {
             of_kdc.entry((*kdc, *method)).or_default().push((user, tally));
         }
         let mut compared = Vec::new();
@@ -242,7 +265,7 @@ impl Tallies {
     fn sites(&self, writer: &Writer<'_>) -> Vec<ComparisonReport> {
         let facts = writer.facts();
         let mut of_method: BTreeMap<Method, BTreeMap<&str, Tally>> = BTreeMap::new();
-        for ((kdc, method, _), tally) in self.users.iter().filter(|((_, method, _), _)| is_by_key(*method)) {
+        for ((kdc, method), tally) in self.methods.iter().filter(|((_, method), _)| is_by_key(*method)) {
             let located = facts.domain_controllers.get(kdc).and_then(|dc| dc.located.as_ref());
             let Some(site) = located.map(|located| located.site.as_str()).filter(|site| !site.is_empty()) else {
                 continue;
@@ -327,10 +350,12 @@ fn keys(writer: &Writer<'_>) -> Vec<ComparisonReport> {
 fn at_domain_controllers(key: &KeyUse) -> BTreeMap<IpAddr, Tally> {
     let mut at: BTreeMap<IpAddr, Tally> = BTreeMap::new();
     for (seen, kdc) in &key.granted {
-        *at.entry(*kdc).or_default() += Tally::one(true, Decision { seen: *seen, what: What::Issued(Stage::As) });
+        *at.entry(*kdc).or_default() +=
+            Tally::one(true, Decision { spot: (*seen).into(), what: What::Issued(Stage::As) });
     }
     for (seen, kdc, code) in &key.refused {
-        *at.entry(*kdc).or_default() += Tally::one(false, Decision { seen: *seen, what: What::Refused(*code) });
+        *at.entry(*kdc).or_default() +=
+            Tally::one(false, Decision { spot: (*seen).into(), what: What::Refused(*code) });
     }
     at
 }

@@ -1,13 +1,13 @@
 //! The logons of a report, each made when it is asked for: a report of many does not hold them a second time.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use capture::CaptureTime;
 use serde::{Serialize, Serializer};
 use trace::{Class, Facts, Logon, LogonId, Logons, Method, Outcome};
 
 use super::{
-    LogonReport, Past,
+    CaptureReport, LogonReport, Past,
     comparisons::{ComparisonReport, Decision, REJECTED, Tallies},
     records::Record,
     writer::{CERTIFICATE_FAULTS, Writer, located_until},
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Diagnosis, Severity,
     controllers::{self, DomainControllerReport, Faults, OfKdc, Print},
+    diagnose::Failures,
 };
 
 /// The logons of a report, in the order in which they began.
@@ -232,6 +233,11 @@ impl<'s> LogonReports<'s> {
         let mut rows = std::mem::take(&mut self.rows);
         rows.retain(|row| self.get(row).is_some_and(|logon| wanted(&logon)));
         self.rows = rows;
+    }
+
+    /// What was read.
+    pub(super) fn capture(&self, failures: &Failures, limits: BTreeMap<&'static str, u64>) -> CaptureReport {
+        self.writer.capture(failures, self.past.retired(), limits)
     }
 
     /// What fails on one side and works on the other.

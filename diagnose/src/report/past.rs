@@ -193,7 +193,7 @@ impl Past {
 }
 
 /// Limits that were reached, and how much is beyond each.
-pub(super) fn limits(logons: &Logons, facts: &Facts, findings: u64) -> BTreeMap<&'static str, u64> {
-    let own = [("logons", logons.beyond()), ("findings", findings)];
+pub(super) fn limits(logons: &Logons, facts: &Facts, findings: u64, compared: u64) -> BTreeMap<&'static str, u64> {
+    let own = [("logons", logons.beyond()), ("findings", findings), ("compared_users", compared)];
     own.into_iter().chain(facts.limits()).filter(|(_, beyond)| *beyond > 0).collect()
 }

@@ -233,7 +233,7 @@ impl<'r> Writer<'r> {
             subject: self.subject(&diagnosis.found.subject),
             summary: diagnosis.found.summary.clone(),
             evidence: diagnosis.found.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
-            fix: diagnosis.rule.page().fixes(),
+            fix: diagnosis.rule.fixes(),
         }
     }
 

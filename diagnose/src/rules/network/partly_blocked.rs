@@ -57,7 +57,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let flags = facts.domain_controllers.get(&kdc).and_then(|dc| dc.located.as_ref()?.flags).unwrap_or(0);
     let mut blocked: Vec<(&str, u16, Seen, bool)> = Vec::new();
     for (port, name) in NEEDED {
-        let tried = facts.ports.between(logon.client, kdc, port).filter(|used| used.opened.is_none());
+        let tried = facts.ports.between(logon.client, kdc, port).filter(|used| !used.opened);
         let is_offered = port != 3268 || flags & GLOBAL_CATALOGUE != 0;
         if let Some((seen, refused)) = tried.filter(|_| is_offered).and_then(|port| blocked_at(port, facts))
             && seen.at >= reply.seen.at
