@@ -4,10 +4,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use decode::x509::Certificate;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use trace::{DomainController, Facts, LogonId};
 
 use crate::{Diagnosis, Subject, percentile::percentile, report::harmless};
@@ -47,7 +48,8 @@ pub struct DomainControllerReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct CertificateReport {
     /// The certificate, in the form of the events.
-    pub certificate: Certificate,
+    #[serde(serialize_with = "shared")]
+    pub certificate: Arc<Certificate>,
     /// Capture time of the first reply with it.
     pub first: String,
     /// Packet of that reply.
@@ -181,7 +183,7 @@ fn report(
     let asked = !logons.is_empty() || facts.ports.of_server(address).any(|(_, port, _)| port == decode::KDC_PORT);
     let answered = !dc.response_times.is_empty() || !dc.served.is_empty() || dc.clock.is_some();
     let certificates = dc.certificates.iter().map(|seen| CertificateReport {
-        certificate: seen.certificate.as_ref().clone(),
+        certificate: Arc::clone(&seen.certificate),
         first: seen.first.at.to_string(),
         first_packet: seen.first.last.number,
         last: seen.last.at.to_string(),
@@ -246,6 +248,10 @@ fn ports(address: IpAddr, facts: &Facts) -> Vec<PortReport> {
         note(decode::decoder::LDAP_PORT, "udp", answered, refused);
     }
     ports.into_values().collect()
+}
+
+fn shared<S: Serializer>(certificate: &Arc<Certificate>, serializer: S) -> Result<S::Ok, S::Error> {
+    certificate.as_ref().serialize(serializer)
 }
 
 /// Recognises a certificate among those of one domain controller: the first 16 digits of its thumbprint.

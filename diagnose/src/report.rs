@@ -276,7 +276,6 @@ impl<'s> Report<LogonReports<'s>> {
         let (diagnoses, failures) = findings.sorted();
         let signs = signs.found(logons, facts);
         let writer = Writer::new(inputs, facts);
-        let findings = diagnoses.iter().map(|diagnosis| writer.finding(diagnosis)).collect();
         let items = checklist::items(&signs, facts, &diagnoses);
         let checklist = items.into_iter().map(|item| writer.item(item)).collect();
         let mut faults = past.faults().clone();
@@ -288,6 +287,8 @@ impl<'s> Report<LogonReports<'s>> {
         let capture = reports.capture(&failures, limits);
         let comparisons = reports.comparisons(&tallies);
         let domain_controllers = reports.domain_controllers(of_kdc, &faults);
+        // Last: they are taken apart for it, and not held twice.
+        let findings = diagnoses.into_iter().map(|diagnosis| reports.finding(diagnosis)).collect();
         let hosts = crate::hosts::hosts(facts);
         let thresholds = changed(facts);
         Self {

@@ -391,7 +391,7 @@ fn two_sides(
     (fails, works): (Side<'_>, Side<'_>),
 ) -> Option<ComparisonReport> {
     let side = |(side, tally): Side<'_>, decision: Option<Decision>| {
-        let example = writer.evidence(&decision?.evidence());
+        let example = writer.evidence(decision?.evidence());
         Some(SideReport { side, failed: tally.failed, succeeded: tally.succeeded, example })
     };
     let (failure, success) = (fails.1.failure, works.1.success);

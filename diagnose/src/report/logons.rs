@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use trace::{Class, Facts, Logon, LogonId, Logons, Method, Outcome};
 
 use super::{
-    CaptureReport, LogonReport, Past,
+    CaptureReport, FindingReport, LogonReport, Past,
     comparisons::{ComparisonReport, Decision, REJECTED, Tallies},
     records::Record,
     writer::{CERTIFICATE_FAULTS, Writer, located_until},
@@ -238,6 +238,11 @@ impl<'s> LogonReports<'s> {
     /// What was read.
     pub(super) fn capture(&self, failures: &Failures, limits: BTreeMap<&'static str, u64>) -> CaptureReport {
         self.writer.capture(failures, self.past.retired(), limits)
+    }
+
+    /// A finding as the report has it.
+    pub(super) fn finding(&self, diagnosis: Diagnosis) -> FindingReport {
+        self.writer.finding(diagnosis)
     }
 
     /// What fails on one side and works on the other.

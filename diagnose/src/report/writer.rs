@@ -222,7 +222,7 @@ impl<'r> Writer<'r> {
         }
     }
 
-    pub(super) fn finding(&self, diagnosis: &Diagnosis) -> FindingReport {
+    pub(super) fn finding(&self, diagnosis: Diagnosis) -> FindingReport {
         FindingReport {
             code: diagnosis.rule.code,
             title: diagnosis.rule.title,
@@ -231,19 +231,19 @@ impl<'r> Writer<'r> {
             logons: diagnosis.logons.iter().map(|id| id.0).collect(),
             logons_beyond: diagnosis.beyond,
             subject: self.subject(&diagnosis.found.subject),
-            summary: diagnosis.found.summary.clone(),
-            evidence: diagnosis.found.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
+            summary: diagnosis.found.summary,
+            evidence: diagnosis.found.evidence.into_iter().map(|evidence| self.evidence(evidence)).collect(),
             fix: diagnosis.rule.fixes(),
         }
     }
 
-    pub(super) fn evidence(&self, evidence: &crate::Evidence) -> EvidenceReport {
+    pub(super) fn evidence(&self, evidence: crate::Evidence) -> EvidenceReport {
         EvidenceReport {
             packet: evidence.seen.last.number,
             file: self.file(evidence.seen),
             field: evidence.field,
-            value: evidence.value.clone(),
-            means: evidence.means.clone(),
+            value: evidence.value,
+            means: evidence.means,
         }
     }
 
@@ -252,7 +252,7 @@ impl<'r> Writer<'r> {
             item: item.what,
             state: item.state,
             note: harmless(&item.note),
-            evidence: item.evidence.iter().map(|evidence| self.evidence(evidence)).collect(),
+            evidence: item.evidence.into_iter().map(|evidence| self.evidence(evidence)).collect(),
             findings: item.findings,
         }
     }
