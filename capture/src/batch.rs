@@ -89,6 +89,11 @@ impl Batch {
         self.records.len() >= self.most_packets || self.bytes.len() >= Self::MAX_BYTES
     }
 
+    /// Its last packet, and when that was captured.
+    pub fn last(&self) -> Option<(PacketId, CaptureTime)> {
+        self.records.last().map(|record| (record.id, record.at))
+    }
+
     /// Number of packets.
     pub fn len(&self) -> usize {
         self.records.len()

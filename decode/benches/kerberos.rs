@@ -90,7 +90,7 @@ fn messages(kind: Kind) -> Vec<Vec<u8>> {
         Shard::new(Config { decoders: Decoders { kerberos: keep, ..Decoders::default() }, ..Config::for_shards(1) });
     let mut events = Vec::new();
     for unit in support::units(&support::batches(sample)) {
-        shard.push(unit, &mut events);
+        shard.push(&unit, &mut events);
     }
     let found = std::mem::take(&mut *MESSAGES.lock().expect("one thread"));
     let first = |wanted: Kind| {

@@ -41,7 +41,7 @@ fn run(bencher: Bencher<'_, '_>, decoders: Decoders) {
         let mut shard = Shard::new(Config { decoders, ..Config::for_shards(1) });
         let mut events = Vec::new();
         for unit in units {
-            shard.push(unit, &mut events);
+            shard.push(&unit, &mut events);
             black_box(&events);
             events.clear();
         }

@@ -63,6 +63,9 @@ pub const LINGER_TIMEOUT: u64 = 30;
 /// Seconds for which a hole is waited for at most. Retransmission timers reach this only after repeated losses.
 pub const HOLE_TIMEOUT: u64 = 30;
 
+/// Flows for which a list of what to look at keeps its room, some 700 KB: a second in which more are due is rare.
+const MAX_SPARE_KEYS: usize = 16 << 10;
+
 /// What a shard needs to know.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
@@ -141,6 +144,8 @@ pub struct Shard {
     told_flows: Option<u64>,
     told_buffered: Option<u64>,
     scratch: Scratch,
+    /// The flows to look at in a tick; empty between ticks, and used again.
+    due: Vec<FlowKey>,
 }
 
 impl Shard {
@@ -155,16 +160,17 @@ impl Shard {
             told_flows: None,
             told_buffered: None,
             scratch: Scratch::default(),
+            due: Vec::new(),
         }
     }
 
     /// Takes a unit of one of its flows. Units of one flow come in arrival order.
-    pub fn push(&mut self, unit: Unit<'_>, out: &mut Vec<Event>) {
+    pub fn push(&mut self, unit: &Unit<'_>, out: &mut Vec<Event>) {
         match unit {
-            Unit::Segment(segment) => self.segment(&segment, out),
-            Unit::Datagram(datagram) => self.datagram(&datagram, out),
-            Unit::Unreachable { packet, at, path, unreachable } => {
-                self.unreachable(Mark { packet, at }, path, unreachable, out);
+            Unit::Segment(segment) => self.segment(segment, out),
+            Unit::Datagram(datagram) => self.datagram(datagram, out),
+            &Unit::Unreachable { packet, at, path, ref unreachable } => {
+                self.unreachable(Mark { packet, at }, path, unreachable.clone(), out);
             }
         }
     }
@@ -175,10 +181,11 @@ impl Shard {
     pub fn tick(&mut self, now: CaptureTime, out: &mut Vec<Event>) {
         let now = self.clock.advance(now);
         let mut out = Out { events: out, scratch: &mut self.scratch };
-        let mut due = self.alarms.take_due(now);
+        let mut due = std::mem::take(&mut self.due);
+        self.alarms.take_due(now, &mut due);
         due.sort_unstable();
         due.dedup();
-        for key in due {
+        for key in due.drain(..) {
             let Entry::Occupied(mut entry) = self.flows.entry(key) else { continue };
             let flow = entry.get_mut();
             if flow.alarm > now {
@@ -200,6 +207,8 @@ impl Shard {
             };
             self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
         }
+        due.shrink_to(MAX_SPARE_KEYS);
+        self.due = due;
     }
 
     /// Ends all flows: the capture is over.
@@ -538,20 +547,24 @@ impl Flow {
 #[derive(Debug, Default)]
 struct Alarms {
     by_second: BTreeMap<u64, VecDeque<FlowKey>>,
+    /// An empty list, for the next second that has none.
+    spare: VecDeque<FlowKey>,
 }
 
 impl Alarms {
     fn set(&mut self, second: u64, key: FlowKey) {
-        self.by_second.entry(second).or_default().push_back(key);
+        self.by_second.entry(second).or_insert_with(|| std::mem::take(&mut self.spare)).push_back(key);
     }
 
-    /// Removes and returns all up to `now`.
-    fn take_due(&mut self, now: u64) -> Vec<FlowKey> {
-        let mut due = Vec::new();
+    /// Moves all up to `now` to `due`.
+    fn take_due(&mut self, now: u64, due: &mut Vec<FlowKey>) {
         while let Some(entry) = self.by_second.first_entry().filter(|entry| *entry.key() <= now) {
-            due.extend(entry.remove());
+            let mut list = entry.remove();
+            due.extend(list.drain(..));
+            if (self.spare.capacity()..=MAX_SPARE_KEYS).contains(&list.capacity()) {
+                self.spare = list;
+            }
         }
-        due
     }
 
     /// Removes and returns the first.

@@ -135,7 +135,7 @@ fn of_a_capture(path: &Path, seeds: &mut Seeds) {
                 message("ldap", &datagram.payload, seeds);
             }
             if let Some(unit) = unit {
-                shard.push(unit, &mut events);
+                shard.push(&unit, &mut events);
             }
             let (at, link, wire_len) = (packet.at, packet.link, packet.wire_len);
             frames.push(Frame { at, link, wire_len, bytes: packet.bytes.to_vec() });

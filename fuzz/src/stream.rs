@@ -153,7 +153,7 @@ impl Net {
             cut,
         };
         let before = self.events.len();
-        self.shard.push(Unit::Segment(segment), &mut self.events);
+        self.shard.push(&Unit::Segment(segment), &mut self.events);
         for event in &self.events[before..] {
             assert_eq!(event.seen.last, packet, "not seen in the packet that completed it");
         }

@@ -872,14 +872,9 @@ impl Grouper {
 
     /// A logon of this client that so far consists of failed connections only, and not long ago.
     fn adoptable(&mut self, client: IpAddr, at: CaptureTime) -> Option<usize> {
-        self.open_recent(client, at);
         self.recent.get(&client)?.iter().rev().copied().find(|&index| {
-            self.logons.get(index).is_some_and(|logon| {
-                logon.exchanges.is_empty()
-                    && logon.requested.is_none()
-                    && !logon.attempts.is_empty()
-                    && at.since(logon.ended.at).abs() <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND
-            })
+            let logon = self.logons.with_only_attempts(index, at);
+            logon.is_some_and(|logon| at.since(logon.ended.at).abs() <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND)
         })
     }
 

@@ -29,6 +29,8 @@ struct Entry {
     index: usize,
     /// When something happened to it last, where it is packed.
     ended: CaptureTime,
+    /// Whether nothing but attempts to reach a KDC is known of it, where it is packed.
+    only_attempts: bool,
     state: State,
 }
 
@@ -155,7 +157,7 @@ impl Logons {
             ended: seen,
             closed: false,
         };
-        self.entries.push(Entry { index, ended: seen.at, state: State::Open(Box::new(logon)) });
+        self.entries.push(Entry { index, ended: seen.at, only_attempts: false, state: State::Open(Box::new(logon)) });
         self.open.push_back((self.now.plus_seconds(Self::QUIET_SECONDS), index));
         index
     }
@@ -211,6 +213,16 @@ impl Logons {
         if is_late && matches!(entry.state, State::Packed(_)) { None } else { self.get_mut(index) }
     }
 
+    /// One of them of which nothing but attempts to reach a KDC is known, opened unless it has been quiet for too long.
+    pub(crate) fn with_only_attempts(&mut self, index: usize, at: CaptureTime) -> Option<&mut Logon> {
+        let entry = self.entries.get(self.place(index)?)?;
+        let is_one = match &entry.state {
+            State::Open(logon) => logon.has_only_attempts(),
+            State::Packed(_) => entry.only_attempts,
+        };
+        if is_one { self.lately(index, at) } else { None }
+    }
+
     /// An exchange by its place.
     pub(crate) fn exchange(&mut self, place: Place) -> Option<&mut Exchange> {
         self.get_mut(place.logon)?.exchanges.get_mut(place.exchange)
@@ -229,6 +241,7 @@ impl Logons {
             entry.ended = logon.ended.at;
             let since = now.since(entry.ended).abs();
             if since >= quiet {
+                entry.only_attempts = logon.has_only_attempts();
                 entry.state = State::Packed(Packed::of(logon));
             } else {
                 // In whole seconds, as ticks come.

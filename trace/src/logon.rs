@@ -225,6 +225,11 @@ impl Logon {
     /// Sessions kept for one logon: those of the sign-in itself are a few, and what follows is a day's work.
     pub const MAX_SESSIONS: usize = 16;
 
+    /// Whether nothing but attempts to reach a KDC is known of it.
+    pub(crate) fn has_only_attempts(&self) -> bool {
+        self.exchanges.is_empty() && self.requested.is_none() && !self.attempts.is_empty()
+    }
+
     /// Who: as the KDC says, else as the request says.
     pub fn principal(&self) -> Option<&Principal> {
         self.canonical.as_ref().or(self.requested.as_ref())

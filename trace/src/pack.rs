@@ -66,9 +66,14 @@ struct Writer {
     last: Seen,
 }
 
+impl Writer {
+    /// What most logons do not exceed. What is not needed is given back at once.
+    const USUAL_BYTES: usize = 1 << 10;
+}
+
 impl Default for Writer {
     fn default() -> Self {
-        Self { bytes: Vec::new(), shared: Vec::new(), last: NOWHERE }
+        Self { bytes: Vec::with_capacity(Self::USUAL_BYTES), shared: Vec::new(), last: NOWHERE }
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Sink<'a> {
 pub struct Scratch {
     /// Empty between messages.
     decoded: Vec<Decoded>,
-    /// Empty buffers for messages whose end has not come.
+    /// Empty buffers for messages whose end has not come, the least first.
     spare: Vec<Vec<u8>>,
     /// What was not handed out.
     pub counted: Counted,
@@ -48,24 +48,33 @@ pub struct Scratch {
 
 /// Buffers kept for the next message that comes in pieces, and the largest that is kept: few messages are in pieces at a
 /// time, and fresh memory costs more than what is written to it.
-const MAX_SPARES: usize = 8;
-const MAX_SPARE_BYTES: usize = 256 << 10;
+const MAX_SPARES: usize = 4;
+const MAX_SPARE_BYTES: usize = 512 << 10;
 
 /// Bytes for which there is room at once when so many are announced. More comes as the message does.
 const RESERVED: usize = 16 << 10;
 
 impl Scratch {
-    /// An empty buffer with room for the beginning of a message of `total` bytes.
+    /// An empty buffer with room for the beginning of a message of `total` bytes: of those kept the least that holds it all.
     fn buffer(&mut self, total: usize) -> Vec<u8> {
-        let mut buffer = self.spare.pop().unwrap_or_default();
+        let place = self.spare.partition_point(|spare| spare.capacity() < total);
+        let place = place.min(self.spare.len().saturating_sub(1));
+        let mut buffer = if self.spare.is_empty() { Vec::new() } else { self.spare.remove(place) };
         buffer.reserve(total.min(RESERVED));
         buffer
     }
 
+    /// Keeps a buffer for another message. Where there are too many, the least goes: the larger one is, the more it costs to
+    /// have another.
     fn give_back(&mut self, mut buffer: Vec<u8>) {
-        if self.spare.len() < MAX_SPARES && (1..=MAX_SPARE_BYTES).contains(&buffer.capacity()) {
-            buffer.clear();
-            self.spare.push(buffer);
+        if !(1..=MAX_SPARE_BYTES).contains(&buffer.capacity()) {
+            return;
+        }
+        buffer.clear();
+        let place = self.spare.partition_point(|spare| spare.capacity() < buffer.capacity());
+        self.spare.insert(place, buffer);
+        if self.spare.len() > MAX_SPARES {
+            self.spare.remove(0);
         }
     }
 
@@ -340,6 +349,7 @@ impl Messages {
         let began = self.head.first().map_or(from, |&(_, packet)| packet);
         match framed(sink, &joined) {
             Framed::Message { header, total } if total > self.head.len() => {
+                self.pending = sink.scratch.buffer(total);
                 self.pending.extend(self.head.drain(..).map(|(byte, _)| byte));
                 self.state = State::Within { header, total, began };
                 rest

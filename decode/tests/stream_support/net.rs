@@ -176,7 +176,7 @@ impl Net {
             payload: Cow::Borrowed(&seg.payload),
             cut: seg.cut,
         };
-        self.shard.push(Unit::Segment(segment), &mut self.out);
+        self.shard.push(&Unit::Segment(segment), &mut self.out);
     }
 
     /// Sends all of `bytes` in segments of `step`.
@@ -199,7 +199,7 @@ impl Net {
         path.destination.port = port;
         let packet = self.id();
         let datagram = Datagram { packet, first: packet, at: self.at(), path, payload: Cow::Borrowed(payload), cut };
-        self.shard.push(Unit::Datagram(datagram), &mut self.out);
+        self.shard.push(&Unit::Datagram(datagram), &mut self.out);
     }
 
     pub(crate) fn unreachable(&mut self, icmp_type: u8, code: u8) {
@@ -209,7 +209,7 @@ impl Net {
         let packet = self.id();
         let at = self.at();
         let unreachable = Unreachable { icmp_type, code, about };
-        self.shard.push(Unit::Unreachable { packet, at, path, unreachable }, &mut self.out);
+        self.shard.push(&Unit::Unreachable { packet, at, path, unreachable }, &mut self.out);
     }
 
     /// A tick at every second up to `second`.

@@ -97,7 +97,7 @@ fn find(captures: &[PathBuf], wanted: &Wanted) -> anyhow::Result<Found> {
         // Decoded again only where the report has no message: then what was said before matters as well.
         if wanted.event.is_none() && events.is_empty() {
             let mut out = Vec::new();
-            shard.push(unit, &mut out);
+            shard.push(&unit, &mut out);
             events.extend(out.into_iter().filter(|event| {
                 event.seen.last.number == last && event.seen.last.input == packet.id.input && !places.is_empty()
             }));
