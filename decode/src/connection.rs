@@ -11,7 +11,7 @@
 use capture::{CaptureTime, PacketId};
 
 use crate::{
-    Closing, Connection, Direction, Event, Message, Path, Refusal, Seen,
+    Closing, Connection, Direction, Event, FlowKey, Message, Path, Refusal, Seen,
     decoder::{Side, length},
     wire::Segment,
 };
@@ -64,9 +64,7 @@ impl From<Mark> for Seen {
 /// Follows one connection.
 #[derive(Debug)]
 pub struct Tracker {
-    /// From the client to the server.
-    path: Path,
-    /// Direction of `path` along the flow.
+    /// Direction from the client to the server along the flow, whose key is kept by whoever keeps this.
     upwards: Direction,
     client: Half,
     server: Half,
@@ -145,7 +143,6 @@ impl Tracker {
     fn begin(to_server: Path, segment: &Segment<'_>) -> Self {
         let mark = Mark { packet: segment.packet, at: segment.at };
         Self {
-            path: to_server,
             upwards: to_server.flow().1,
             client: Half::default(),
             server: Half::default(),
@@ -220,22 +217,22 @@ impl Tracker {
         (self.client.is_complete() && self.server.is_complete()).then(|| Fate::Closed(self.closing(side)))
     }
 
-    /// Takes an ICMP message about a packet of this connection that travelled as `about` says.
+    /// Takes an ICMP message about a packet of this connection, on `flow`, that travelled as `about` says.
     ///
     /// `None` where that decides nothing: the connection is open, or the message only asks for smaller packets.
-    pub fn unreachable(&mut self, icmp_type: u8, code: u8, about: Path, mark: Mark) -> Option<Fate> {
+    pub fn unreachable(&mut self, flow: &FlowKey, icmp_type: u8, code: u8, about: Path, mark: Mark) -> Option<Fate> {
         // ICMP type 3 code 4, RFC 1191: fragmentation needed.
         let too_big = icmp_type == 3 && code == 4;
-        if about != self.path || too_big || self.syns == 0 || self.syn_ack || self.went_on {
+        if about != self.path(flow) || too_big || self.syns == 0 || self.syn_ack || self.went_on {
             return None;
         }
         self.last = mark;
         Some(Fate::Refused(Refusal::Icmp(code)))
     }
 
-    /// The event of this connection, unless it was told before. `missing`: bytes that its streams miss, where they are
+    /// The event of this connection, on `flow`, unless it was told before. `missing`: bytes that its streams miss, where they are
     /// put together. `decided`: the packet that decided, where it is none of this connection.
-    pub fn tell(&mut self, fate: Fate, missing: Option<u64>, decided: Option<Mark>) -> Option<Event> {
+    pub fn tell(&mut self, flow: &FlowKey, fate: Fate, missing: Option<u64>, decided: Option<Mark>) -> Option<Event> {
         let told = self.told;
         self.told = Told::Yes;
         let opened = self.opened();
@@ -270,12 +267,13 @@ impl Tracker {
         };
         let last = decided.unwrap_or(self.last);
         let seen = Seen { last: last.packet, first: self.began.packet, at: last.at };
-        Some(Event::direct(seen, Some(self.path), Message::Connection(Box::new(connection))))
+        Some(Event::direct(seen, Some(self.path(flow)), Message::Connection(Box::new(connection))))
     }
 
-    /// From the client to the server.
-    pub fn path(&self) -> Path {
-        self.path
+    /// From the client to the server, on `flow`.
+    pub fn path(&self, flow: &FlowKey) -> Path {
+        let (source, destination) = flow.endpoints(self.upwards);
+        Path { transport: flow.transport, source, destination }
     }
 
     /// The last packet.

@@ -15,14 +15,18 @@
 //! [`MAX_BUFFERED`]) are divided among the shards, so a capture that reaches them loses different flows then. Reaching
 //! one is told as a gap.
 
-use std::{
-    collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
-    net::IpAddr,
-};
+mod alarms;
+mod table;
+
+use std::net::IpAddr;
 
 use capture::CaptureTime;
-use foldhash::fast::RandomState;
+use hashbrown::hash_table::Entry;
 
+use self::{
+    alarms::Alarms,
+    table::{Id, Table},
+};
 use crate::{
     Carriage, Decoded, Event, FlowKey, Gap, GapKind, Message, Path, Protocol, Seen, Transport, Unreachable,
     cms::costly,
@@ -62,9 +66,6 @@ pub const LINGER_TIMEOUT: u64 = 30;
 
 /// Seconds for which a hole is waited for at most. Retransmission timers reach this only after repeated losses.
 pub const HOLE_TIMEOUT: u64 = 30;
-
-/// Flows for which a list of what to look at keeps its room, some 700 KB: a second in which more are due is rare.
-const MAX_SPARE_KEYS: usize = 16 << 10;
 
 /// What a shard needs to know.
 #[derive(Clone, Copy, Debug)]
@@ -134,8 +135,7 @@ pub(crate) fn hash(flow: &FlowKey) -> u64 {
 #[derive(Debug)]
 pub struct Shard {
     config: Config,
-    /// Boxed, so that the table, which doubles as it grows, is small.
-    flows: HashMap<FlowKey, Box<Flow>, RandomState>,
+    flows: Table,
     alarms: Alarms,
     clock: Clock,
     /// Bytes that all streams keep for later.
@@ -144,7 +144,8 @@ pub struct Shard {
     told_flows: Option<u64>,
     told_buffered: Option<u64>,
     scratch: Scratch,
-    /// The flows to look at in a tick; empty between ticks, and used again.
+    /// The alarms that ring in a tick, and the flows to look at then; empty between ticks, and used again.
+    ringing: Vec<Id>,
     due: Vec<FlowKey>,
 }
 
@@ -153,13 +154,14 @@ impl Shard {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            flows: HashMap::default(),
+            flows: Table::default(),
             alarms: Alarms::default(),
             clock: Clock::default(),
             buffered: 0,
             told_flows: None,
             told_buffered: None,
             scratch: Scratch::default(),
+            ringing: Vec::new(),
             due: Vec::new(),
         }
     }
@@ -182,15 +184,17 @@ impl Shard {
         let now = self.clock.advance(now);
         let mut out = Out { events: out, scratch: &mut self.scratch };
         let mut due = std::mem::take(&mut self.due);
-        self.alarms.take_due(now, &mut due);
+        self.alarms.take_due(now, &mut self.ringing);
+        for id in self.ringing.drain(..) {
+            // A flow whose alarm was moved to an earlier second leaves the old one behind.
+            due.extend(self.flows.of_id(id).filter(|flow| flow.alarm <= now).map(|flow| flow.key));
+        }
         due.sort_unstable();
         due.dedup();
         for key in due.drain(..) {
-            let Entry::Occupied(mut entry) = self.flows.entry(key) else { continue };
+            let id = self.flows.id(&key);
+            let Entry::Occupied(mut entry) = self.flows.entry(id, &key) else { continue };
             let flow = entry.get_mut();
-            if flow.alarm > now {
-                continue;
-            }
             let before = flow.footprint();
             if flow.hole_deadline().is_some_and(|deadline| deadline <= now) {
                 flow.pass_holes(&mut out);
@@ -201,25 +205,24 @@ impl Shard {
                 0
             } else {
                 flow.alarm = flow.next_alarm();
-                self.alarms.set(flow.alarm, key);
+                self.alarms.set(flow.alarm, id);
                 flow.kept = flow.footprint();
                 flow.kept
             };
             self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
         }
-        due.shrink_to(MAX_SPARE_KEYS);
+        self.ringing.shrink_to(alarms::MAX_SPARE);
+        due.shrink_to(alarms::MAX_SPARE);
         self.due = due;
     }
 
     /// Ends all flows: the capture is over.
     pub fn finish(&mut self, out: &mut Vec<Event>) {
-        let mut flows: Vec<(FlowKey, Box<Flow>)> = std::mem::take(&mut self.flows).into_iter().collect();
-        flows.sort_unstable_by_key(|&(key, _)| key);
+        self.alarms = Alarms::default();
         let mut out = Out { events: out, scratch: &mut self.scratch };
-        for (_, mut flow) in flows {
+        for mut flow in self.flows.take_all() {
             flow.finish(Fate::Unfinished, None, &mut out);
         }
-        self.alarms = Alarms::default();
         self.buffered = 0;
     }
 
@@ -244,15 +247,16 @@ impl Shard {
         let (key, direction) = segment.path.flow();
         let at_home = matters(segment.path.source.port) || matters(segment.path.destination.port);
         // Most packets of a capture are held back by the gate, and most others to other ports end here.
-        if !at_home && content::begins(&segment.payload).is_none() && !self.flows.contains_key(&key) {
+        let id = self.flows.id(&key);
+        if !at_home && content::begins(&segment.payload).is_none() && !self.flows.contains(id, &key) {
             return;
         }
         let mark = Mark { packet: segment.packet, at: segment.at };
-        if self.flows.len() >= self.config.max_flows && !self.flows.contains_key(&key) {
+        if self.flows.len() >= self.config.max_flows && !self.flows.contains(id, &key) {
             self.push_out(segment, out);
         }
         let out = &mut Out { events: out, scratch: &mut self.scratch };
-        let (flow, before) = match self.flows.entry(key) {
+        let (flow, before) = match self.flows.entry(id, &key) {
             Entry::Occupied(entry) => {
                 let flow = entry.into_mut();
                 let before = flow.kept;
@@ -264,21 +268,21 @@ impl Shard {
                 if again == Relation::New {
                     flow.finish(Fate::Forgotten, Some(mark), out);
                     let alarm = flow.alarm;
-                    **flow = Flow { alarm, ..Flow::new(segment) };
+                    **flow = Flow { alarm, ..Flow::new(key, segment) };
                 } else if flow.tracker.is_none() && content::begins(&segment.payload).is_some() {
-                    **flow = Flow { alarm: flow.alarm, ..Flow::new(segment) };
+                    **flow = Flow { alarm: flow.alarm, ..Flow::new(key, segment) };
                 }
                 (flow, before)
             }
-            Entry::Vacant(entry) => (entry.insert(Box::new(Flow::new(segment))), 0),
+            Entry::Vacant(entry) => (entry.insert(Box::new(Flow::new(key, segment))).into_mut(), 0),
         };
         flow.touched = self.clock.elapsed;
         if let Some(tracker) = &mut flow.tracker {
             let side = tracker.side(direction);
             let fate = tracker.segment(segment, side);
             if flow.streams.is_none() && !flow.dropped && carries(segment) {
-                let decoder = decoder(self.config.decoders, tracker, segment);
-                flow.streams = decoder.map(|decoder| Box::new(Duplex::new(decoder, tracker.path())));
+                let decoder = decoder(self.config.decoders, &key, tracker, segment);
+                flow.streams = decoder.map(|decoder| Box::new(Duplex::new(decoder, tracker.path(&key))));
             }
             let alerts = flow.streams.as_ref().map_or(flow.alerts, |streams| streams.alerts_of(side));
             if let Some(streams) = flow.streams.as_mut().filter(|_| segment.flags & RST == 0) {
@@ -298,7 +302,7 @@ impl Shard {
             }
             if let Some(fate) = fate {
                 let missing = flow.streams.as_ref().map(|streams| streams.missing());
-                out.events.extend(tracker.tell(fate, missing, None));
+                out.events.extend(tracker.tell(&key, fate, missing, None));
                 flow.close(out);
             }
         }
@@ -317,7 +321,7 @@ impl Shard {
         self.buffered = others.saturating_add(after);
         let waiting = flow.streams.as_ref().is_some_and(|streams| streams.is_waiting());
         flow.waiting_since = waiting.then(|| flow.waiting_since.unwrap_or(flow.touched));
-        flow.reschedule(key, &mut self.alarms);
+        flow.reschedule(id, &mut self.alarms);
     }
 
     fn datagram(&mut self, datagram: &Datagram<'_>, out: &mut Vec<Event>) {
@@ -346,25 +350,23 @@ impl Shard {
         out.push(Event::direct(mark.into(), Some(path), message));
         let Some(about) = about.filter(|about| about.transport == Transport::Tcp) else { return };
         let key = about.flow().0;
-        let Some(flow) = self.flows.get_mut(&key) else { return };
+        let id = self.flows.id(&key);
+        let Some(flow) = self.flows.get_mut(id, &key) else { return };
         let Some(tracker) = &mut flow.tracker else { return };
-        if let Some(fate) = tracker.unreachable(icmp_type, code, about, mark) {
-            out.extend(tracker.tell(fate, None, None));
+        if let Some(fate) = tracker.unreachable(&key, icmp_type, code, about, mark) {
+            out.extend(tracker.tell(&key, fate, None, None));
             flow.touched = self.clock.elapsed;
-            flow.reschedule(key, &mut self.alarms);
+            flow.reschedule(id, &mut self.alarms);
         }
     }
 
     /// Forgets the connection whose time would be up first, to make room for the one of `segment`.
     fn push_out(&mut self, segment: &Segment<'_>, out: &mut Vec<Event>) {
         let mark = Mark { packet: segment.packet, at: segment.at };
-        while let Some((second, key)) = self.alarms.take_first() {
-            let Entry::Occupied(entry) = self.flows.entry(key) else { continue };
-            // Flows whose alarm was moved to an earlier second leave the old entry behind.
-            if entry.get().alarm != second {
-                continue;
-            }
-            let mut flow = entry.remove();
+        while let Some((second, id)) = self.alarms.take_first() {
+            // Flows whose alarm was moved to an earlier second leave the old one behind.
+            let rings = self.flows.of_id(id).find(|flow| flow.alarm == second).map(|flow| flow.key);
+            let Some(mut flow) = rings.and_then(|key| self.flows.remove(id, &key)) else { continue };
             self.buffered = self.buffered.saturating_sub(flow.footprint());
             flow.finish(Fate::Forgotten, Some(mark), &mut Out { events: out, scratch: &mut self.scratch });
             break;
@@ -379,8 +381,8 @@ impl Shard {
 
 /// What decodes a connection that this segment is of: by its port, by what it begins with where that is seen, or by what
 /// the segment begins with.
-fn decoder(decoders: Decoders, tracker: &Tracker, segment: &Segment<'_>) -> Option<Box<dyn Decoder>> {
-    let port = tracker.path().destination.port;
+fn decoder(decoders: Decoders, flow: &FlowKey, tracker: &Tracker, segment: &Segment<'_>) -> Option<Box<dyn Decoder>> {
+    let port = tracker.path(flow).destination.port;
     decoders.stream(port).or_else(|| {
         let carries = !segment.payload.is_empty() || segment.cut > 0;
         let from_the_beginning = content::is_home(port) && tracker.first_sequences() != (None, None);
@@ -416,6 +418,7 @@ fn limit(mark: Mark, path: Path, detail: String) -> Event {
 /// One conversation over TCP.
 #[derive(Debug)]
 struct Flow {
+    key: FlowKey,
     /// `None`: a connection to a port that does not matter, from one that looks as if it did.
     tracker: Option<Tracker>,
     /// Where it is one that is decoded, and more than a SYN was seen.
@@ -437,12 +440,13 @@ struct Flow {
 }
 
 impl Flow {
-    fn new(segment: &Segment<'_>) -> Self {
+    fn new(key: FlowKey, segment: &Segment<'_>) -> Self {
         let tracker = Tracker::new(segment).or_else(|| {
             let sender = content::begins(&segment.payload)?;
             Some(Tracker::by_content(segment, sender))
         });
         Self {
+            key,
             tracker,
             streams: None,
             dropped: false,
@@ -463,7 +467,7 @@ impl Flow {
         }
         if let Some(protocol) = self.closed.take() {
             let seen = decided.unwrap_or(tracker.last()).into();
-            let to_server = tracker.path();
+            let to_server = tracker.path(&self.key);
             let to_client = Path { source: to_server.destination, destination: to_server.source, ..to_server };
             for (side, path) in [(Side::Client, to_server), (Side::Server, to_client)] {
                 let bytes = tracker.beyond_fin(side);
@@ -475,7 +479,7 @@ impl Flow {
             }
         }
         let missing = self.streams.as_ref().map(|streams| streams.missing());
-        out.events.extend(tracker.tell(fate, missing, decided));
+        out.events.extend(tracker.tell(&self.key, fate, missing, decided));
     }
 
     /// It has been told. Where its streams have come to their end, their memory goes back: the ports are kept for a while, so
@@ -531,51 +535,12 @@ impl Flow {
     }
 
     /// Sets an alarm, where none is set that is early enough.
-    fn reschedule(&mut self, key: FlowKey, alarms: &mut Alarms) {
+    fn reschedule(&mut self, id: Id, alarms: &mut Alarms) {
         let next = self.next_alarm();
         if next < self.alarm {
             self.alarm = next;
-            alarms.set(next, key);
+            alarms.set(next, id);
         }
-    }
-}
-
-/// Which flows to look at in which second.
-///
-/// An alarm is not moved when its flow has another packet: when it rings, the flow is asked what it waits for, and the
-/// alarm is set again. So a packet costs no work here, and a tick costs what is due.
-#[derive(Debug, Default)]
-struct Alarms {
-    by_second: BTreeMap<u64, VecDeque<FlowKey>>,
-    /// An empty list, for the next second that has none.
-    spare: VecDeque<FlowKey>,
-}
-
-impl Alarms {
-    fn set(&mut self, second: u64, key: FlowKey) {
-        self.by_second.entry(second).or_insert_with(|| std::mem::take(&mut self.spare)).push_back(key);
-    }
-
-    /// Moves all up to `now` to `due`.
-    fn take_due(&mut self, now: u64, due: &mut Vec<FlowKey>) {
-        while let Some(entry) = self.by_second.first_entry().filter(|entry| *entry.key() <= now) {
-            let mut list = entry.remove();
-            due.extend(list.drain(..));
-            if (self.spare.capacity()..=MAX_SPARE_KEYS).contains(&list.capacity()) {
-                self.spare = list;
-            }
-        }
-    }
-
-    /// Removes and returns the first.
-    fn take_first(&mut self) -> Option<(u64, FlowKey)> {
-        let mut entry = self.by_second.first_entry()?;
-        let second = *entry.key();
-        let key = entry.get_mut().pop_front();
-        if entry.get().is_empty() {
-            entry.remove();
-        }
-        key.map(|key| (second, key))
     }
 }
 
