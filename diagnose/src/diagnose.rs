@@ -35,7 +35,7 @@ pub struct Failures(pub BTreeMap<&'static str, u64>);
 
 /// Logons that are looked at together: enough to keep all threads busy, few enough that what is found in them takes little
 /// room before it is merged.
-pub(crate) const TOGETHER: usize = 2048;
+pub(crate) const TOGETHER: usize = 512;
 
 /// Runs every rule over logons and facts. Findings are sorted: worst first, then by code, then by subject.
 pub fn diagnose(logons: &[Logon], facts: &Facts) -> (Vec<Diagnosis>, Failures) {

@@ -91,7 +91,7 @@ impl Cloud {
     pub const MAX_SERVICES: usize = 100_000;
     /// Fetches kept, the first ones: clients fetch a list once in its lifetime, which is hours or days. Further ones are
     /// counted.
-    pub const MAX_FETCHES: usize = 10_000;
+    pub const MAX_FETCHES: usize = 5_000;
     /// Conversations followed at once. Most are decided within a second.
     pub const MAX_OPEN: usize = 100_000;
     /// Names of addresses that are remembered. When there are more, all are forgotten: those in use come again.

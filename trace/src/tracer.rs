@@ -208,6 +208,15 @@ impl Decoding {
         self.merge(own, out);
     }
 
+    /// Nothing follows: gives back the memory that was held for it.
+    fn give_back(&mut self) {
+        for lane in &mut self.shards {
+            lane.shard = Shard::new(lane.config);
+            lane.asking = HashSet::new();
+        }
+        self.lanes.iter_mut().for_each(|lane| *lane = Vec::new());
+    }
+
     /// Adds what was counted and not handed out since the last call.
     fn take_counts(&mut self, visibility: &mut Visibility) {
         for lane in &mut self.shards {
@@ -410,7 +419,8 @@ impl Tracer {
     pub fn finish(&mut self, losses: Losses) {
         self.decoding.finish(&mut self.events);
         self.decoding.take_counts(&mut self.grouper.facts_mut().visibility);
-        for event in self.events.drain(..) {
+        self.decoding.give_back();
+        for event in std::mem::take(&mut self.events) {
             self.grouper.push(event);
         }
         self.grouper.finish();

@@ -59,7 +59,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     for (port, name) in NEEDED {
         let tried = facts.ports.between(logon.client, kdc, port).filter(|used| !used.opened);
         let is_offered = port != 3268 || flags & GLOBAL_CATALOGUE != 0;
-        if let Some((seen, refused)) = tried.filter(|_| is_offered).and_then(|port| blocked_at(port, facts))
+        if let Some((seen, refused)) = tried.filter(|_| is_offered).and_then(|port| blocked_at(&port, facts))
             && seen.at >= reply.seen.at
         {
             blocked.push((name, port, seen, refused));
@@ -92,9 +92,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 fn blocked_at(port: &PortUse, facts: &Facts) -> Option<(Seen, bool)> {
     let silent = port
         .unanswered
-        .as_deref()
         .filter(|tried| tried.syns >= UNANSWERED_SYNS.of(facts) && tried.seconds >= UNANSWERED_SECONDS.of(facts));
-    port.refused.as_deref().map(|seen| (*seen, true)).or(silent.map(|tried| (tried.seen, false)))
+    port.refused.map(|seen| (seen, true)).or(silent.map(|tried| (tried.seen, false)))
 }
 
 #[cfg(test)]
