@@ -149,7 +149,10 @@ impl Findings {
         for diagnosis in self.merged.values_mut() {
             let before = diagnosis.logons.len();
             diagnosis.logons.retain(|id| !gone(*id));
-            diagnosis.beyond += (before - diagnosis.logons.len()) as u64;
+            let left = diagnosis.logons.len();
+            // What is found in most logons would keep room for twice as many.
+            diagnosis.logons.shrink_to(left + left / 4);
+            diagnosis.beyond += (before - left) as u64;
         }
     }
 

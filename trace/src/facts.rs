@@ -527,6 +527,9 @@ impl Facts {
     /// With what is said of each in the report, these are some 20 MB.
     pub const MAX_CERTIFICATES: usize = 2 * Self::MAX_DOMAIN_CONTROLLERS;
 
+    /// What is kept of the locator or of pings may have begun so long before what is forgotten.
+    const BEGAN_BEFORE_SECONDS: i64 = 3600;
+
     /// Forgets what was before this time, in what only logons of that time are judged by.
     pub(crate) fn forget(&mut self, before: CaptureTime) {
         self.granted.forget(before);
@@ -536,6 +539,7 @@ impl Facts {
         self.wrong_passwords.forget(before);
         self.ntlm.forget(before);
         self.tickets_shown.forget(before);
+        self.kerberos_of.thin(before.plus_seconds(-Self::BEGAN_BEFORE_SECONDS));
         self.locator.forget(before);
         self.pings.forget(before);
         for dc in self.domain_controllers.values_mut() {

@@ -109,6 +109,16 @@ impl<K: Ord, T: When, const MAX: usize> Timed<K, T, MAX> {
         self.count = count;
     }
 
+    /// The same, but for the last of each: that it happened at all stays known.
+    pub(crate) fn thin(&mut self, before: CaptureTime) {
+        for list in self.lists.values_mut() {
+            let old = list.partition_point(|item| item.when() < before).min(list.len().saturating_sub(1));
+            list.drain(..old);
+            list.shrink_to(2 * list.len());
+            self.count -= old;
+        }
+    }
+
     /// How many went because there were too many.
     pub(crate) fn beyond(&self) -> u64 {
         self.beyond
@@ -148,5 +158,23 @@ mod tests {
             timed.note("at once", CaptureTime(200 * CaptureTime::SECOND));
         }
         assert!(timed.values().flatten().count() <= 100);
+    }
+
+    #[test]
+    fn thinned_a_list_keeps_its_last() {
+        let at = |second: i64| CaptureTime(second * CaptureTime::SECOND);
+        let mut timed: Timed<&str, CaptureTime, 6> = Timed::default();
+        for (who, second) in [("old", 1), ("old", 2), ("both", 3), ("both", 10), ("both", 12)] {
+            timed.note_second(who, at(second));
+        }
+        timed.thin(at(10));
+        assert_eq!((&timed["old"][..], &timed["both"][..]), (&[at(2)][..], &[at(10), at(12)][..]));
+        // Its account is right: there is room for three more, and for no fourth.
+        for second in 20..23 {
+            timed.note_second("new", at(second));
+        }
+        assert_eq!(timed.beyond(), 0);
+        timed.note_second("new", at(30));
+        assert_eq!(timed.beyond(), 3);
     }
 }
