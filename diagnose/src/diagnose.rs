@@ -234,14 +234,19 @@ fn merge(
         std::collections::btree_map::Entry::Vacant(entry) => {
             let mut found = found;
             found.evidence.truncate(MAX_EVIDENCE);
+            found.evidence.iter_mut().for_each(Evidence::shrink);
+            found.evidence.shrink_to_fit();
+            found.summary.shrink_to_fit();
             entry.insert(Diagnosis { rule, severity, logons: id.into_iter().collect(), beyond: 0, found });
         }
         std::collections::btree_map::Entry::Occupied(mut entry) => {
             let known = entry.get_mut();
             known.logons.extend(id);
             let mut evidence: Vec<Evidence> = std::mem::take(&mut known.found.evidence);
-            for piece in found.evidence {
+            for mut piece in found.evidence {
                 if evidence.len() < MAX_EVIDENCE && !evidence.contains(&piece) {
+                    piece.shrink();
+                    evidence.reserve_exact(1);
                     evidence.push(piece);
                 }
             }

@@ -63,6 +63,12 @@ impl Evidence {
         // Values may quote the wire; escaping twice changes nothing that was already harmless.
         Self { seen, field, value: WireText::from(value.as_str()).to_string(), means: means.into() }
     }
+
+    /// Gives back what its texts do not need, for it is kept.
+    pub(crate) fn shrink(&mut self) {
+        self.value.shrink_to_fit();
+        self.means.shrink_to_fit();
+    }
 }
 
 impl Subject {

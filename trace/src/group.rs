@@ -139,6 +139,9 @@ impl Grouper {
         for opened in self.sessions.finish() {
             self.join_session(opened);
         }
+        // Nothing joins any more, and a report takes room.
+        (self.current, self.recent, self.foreign, self.unused) = Default::default();
+        (self.pairing, self.tickets, self.sessions) = Default::default();
     }
 
     fn take_in(&mut self, event: &Arc<Event>) {
