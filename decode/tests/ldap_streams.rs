@@ -180,6 +180,18 @@ fn buffers_are_recognised_without_their_bind() {
     }
 }
 
+#[test]
+fn what_follows_a_buffer_is_no_part_of_its_token() {
+    // The length, and what would be the beginning of NTLM's signature if it were longer.
+    let begins = [0, 0, 0, 1, 1, 0, 0, 0, 0x12];
+    for step in [1, 5, 7, begins.len()] {
+        let mut net = opened();
+        net.data(CLIENT, 0, &begins, step);
+        net.finish();
+        assert_eq!(told(&mut net), ["undecodable 9"], "in steps of {step}");
+    }
+}
+
 /// A SASL buffer whose token is a wrap token of RFC 4121 that is signed only.
 fn signed(messages: &[u8]) -> Vec<u8> {
     let mut token = vec![5, 4, 5, 0xff, 0, 12, 0, 12, 0, 0, 0, 0, 0, 0, 0, 1];

@@ -80,9 +80,9 @@ impl LdapStream {
                 Err(_) => Start::Nothing,
             },
             Some(0x00) => {
-                let Some((stated, token)) = bytes.split_first_chunk() else { return Start::Unknown };
+                let Some((stated, _)) = bytes.split_first_chunk() else { return Start::Unknown };
                 let stated = u32::from_be_bytes(*stated);
-                let known = if self.layered && stated > 0 { Some(true) } else { sasl::is_known_token(token) };
+                let known = if self.layered && stated > 0 { Some(true) } else { holds_known_token(bytes) };
                 match known {
                     _ if stated == 0 => Start::Nothing,
                     Some(true) => Start::Unit(Kind::Buffer, u64::from(stated).saturating_add(4)),
@@ -189,7 +189,7 @@ impl Decoder for LdapStream {
         };
         match kind {
             Kind::Record => Begins::Yes,
-            Kind::Buffer => match sasl::is_known_token(bytes.get(4..).unwrap_or_default()) {
+            Kind::Buffer => match holds_known_token(bytes) {
                 Some(true) => Begins::Yes,
                 Some(false) => Begins::No,
                 None => Begins::Unknown,
@@ -241,6 +241,17 @@ impl Decoder for LdapStream {
 
     fn take_counted(&mut self) -> Counted {
         std::mem::take(&mut self.counted)
+    }
+}
+
+/// Whether a SASL buffer begins with a token like those of the mechanisms of Windows. `None`: too little to tell. What is
+/// behind the buffer is none of it: a token of one byte is known by no four.
+fn holds_known_token(bytes: &[u8]) -> Option<bool> {
+    let (stated, behind) = bytes.split_first_chunk()?;
+    let stated = usize::try_from(u32::from_be_bytes(*stated)).unwrap_or(usize::MAX);
+    match behind.get(..stated) {
+        Some(token) => Some(sasl::is_known_token(token) == Some(true)),
+        None => sasl::is_known_token(behind),
     }
 }
 
