@@ -166,8 +166,8 @@ impl Input {
         Ok(input)
     }
 
-    /// Opens a file that is still written to, and leaves it alone until the first [`Input::peek`]. What is no file, such
-    /// as a pipe, is read as ever.
+    /// Opens a file that is still written to, and leaves it alone until the first [`Input::peek`]. What is no file,
+    /// such as a pipe, is read as ever.
     ///
     /// # Errors
     /// [`CaptureError::Open`].
@@ -193,8 +193,8 @@ impl Input {
         Ok(input)
     }
 
-    /// As [`Input::follow`], for one of the files in a folder: that it is taken away or written anew is no damage, and it is
-    /// no open file while nothing comes.
+    /// As [`Input::follow`], for one of the files in a folder: that it is taken away or written anew is no damage, and
+    /// it is no open file while nothing comes.
     ///
     /// # Errors
     /// [`CaptureError::Open`].
@@ -253,8 +253,8 @@ impl Input {
         Peeked::Packet(head.at)
     }
 
-    /// Closes a file whose first packet is known, until [`Input::wake`]: of a thousand files in a row, few are in use at
-    /// a time.
+    /// Closes a file whose first packet is known, until [`Input::wake`]: of a thousand files in a row, few are in use
+    /// at a time.
     pub(crate) fn park(&mut self) {
         if self.size.is_some() && self.head.is_some() && self.number == 0 {
             self.end();

@@ -1,8 +1,8 @@
 //! Packets from a device, through the program that may open it.
 //!
-//! `hellotrace-capture` runs as a process of its own and writes pcapng to a pipe; what is read from there is read as any
-//! capture is. So whoever decodes has no rights, and a recording of the same packets is read the same way. The recorder
-//! says now and then up to when it has told all, so time passes although nothing comes.
+//! `hellotrace-capture` runs as a process of its own and writes pcapng to a pipe; what is read from there is read as
+//! any capture is. So whoever decodes has no rights, and a recording of the same packets is read the same way. The
+//! recorder says now and then up to when it has told all, so time passes although nothing comes.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -51,8 +51,8 @@ impl Orders {
 }
 
 impl Live {
-    /// Starts `program`, which is `hellotrace-capture`, on `interface`, with more `options` of its command line. What it
-    /// says meanwhile (a sentence each: that the interface is down, that it is there again) comes to `notes`.
+    /// Starts `program`, which is `hellotrace-capture`, on `interface`, with more `options` of its command line. What
+    /// it says meanwhile (a sentence each: that the interface is down, that it is there again) comes to `notes`.
     ///
     /// # Errors
     /// When it cannot be started. Why it then does not record is told by [`Source::fill`].

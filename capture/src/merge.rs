@@ -88,13 +88,13 @@ pub fn open<P: AsRef<Path>>(inputs: &[P]) -> Result<Files, CaptureError> {
 /// Opens capture files that are still written to, to be read as one, until `stop` is set. What comes is handed out as
 /// it comes; where nothing does, [`Source::fill`] answers [`Progress::Idle`] now and then.
 ///
-/// That a file ends in the middle of a packet is no damage here. A file that is cut back, removed, or whose name another
-/// file takes, ends there, and that is told as damage. Pipes and standard input are read as ever.
+/// That a file ends in the middle of a packet is no damage here. A file that is cut back, removed, or whose name
+/// another file takes, ends there, and that is told as damage. Pipes and standard input are read as ever.
 ///
-/// A folder stands for the files in it and for those that appear there later. Those that were last written to ten minutes
-/// before the newest one count as complete. What is taken away or written over, as rings of files are, is no damage; what is
-/// written over is read anew. What is no capture, or is compressed and not complete, is passed over, see
-/// [`Files::passed_over`].
+/// A folder stands for the files in it and for those that appear there later. Those that were last written to ten
+/// minutes before the newest one count as complete. What is taken away or written over, as rings of files are, is no
+/// damage; what is written over is read anew. What is no capture, or is compressed and not complete, is passed over,
+/// see [`Files::passed_over`].
 ///
 /// # Errors
 /// [`CaptureError::Open`] for the first input that cannot be opened. Whether it is a capture is found when there is
@@ -219,8 +219,8 @@ impl Files {
         Self::from_readers([(name, Box::new(reader) as Box<dyn Read + Send>)])
     }
 
-    /// Says by how many nanoseconds the clock of each input is ahead of a common one, by which packets are then ordered and
-    /// timed. To be said before the first [`Source::fill`].
+    /// Says by how many nanoseconds the clock of each input is ahead of a common one, by which packets are then ordered
+    /// and timed. To be said before the first [`Source::fill`].
     pub fn align_clocks(&mut self, ahead: impl IntoIterator<Item = i64>) {
         for (input, ahead) in self.inputs.iter_mut().zip(ahead) {
             input.put_back(ahead);
@@ -382,8 +382,8 @@ impl Files {
 
     /// Gives the tick of time that passed without a packet, if it did and nothing that is known comes before it.
     ///
-    /// Our own recorder tells of it, so that silence counts live as it does when the recording is read. Of several inputs
-    /// none can speak for the others before the end of all.
+    /// Our own recorder tells of it, so that silence counts live as it does when the recording is read. Of several
+    /// inputs none can speak for the others before the end of all.
     fn pass_time(&mut self, batch: &mut Batch) -> bool {
         let is_open = self.met.is_some() || !self.known.is_empty();
         if is_open || self.error.is_some() || (self.inputs.len() > 1 && !self.unknown.is_empty()) {
@@ -486,8 +486,8 @@ impl Source for Files {
     }
 }
 
-/// How long before the newest file of a followed folder one must have been written to last to count as complete. Writers
-/// that hold back what fills no buffer seldom do so for longer.
+/// How long before the newest file of a followed folder one must have been written to last to count as complete.
+/// Writers that hold back what fills no buffer seldom do so for longer.
 const COMPLETE_AFTER: Duration = Duration::from_mins(10);
 
 /// Looks at followed files in vain between two looks into their folders: about a second.

@@ -7,8 +7,8 @@ pub fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
-/// Turns root into the user `name`, else into who called sudo, else into nobody; with the user's main group and no other.
-/// Does nothing for who is not root, unless a name was asked for.
+/// Turns root into the user `name`, else into who called sudo, else into nobody; with the user's main group and no
+/// other. Does nothing for who is not root, unless a name was asked for.
 ///
 /// Called before there are other threads.
 ///

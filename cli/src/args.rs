@@ -54,16 +54,18 @@ pub(crate) struct Read {
     /// Only sign-ins of this user: a name, a name@REALM, or a part of either, whatever its case
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// Only sign-ins that began at or after this time: 2026-01-31T08:00:00Z, 2026-01-31 08:00 (UTC), or 15m, 2h, 1d before the capture's end
+    /// Only sign-ins that began at or after this time: 2026-01-31T08:00:00Z, 2026-01-31 08:00 (UTC), or 15m, 2h, 1d
+    /// before the capture's end
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Add marks and notes that `hellotrace tui --session` kept in a file [default: the capture's name with .session.toml]
+    /// Add marks and notes that `hellotrace tui --session` kept in a file [default: the capture's name with
+    /// .session.toml]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) session: Option<std::ffi::OsString>,
     #[command(flatten)]
     pub(crate) limits: Limits,
-    /// Do with so much memory: decode less when it runs short, what says least of a sign-in first and Kerberos last, and count
-    /// what was not decoded (Linux)
+    /// Do with so much memory: decode less when it runs short, what says least of a sign-in first and Kerberos last,
+    /// and count what was not decoded (Linux)
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(64..=1 << 20))]
     pub(crate) max_memory: Option<u64>,
 }
@@ -71,16 +73,19 @@ pub(crate) struct Read {
 /// What else is known besides captures.
 #[derive(Debug, Args)]
 pub(crate) struct Known {
-    /// Compare keys with this export of the directory: LDIF, CSV, JSON or a list, as the guide shows. May be given more than once
+    /// Compare keys with this export of the directory: LDIF, CSV, JSON or a list, as the guide shows. May be given more
+    /// than once
     #[arg(long, value_name = "FILE")]
     pub(crate) directory: Vec<std::path::PathBuf>,
-    /// Domains that are verified with Microsoft Entra, with commas between them: user principal names are compared with them
+    /// Domains that are verified with Microsoft Entra, with commas between them: user principal names are compared with
+    /// them
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',')]
     pub(crate) verified_domains: Vec<String>,
     #[cfg(feature = "directory")]
     #[command(flatten)]
     pub(crate) ldap: Ldap,
-    /// Take windows and thresholds of the rules from this TOML file, as docs/settings.md lists them, instead of their defaults
+    /// Take windows and thresholds of the rules from this TOML file, as docs/settings.md lists them, instead of their
+    /// defaults
     #[arg(long, value_name = "FILE")]
     pub(crate) thresholds: Option<std::path::PathBuf>,
 }
@@ -90,12 +95,12 @@ pub(crate) struct Known {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_field_names, reason = "the names of the options")]
 pub(crate) struct Ldap {
-    /// Compare keys with what this server tells: ldaps://dc1.corp.example, or ldap:// for StartTLS, with a port and a base
-    /// (ldaps://host:636/DC=corp,DC=example) where needed. May be given more than once
+    /// Compare keys with what this server tells: ldaps://dc1.corp.example, or ldap:// for StartTLS, with a port and a
+    /// base (ldaps://host:636/DC=corp,DC=example) where needed. May be given more than once
     #[arg(long, value_name = "URL")]
     pub(crate) ldap: Vec<String>,
-    /// Who to bind as: user@corp.example, or a distinguished name. The password is asked for on the terminal, unless it is
-    /// in HELLOTRACE_LDAP_PASSWORD or in a file
+    /// Who to bind as: user@corp.example, or a distinguished name. The password is asked for on the terminal, unless it
+    /// is in HELLOTRACE_LDAP_PASSWORD or in a file
     #[arg(long, value_name = "NAME", requires = "ldap")]
     pub(crate) ldap_bind: Option<String>,
     /// Bind with a Kerberos ticket, as of kinit, and no password: by SASL, mechanism GSSAPI, to the service ldap/HOST
@@ -155,7 +160,8 @@ pub(crate) struct Tui {
     /// Keep marks and notes in a file, and take up those that it holds [default: the capture's name with .session.toml]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(crate) session: Option<std::ffi::OsString>,
-    /// Take keys, theme and columns from this file [default: hellotrace/tui.toml in the folder for settings, if it is there]
+    /// Take keys, theme and columns from this file [default: hellotrace/tui.toml in the folder for settings, if it is
+    /// there]
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<std::path::PathBuf>,
     #[command(flatten)]
@@ -212,8 +218,8 @@ pub(crate) struct Device {
     /// See only what is sent to and from this machine, and to all
     #[arg(long, requires = "interface")]
     pub(crate) no_promiscuous: bool,
-    /// Also record the packets to this file, which must not exist. With a size, an age or a total, to files named after it
-    /// and the time
+    /// Also record the packets to this file, which must not exist. With a size, an age or a total, to files named after
+    /// it and the time
     #[arg(long, value_name = "FILE", requires = "interface")]
     pub(crate) write: Option<std::path::PathBuf>,
     /// Begin the next file after so many MB
@@ -228,8 +234,8 @@ pub(crate) struct Device {
     /// Pause recording to files while less than so many MB are free on the disk [default: 1024]
     #[arg(long, value_name = "MB", requires = "write")]
     pub(crate) min_free: Option<u64>,
-    /// Do with so much memory: decode less when it runs short, what says least of a sign-in first and Kerberos last, and count
-    /// what was not decoded (Linux)
+    /// Do with so much memory: decode less when it runs short, what says least of a sign-in first and Kerberos last,
+    /// and count what was not decoded (Linux)
     #[arg(long, value_name = "MB", requires = "interface", value_parser = clap::value_parser!(u64).range(64..=1 << 20))]
     pub(crate) max_memory: Option<u64>,
     /// Do with so much of one processor, the recorder's part included, in the same way (Linux)

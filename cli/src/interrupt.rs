@@ -28,8 +28,8 @@ pub(crate) fn remove(unfinished: PathBuf) {
 }
 
 fn install() {
-    // Where signals are ignored (nohup) they stay so, and it does without: what may be left behind then has a name of its
-    // own, and no report is damaged. Asked for again, it is there already.
+    // Where signals are ignored (nohup) they stay so, and it does without: what may be left behind then has a name of
+    // its own, and no report is damaged. Asked for again, it is there already.
     let _ = ctrlc::try_set_handler(|| {
         if STOP.get().is_some_and(|stop| !stop.swap(true, Ordering::Relaxed)) {
             return;

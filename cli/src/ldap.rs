@@ -1,9 +1,9 @@
-//! Asks a directory server for what an export of it would hold: users, computers, domain controllers, registered devices
-//! with their keys, and the schema (feature `directory`).
+//! Asks a directory server for what an export of it would hold: users, computers, domain controllers, registered
+//! devices with their keys, and the schema (feature `directory`).
 //!
 //! In: the URL of a server and who to bind as. Out: a [`Directory`], as from a file. Everything goes over TLS, and the
-//! server's certificate is checked: without that no password is sent. Nothing is written to the directory. What the server
-//! sends is bounded in size, number and time.
+//! server's certificate is checked: without that no password is sent. Nothing is written to the directory. What the
+//! server sends is bounded in size, number and time.
 
 mod connection;
 #[cfg(all(feature = "directory-gssapi", target_os = "linux"))]
@@ -33,7 +33,8 @@ use crate::{args::Ldap, exit::complain};
 const MAX_SECONDS: u64 = 600;
 /// Objects in one page: half of what a domain controller gives at most (MaxPageSize, MS-ADTS 3.1.1.3.4.6).
 const PAGE: u32 = 500;
-/// Seconds that the server is asked to take at most for one page; domain controllers stop at 120 anyway (MaxQueryDuration).
+/// Seconds that the server is asked to take at most for one page; domain controllers stop at 120 anyway
+/// (MaxQueryDuration).
 const PAGE_SECONDS: u32 = 120;
 /// What an export is asked for, and no more.
 const ATTRIBUTES: [&str; 12] = [

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-// Messages are allocated by the shards' threads and freed by another: glibc's allocator spends a fifth of a run on that,
-// this one half as much.
+// Messages are allocated by the shards' threads and freed by another: glibc's allocator spends a fifth of a run on
+// that, this one half as much.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

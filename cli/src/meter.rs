@@ -15,8 +15,8 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    /// Also counts the processor time of `other` and its children. Their memory is the kernel's buffer, whose size is an
-    /// option of its own.
+    /// Also counts the processor time of `other` and its children. Their memory is the kernel's buffer, whose size is
+    /// an option of its own.
     pub(crate) fn new(other: Option<u32>) -> io::Result<Self> {
         let meter = Self { other, since: now() };
         match usage(other, Duration::ZERO) {
@@ -64,8 +64,8 @@ fn busy(process: &str) -> Option<Duration> {
     ticks(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?).map(|ticks| Duration::from_millis(ticks * TICK))
 }
 
-/// Fields 14 and 15 of proc_pid_stat(5), user and system time. The second field is a name and may hold anything, so they
-/// are counted from its end.
+/// Fields 14 and 15 of proc_pid_stat(5), user and system time. The second field is a name and may hold anything, so
+/// they are counted from its end.
 fn ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;

@@ -1,7 +1,8 @@
 //! The program as its user meets it: arguments and files in, output, messages and an exit status out.
 //!
-//! Everything runs the binary itself over `samples/`, or over captures made from them here. The tests hold for any state
-//! of the catalogue: what is found in a sample is tested in `diagnose/tests/samples.rs`; here it matters how it is told.
+//! Everything runs the binary itself over `samples/`, or over captures made from them here. The tests hold for any
+//! state of the catalogue: what is found in a sample is tested in `diagnose/tests/samples.rs`; here it matters how it
+//! is told.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of this is tests")]
 

@@ -1,8 +1,8 @@
 //! What a build that is given to others may contain, by licence.
 //!
-//! Asks cargo which packages the program `cli`, with the features `directory` and `directory-gssapi` and without, and the
-//! capture helper (`capture` with the feature `live`) reach by normal and build dependencies, on every platform, and
-//! requires of each a licence from [`ALLOWED`]. Dev-dependencies are left out: nobody receives them. One of these,
+//! Asks cargo which packages the program `cli`, with the features `directory` and `directory-gssapi` and without, and
+//! the capture helper (`capture` with the feature `live`) reach by normal and build dependencies, on every platform,
+//! and requires of each a licence from [`ALLOWED`]. Dev-dependencies are left out: nobody receives them. One of these,
 //! `kerberos_asn1`, is under the AGPL, so that it stays one is tested too.
 //!
 //! `deny.toml` holds the same list for `cargo deny`, which is not everywhere installed.

@@ -1,8 +1,9 @@
 //! The program starts where libpcap is missing.
 //!
-//! A dynamic library that is named in an executable and not installed stops it before `main`. Reading capture files needs no
-//! libpcap, and live capture is a program of its own (feature `live`), so `hellotrace` must not name it. The names are
-//! read from the executable's dynamic section, as `readelf --dynamic` shows them; text elsewhere in it does not count.
+//! A dynamic library that is named in an executable and not installed stops it before `main`. Reading capture files
+//! needs no libpcap, and live capture is a program of its own (feature `live`), so `hellotrace` must not name it. The
+//! names are read from the executable's dynamic section, as `readelf --dynamic` shows them; text elsewhere in it does
+//! not count.
 
 #![cfg(all(target_os = "linux", target_pointer_width = "64", target_endian = "little"))]
 

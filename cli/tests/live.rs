@@ -1,8 +1,8 @@
 //! Live capture between network namespaces that the tests make themselves: packets of samples are sent at one end of a
 //! veth pair, and `hellotrace live` records at the other.
 //!
-//! Needs root, `ip`, and `hellotrace-capture` beside `hellotrace` (`cargo build -p capture --features live`). Where one of
-//! them is missing, these tests say so and pass.
+//! Needs root, `ip`, and `hellotrace-capture` beside `hellotrace` (`cargo build -p capture --features live`). Where one
+//! of them is missing, these tests say so and pass.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of this is tests")]
@@ -701,7 +701,8 @@ fn load(wire: &Wire) -> u64 {
     sent
 }
 
-/// Without a filter, what the two ends say to each other unasked (IPv6 looks for neighbours and routers) is recorded, too.
+/// Without a filter, what the two ends say to each other unasked (IPv6 looks for neighbours and routers) is recorded,
+/// too.
 #[track_caller]
 fn all_accounted_for(found: u64, sent: u64) {
     assert!((sent..sent + 100).contains(&found), "{found} of {sent}");
@@ -773,7 +774,8 @@ fn under_load_every_packet_is_accounted_for() {
     println!("sent {sent} to tcpdump: {others:?}; {said}");
 }
 
-/// What a limit costs: `HELLOTRACE_MAX_CPU` and `HELLOTRACE_MAX_MEMORY` are those of `live`, and must be too low for the load.
+/// What a limit costs: `HELLOTRACE_MAX_CPU` and `HELLOTRACE_MAX_MEMORY` are those of `live`, and must be too low for
+/// the load.
 #[test]
 #[ignore = "takes minutes, and measures: docs/performance.md"]
 fn under_load_and_a_limit_classes_go_in_order_and_kerberos_stays() {

@@ -1,7 +1,7 @@
 //! Single Kerberos messages of the samples, here and in two other decoders of Kerberos.
 //!
-//! Each decoder is given the same bytes. What it makes of them differs: the other two leave PKINIT and the ticket inside a
-//! TGS-REQ as the bytes they are, and stop at the first field that they do not know.
+//! Each decoder is given the same bytes. What it makes of them differs: the other two leave PKINIT and the ticket
+//! inside a TGS-REQ as the bytes they are, and stop at the first field that they do not know.
 
 #[path = "support.rs"]
 mod support;

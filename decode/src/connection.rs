@@ -17,8 +17,8 @@ use crate::{
 };
 
 /// Server ports whose connections are told of: DNS, HTTP (CRL, OCSP), Kerberos, the endpoint mapper of RPC, LDAP, HTTPS
-/// (Entra ID), SMB, password change, LDAP over TLS, HTTP proxies (3128, 8080), and the global catalogue without and with
-/// TLS. Sorted.
+/// (Entra ID), SMB, password change, LDAP over TLS, HTTP proxies (3128, 8080), and the global catalogue without and
+/// with TLS. Sorted.
 pub const MATTERING_PORTS: [u16; 13] = [53, 80, 88, 135, 389, 443, 445, 464, 636, 3128, 3268, 3269, 8080];
 
 /// Whether connections to this server port are told of.
@@ -230,8 +230,8 @@ impl Tracker {
         Some(Fate::Refused(Refusal::Icmp(code)))
     }
 
-    /// The event of this connection, on `flow`, unless it was told before. `missing`: bytes that its streams miss, where they are
-    /// put together. `decided`: the packet that decided, where it is none of this connection.
+    /// The event of this connection, on `flow`, unless it was told before. `missing`: bytes that its streams miss,
+    /// where they are put together. `decided`: the packet that decided, where it is none of this connection.
     pub fn tell(&mut self, flow: &FlowKey, fate: Fate, missing: Option<u64>, decided: Option<Mark>) -> Option<Event> {
         let told = self.told;
         self.told = Told::Yes;

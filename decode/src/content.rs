@@ -1,11 +1,12 @@
-//! Streams that say by their first bytes what they are, over any port: TLS, HTTP, TLS in the tunnel of an HTTP proxy; and,
-//! for the Kerberos and NTLM in them, DCE/RPC, SMB, TDS.
+//! Streams that say by their first bytes what they are, over any port: TLS, HTTP, TLS in the tunnel of an HTTP proxy;
+//! and, for the Kerberos and NTLM in them, DCE/RPC, SMB, TDS.
 //!
-//! A connection is decoded so if a payload of it begins with a hello of TLS, the head of HTTP, or a message by which one of
-//! the others authenticates ([`begins`]), wherever that is in the connection: TLS may begin late, as after SMTP's STARTTLS. On the ports where TLS and HTTP are at home
-//! ([`is_home`]) the streams are put together from the first byte on, so that it does not matter in which order the
-//! segments of a hello come; what is found to be something else is dropped at once. Behind the handshake, data is not put
-//! together, and with both directions at that point the connection is dropped: bulk costs nothing but its headers.
+//! A connection is decoded so if a payload of it begins with a hello of TLS, the head of HTTP, or a message by which
+//! one of the others authenticates ([`begins`]), wherever that is in the connection: TLS may begin late, as after
+//! SMTP's STARTTLS. On the ports where TLS and HTTP are at home ([`is_home`]) the streams are put together from the
+//! first byte on, so that it does not matter in which order the segments of a hello come; what is found to be something
+//! else is dropped at once. Behind the handshake, data is not put together, and with both directions at that point the
+//! connection is dropped: bulk costs nothing but its headers.
 
 #![deny(clippy::indexing_slicing)]
 
@@ -39,7 +40,8 @@ pub fn is_home(port: u16) -> bool {
 
 /// Who sends a payload that begins what is known by its content; `None` for all others.
 ///
-/// Every packet of a capture is asked about that no port says anything of, so the first byte leaves one of them at most.
+/// Every packet of a capture is asked about that no port says anything of, so the first byte leaves one of them at
+/// most.
 pub fn begins(payload: &[u8]) -> Option<Side> {
     match payload.first()? {
         0 => smb::begins(payload),
@@ -152,7 +154,8 @@ impl Decoder for ContentStream {
             Start::Record(_) if bytes.len() < LONGEST_MARK => Begins::Unknown,
             Start::Record(_) => match bytes {
                 [22, ..] if tls::hello(bytes) == Some(from) => Begins::Yes,
-                // ChangeCipherSpec, an alert, data; a certificate, a key exchange, a request, or the last of the server's.
+                // ChangeCipherSpec, an alert, data; a certificate, a key exchange, a request, or the last of the
+                // server's.
                 [20, _, _, _, _, 1, ..] | [21, _, _, 0, 2, 1..=2, ..] | [23, ..] | [22, _, _, _, _, 11..=16, 0, ..] => {
                     Begins::Yes
                 }
@@ -213,8 +216,8 @@ const LONGEST_MARK: usize = 11;
 /// Which flows to ports without a meaning are worth a look: those in which something has begun
 /// that is known by its content.
 ///
-/// It stands before the shards, in order of the packets. A flow that it lets through without need costs a look-up; one that
-/// it holds back is lost, and it holds back none that it once let through.
+/// It stands before the shards, in order of the packets. A flow that it lets through without need costs a look-up; one
+/// that it holds back is lost, and it holds back none that it once let through.
 #[derive(Debug)]
 pub struct Gate {
     seen: Box<[u64]>,

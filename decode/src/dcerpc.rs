@@ -1,8 +1,9 @@
 //! DCE/RPC over TCP, as far as it authenticates: the Kerberos and NTLM in its binds. C706 chapter 12, MS-RPCE 2.2.2.
 //!
-//! Binds, their answers and what alters them are read for the token behind them, whose place the header tells; what they
-//! bind to is not. Calls are passed over by their length, with the trailers that protect them (MS-RPCE 2.2.2.11, 2.2.2.13)
-//! and in however many fragments they come: nothing of them is kept, and nothing is said where they are missing.
+//! Binds, their answers and what alters them are read for the token behind them, whose place the header tells; what
+//! they bind to is not. Calls are passed over by their length, with the trailers that protect them (MS-RPCE 2.2.2.11,
+//! 2.2.2.13) and in however many fragments they come: nothing of them is kept, and nothing is said where they are
+//! missing.
 //!
 //! Services have ports of their own, which the endpoint mapper gives out. Their connections are known by a message that
 //! authenticates ([`begins`]); of those that do not authenticate there is nothing to tell.
@@ -75,8 +76,8 @@ impl Header {
 /// Who sends a payload that begins with a message of an authentication; `None` for all others. For streams that are not
 /// known to hold DCE/RPC.
 ///
-/// Beyond what `Header::read` asks for, the message is the only one of its call (C706 §12.6.3.1), and its trailer, where it
-/// is there already, names a provider that carries Kerberos or NTLM.
+/// Beyond what `Header::read` asks for, the message is the only one of its call (C706 §12.6.3.1), and its trailer,
+/// where it is there already, names a provider that carries Kerberos or NTLM.
 pub fn begins(payload: &[u8]) -> Option<Side> {
     const WHOLE: u8 = 0x03;
     let header = Header::read(payload).ok()??;

@@ -1,9 +1,10 @@
 //! What a stream or a datagram is decoded with.
 //!
-//! A [`Decoder`] is asked two things: where a message begins and ends ([`Decoder::frame`], [`Decoder::begins`]), and what
-//! a whole one says ([`Decoder::message`]). It never sees sequence numbers, holes or packets: [`crate::stream`] hands it
-//! whole messages and remembers where they were. Kerberos, DNS and LDAP are decoded by server port: nothing else offers
-//! them, but for questions of DNS for a service. What is at home anywhere is decoded by content: [`crate::content`].
+//! A [`Decoder`] is asked two things: where a message begins and ends ([`Decoder::frame`], [`Decoder::begins`]), and
+//! what a whole one says ([`Decoder::message`]). It never sees sequence numbers, holes or packets: [`crate::stream`]
+//! hands it whole messages and remembers where they were. Kerberos, DNS and LDAP are decoded by server port: nothing
+//! else offers them, but for questions of DNS for a service. What is at home anywhere is decoded by content:
+//! [`crate::content`].
 
 use crate::{
     Carriage, Carrier, Decoded, Gap, GapKind, Message, Protocol,
@@ -27,8 +28,8 @@ pub const MAX_KERBEROS_MESSAGE: usize = 1 << 20;
 /// octets, a number of eight), SMB 18, DCE/RPC 16, TDS 16.
 pub const MAX_HEADER: usize = 64;
 
-/// Bytes within which a message that is [`Framing::Open`] must end: twice what servers take for the head of an HTTP request
-/// (16 KiB with IIS), which holds a ticket of the largest size in Base64.
+/// Bytes within which a message that is [`Framing::Open`] must end: twice what servers take for the head of an HTTP
+/// request (16 KiB with IIS), which holds a ticket of the largest size in Base64.
 pub const MAX_OPEN: usize = 32 << 10;
 
 /// Port of Kerberos, UDP and TCP.
@@ -43,8 +44,8 @@ pub const LDAP_PORT: u16 = 389;
 /// Port of the global catalogue: LDAP over TCP.
 pub const GLOBAL_CATALOGUE_PORT: u16 = 3268;
 
-/// Port of DCE/RPC's endpoint mapper, where Windows activates remote objects, too. Services behind it have ports of their
-/// own, which are not known here.
+/// Port of DCE/RPC's endpoint mapper, where Windows activates remote objects, too. Services behind it have ports of
+/// their own, which are not known here.
 pub const ENDPOINT_MAPPER_PORT: u16 = 135;
 
 /// Port of password changes, UDP and TCP.
@@ -93,8 +94,8 @@ pub enum Framing {
         /// Bytes to pass over, framing included.
         total: u64,
     },
-    /// Bytes that are not decoded, such as a body or a message of no interest. They are not kept and not told, and it does
-    /// not matter whether they are there.
+    /// Bytes that are not decoded, such as a body or a message of no interest. They are not kept and not told, and it
+    /// does not matter whether they are there.
     Pass {
         /// Bytes to pass over, framing included.
         total: u64,
@@ -129,7 +130,8 @@ pub trait Decoder: Send {
     /// It should be hard to satisfy by accident: what it takes for a header decides how much is read as one message.
     fn begins(&self, from: Side, bytes: &[u8]) -> Begins;
 
-    /// How many bytes at the start of `bytes` cannot begin a message: those that [`Decoder::begins`] need not be asked about.
+    /// How many bytes at the start of `bytes` cannot begin a message: those that [`Decoder::begins`] need not be asked
+    /// about.
     ///
     /// For decoders whose streams are large and mostly passed over.
     fn barren(&self, bytes: &[u8]) -> usize {
@@ -140,7 +142,8 @@ pub trait Decoder: Send {
     /// What to call a message of which only the beginning is there, framing included: `AS-REQ`.
     fn name(&self, from: Side, bytes: &[u8]) -> &'static str;
 
-    /// Decodes one whole message, framing excluded, and appends what it says. What it cannot decode it appends as a gap.
+    /// Decodes one whole message, framing excluded, and appends what it says. What it cannot decode it appends as a
+    /// gap.
     fn message(&mut self, from: Side, bytes: &[u8], out: &mut Vec<Decoded>);
 
     /// As [`Decoder::frame`], for a message that was [`Framing::Open`] when `seen` of these bytes were there.
@@ -154,14 +157,14 @@ pub trait Decoder: Send {
         let _ = (from, bytes);
     }
 
-    /// Told when bytes of one direction were lost, or when it has ended, for decoders that remember something from message
-    /// to message. What then cannot be completed is appended as it stands, or as a gap.
+    /// Told when bytes of one direction were lost, or when it has ended, for decoders that remember something from
+    /// message to message. What then cannot be completed is appended as it stands, or as a gap.
     fn interrupted(&mut self, from: Side, out: &mut Vec<Decoded>) {
         let _ = (from, out);
     }
 
-    /// Asked when nothing more of a connection is put together: whether TLS is in it that shows its alerts all the same, and
-    /// what carries it.
+    /// Asked when nothing more of a connection is put together: whether TLS is in it that shows its alerts all the
+    /// same, and what carries it.
     fn shows_alerts(&self) -> Option<Carriage> {
         None
     }
@@ -184,8 +187,8 @@ pub enum Detail {
     /// All.
     #[default]
     Every,
-    /// Those that can tell something of a sign-in. Most of what a domain controller answers are searches and the addresses
-    /// of hosts: they are looked at and counted, and not taken apart. TLS is told without fingerprints.
+    /// Those that can tell something of a sign-in. Most of what a domain controller answers are searches and the
+    /// addresses of hosts: they are looked at and counted, and not taken apart. TLS is told without fingerprints.
     SignIns,
 }
 

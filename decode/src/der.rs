@@ -314,7 +314,8 @@ pub fn dotted(contents: &[u8]) -> Option<String> {
     if text.is_empty() || open { None } else { Some(text) }
 }
 
-/// Appends a number. Certificates and CMS are full of object identifiers, and the formatter costs several times as much.
+/// Appends a number. Certificates and CMS are full of object identifiers, and the formatter costs several times as
+/// much.
 fn push_decimal(text: &mut String, number: u64) {
     if number >= 10 {
         push_decimal(text, number / 10);

@@ -1,9 +1,10 @@
-//! What an export of a directory says: users, computers and domain controllers with their key credentials, and the schema.
+//! What an export of a directory says: users, computers and domain controllers with their key credentials, and the
+//! schema.
 //!
-//! In: a file as `ldifde`, `ldapsearch`, `Get-ADUser`, `Get-ADObject` or DSInternals write it, as LDIF, CSV, JSON or a list
-//! of `name : value`. Out: a [`Directory`] that finds objects by key and by account. What is an object's is kept; values
-//! that no rule asks for are passed over. An export is typed by a person and read once: the first line that cannot be
-//! read ends it, with its number.
+//! In: a file as `ldifde`, `ldapsearch`, `Get-ADUser`, `Get-ADObject` or DSInternals write it, as LDIF, CSV, JSON or a
+//! list of `name : value`. Out: a [`Directory`] that finds objects by key and by account. What is an object's is kept;
+//! values that no rule asks for are passed over. An export is typed by a person and read once: the first line that
+//! cannot be read ends it, with its number.
 
 use std::{borrow::Cow, collections::BTreeMap, io, io::Read};
 

@@ -220,8 +220,8 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DnsError> {
     }
 }
 
-/// Whether this is a question that [`decode`] can read, and neither one for the domain controllers of a domain nor a key
-/// exchange: what hosts ask all day. `false` where only reading it in full can tell.
+/// Whether this is a question that [`decode`] can read, and neither one for the domain controllers of a domain nor a
+/// key exchange: what hosts ask all day. `false` where only reading it in full can tell.
 pub fn is_plain_question(bytes: &[u8]) -> bool {
     // A query, one question, no answers, at most what EDNS adds.
     let Some(([_, _, flags, _, 0, 1, 0, 0, 0, 0, 0, extra @ 0..=1], mut rest)) = bytes.split_first_chunk::<HEADER>()
@@ -257,10 +257,11 @@ pub fn is_plain_question(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether these bytes are a question for a service (RFC 2782), or the answer to one: for datagrams to ports that are not
-/// DNS's. Resolvers beside others have ports of their own.
+/// Whether these bytes are a question for a service (RFC 2782), or the answer to one: for datagrams to ports that are
+/// not DNS's. Resolvers beside others have ports of their own.
 ///
-/// Recursion is desired, as nobody asks who spreads questions to all; there is one question, and its name begins with `_`.
+/// Recursion is desired, as nobody asks who spreads questions to all; there is one question, and its name begins with
+/// `_`.
 pub fn asks_for_service(bytes: &[u8]) -> bool {
     match bytes {
         [_, _, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0 | 1, 2..=0x3f, b'_', ..] => true,

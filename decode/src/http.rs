@@ -1,12 +1,13 @@
 //! HTTP/1 as far as it carries what a sign-in needs: what is asked of whom, with which status, tunnels of proxies, and
 //! what came of asking for a CRL or an OCSP response. RFC 9110, RFC 9112, RFC 5280 appendix, RFC 6960 appendix A.
 //!
-//! In: the two directions of a connection, a head or a body at a time. Out: a [`Message`] for each request and response;
-//! a response with a CRL or an OCSP response in it is told when the body is there, and what a KDC proxy passes on is told
-//! behind its request or response. Other bodies are passed over.
+//! In: the two directions of a connection, a head or a body at a time. Out: a [`Message`] for each request and
+//! response; a response with a CRL or an OCSP response in it is told when the body is there, and what a KDC proxy
+//! passes on is told behind its request or response. Other bodies are passed over.
 //!
 //! Headers are read for lengths, types, the host, and the Kerberos and NTLM of an authentication (RFC 4559), which are
-//! messages of their own. None is kept: not Authorization, not Cookie, not their names. Of a target nothing behind `?` is kept, and nothing before `@`, because that is where secrets are put.
+//! messages of their own. None is kept: not Authorization, not Cookie, not their names. Of a target nothing behind `?`
+//! is kept, and nothing before `@`, because that is where secrets are put.
 
 #![deny(clippy::indexing_slicing)]
 
@@ -145,7 +146,8 @@ pub(crate) struct Heads {
     begun: bool,
 }
 
-/// Headers in which a client authenticates to a server and to a proxy, and in which those answer. RFC 9110 §11.6, §11.7.
+/// Headers in which a client authenticates to a server and to a proxy, and in which those answer. RFC 9110 §11.6,
+/// §11.7.
 const CREDENTIALS: [&str; 2] = ["Authorization", "Proxy-Authorization"];
 const CHALLENGES: [&str; 2] = ["WWW-Authenticate", "Proxy-Authenticate"];
 

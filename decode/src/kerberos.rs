@@ -87,7 +87,8 @@ pub(crate) enum UserToUser {
     Reply,
 }
 
-/// Decodes what prepares authentication to a user: a SEQUENCE without an APPLICATION tag, so its token says which it is.
+/// Decodes what prepares authentication to a user: a SEQUENCE without an APPLICATION tag, so its token says which it
+/// is.
 ///
 /// # Errors
 /// As [`decode`].

@@ -55,7 +55,8 @@ pub struct KeyCredential {
     /// KeyID as it is stored, base64. Compare it with the `key_id` of a certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
-    /// Whether KeyID is the SHA-256 of the key material, or the credential's identifier in FIDO's. `None`: one is absent.
+    /// Whether KeyID is the SHA-256 of the key material, or the credential's identifier in FIDO's. `None`: one is
+    /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id_matches: Option<bool>,
     /// Whether KeyHash is the SHA-256 of all entries behind it. `None`: there is no KeyHash.

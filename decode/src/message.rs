@@ -24,8 +24,8 @@ pub enum Message {
     Tls(Box<tls::Message>),
     /// RFC 9112.
     Http(Box<http::Message>),
-    /// What became of a TCP connection to a port that matters, or with something in it that is known by its content. One
-    /// a connection.
+    /// What became of a TCP connection to a port that matters, or with something in it that is known by its content.
+    /// One a connection.
     Connection(Box<Connection>),
     /// ICMP or ICMPv6 destination unreachable.
     Unreachable(Box<Unreachable>),
@@ -142,7 +142,8 @@ pub struct Gap {
 pub enum GapKind {
     /// The capture does not hold it, though a peer received it.
     Missing,
-    /// The capture kept only the beginning of a packet: by its snap length, or by what the packet itself says of its length.
+    /// The capture kept only the beginning of a packet: by its snap length, or by what the packet itself says of its
+    /// length.
     CutShort,
     /// It is not what its protocol says it should be.
     Undecodable,

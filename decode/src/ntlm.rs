@@ -14,7 +14,8 @@ use crate::WireText;
 /// What every message begins with. MS-NLMP 2.2.1.
 pub const SIGNATURE: &[u8; 8] = b"NTLMSSP\0";
 
-/// Bytes of a name on the wire that are read. Directory names have up to 256 characters (MS-ADTS), DNS names 255 octets.
+/// Bytes of a name on the wire that are read. Directory names have up to 256 characters (MS-ADTS), DNS names 255
+/// octets.
 pub const MAX_NAME: usize = 1024;
 
 /// Entries of a challenge's target information that are looked at. MS-NLMP 2.2.2.1 has eleven.

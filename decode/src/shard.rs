@@ -1,11 +1,11 @@
 //! The flows of one shard: units in, events out. HOT.
 //!
-//! A unit goes to the shard that [`shard_of`] names for its flow, which is the same for both directions, so a shard knows
-//! all of a connection and nothing of others. What comes out does not depend on how units were batched:
+//! A unit goes to the shard that [`shard_of`] names for its flow, which is the same for both directions, so a shard
+//! knows all of a connection and nothing of others. What comes out does not depend on how units were batched:
 //!
 //! - [`Shard::push`] emits what its unit completes, `seen` in that unit's packet.
-//! - [`Shard::tick`] alone lets time pass. It counts whole seconds between ticks, never a packet's own time, so that two
-//!   shards agree on what is due, and a clock that steps back makes nothing happen early or twice.
+//! - [`Shard::tick`] alone lets time pass. It counts whole seconds between ticks, never a packet's own time, so that
+//!   two shards agree on what is due, and a clock that steps back makes nothing happen early or twice.
 //! - [`Shard::finish`] ends all flows, in the order of their keys.
 //!
 //! Events of `tick` and `finish` are `seen` in the last packet of their flow, which is an older one. They belong before
@@ -85,8 +85,8 @@ impl Config {
         Self { decoders: Decoders::default(), max_flows: share(MAX_FLOWS), max_buffered: share(MAX_BUFFERED) }
     }
 
-    /// The same for a program that should do with `memory` bytes: the connections of all `shards` may take a quarter of it,
-    /// and what their streams keep for later another. Never more than before.
+    /// The same for a program that should do with `memory` bytes: the connections of all `shards` may take a quarter of
+    /// it, and what their streams keep for later another. Never more than before.
     #[must_use]
     pub fn within(self, memory: u64, shards: usize) -> Self {
         let quarter = usize::try_from(memory / 4).unwrap_or(usize::MAX).checked_div(shards).unwrap_or(usize::MAX);
@@ -98,8 +98,8 @@ impl Config {
     }
 }
 
-/// Which of `shards` shards a flow belongs to; the same for both of its directions, and in every run. No more than 256 get
-/// any.
+/// Which of `shards` shards a flow belongs to; the same for both of its directions, and in every run. No more than 256
+/// get any.
 pub fn shard_of(flow: &FlowKey, shards: usize) -> usize {
     group_of(flow).checked_rem(shards).unwrap_or(0)
 }
@@ -111,8 +111,8 @@ pub(crate) fn group_of(flow: &FlowKey) -> usize {
 
 /// A number that is the same for both directions of a flow, and in every run.
 pub(crate) fn hash(flow: &FlowKey) -> u64 {
-    // SplitMix64's finisher over the words of the key. It needs to spread, not to withstand: whoever chooses addresses so
-    // that all flows meet in one shard costs us speed and nothing else.
+    // SplitMix64's finisher over the words of the key. It needs to spread, not to withstand: whoever chooses addresses
+    // so that all flows meet in one shard costs us speed and nothing else.
     let mix = |hash: u64, word: u64| {
         let hash = (hash ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash ^ (hash >> 29)
@@ -379,8 +379,8 @@ impl Shard {
     }
 }
 
-/// What decodes a connection that this segment is of: by its port, by what it begins with where that is seen, or by what
-/// the segment begins with.
+/// What decodes a connection that this segment is of: by its port, by what it begins with where that is seen, or by
+/// what the segment begins with.
 fn decoder(decoders: Decoders, flow: &FlowKey, tracker: &Tracker, segment: &Segment<'_>) -> Option<Box<dyn Decoder>> {
     let port = tracker.path(flow).destination.port;
     decoders.stream(port).or_else(|| {
@@ -482,8 +482,8 @@ impl Flow {
         out.events.extend(tracker.tell(&self.key, fate, missing, decided));
     }
 
-    /// It has been told. Where its streams have come to their end, their memory goes back: the ports are kept for a while, so
-    /// that what comes late is no connection of its own, and there are many such.
+    /// It has been told. Where its streams have come to their end, their memory goes back: the ports are kept for a
+    /// while, so that what comes late is no connection of its own, and there are many such.
     fn close(&mut self, out: &mut Out<'_>) {
         let (Some(tracker), Some(streams)) = (&self.tracker, &mut self.streams) else { return };
         let is_clean = [Side::Client, Side::Server].iter().all(|&side| tracker.beyond_fin(side) == 0);
@@ -553,8 +553,8 @@ struct Clock {
 }
 
 impl Clock {
-    /// The first tick starts it: what came before counts as of that second, since no shard knows the first packet of all.
-    /// A clock that steps back stands still here, and goes on from where it stepped to.
+    /// The first tick starts it: what came before counts as of that second, since no shard knows the first packet of
+    /// all. A clock that steps back stands still here, and goes on from where it stepped to.
     fn advance(&mut self, now: CaptureTime) -> u64 {
         let now = now.seconds();
         let passed = self.last.map_or(0, |last| now.saturating_sub(last));

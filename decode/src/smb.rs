@@ -2,8 +2,9 @@
 //!
 //! Of all commands only SESSION_SETUP is read. Its requests are told by the tokens they carry; its responses, which say
 //! with which status the server answers, are told as well. All else, encrypted messages and what files hold, is passed
-//! over by its length alone: nothing of it is kept, and nothing is said where it is missing. What a negotiation holds is
-//! passed over, too: the server's hint (MS-SPNG 2.2.1) names mechanisms, and the session set-up shows which was taken.
+//! over by its length alone: nothing of it is kept, and nothing is said where it is missing. What a negotiation holds
+//! is passed over, too: the server's hint (MS-SPNG 2.2.1) names mechanisms, and the session set-up shows which was
+//! taken.
 
 #![deny(clippy::indexing_slicing)]
 
@@ -151,8 +152,8 @@ fn start(bytes: &[u8]) -> Start {
     }
 }
 
-/// Who sends a payload that begins with a negotiation or a session set-up; `None` for all others. For streams that are not
-/// known to hold SMB: it is offered over NetBIOS (RFC 1001), too.
+/// Who sends a payload that begins with a negotiation or a session set-up; `None` for all others. For streams that are
+/// not known to hold SMB: it is offered over NetBIOS (RFC 1001), too.
 pub fn begins(payload: &[u8]) -> Option<Side> {
     const RESPONSE: u8 = 0x80;
     let &[0, _, _, _, ref smb @ ..] = payload else { return None };
@@ -288,10 +289,10 @@ fn smb2(bytes: &[u8], out: &mut Vec<Decoded>) -> Option<()> {
 
 /// A message of SMB 1. `None`: it could not be read.
 ///
-/// Header, MS-CIFS 2.2.3.1: status at 5, flags at 9, second flags at 10, and at 32 the number of words that follow; then
-/// the number of bytes, and those. With extended security they begin with the token (MS-SMB 2.2.4.6), which has 12 words
-/// in a request and 4 in a response; in other forms there is none. Without it a request answers the challenge of the
-/// negotiation itself ([`challenged`]).
+/// Header, MS-CIFS 2.2.3.1: status at 5, flags at 9, second flags at 10, and at 32 the number of words that follow;
+/// then the number of bytes, and those. With extended security they begin with the token (MS-SMB 2.2.4.6), which has 12
+/// words in a request and 4 in a response; in other forms there is none. Without it a request answers the challenge of
+/// the negotiation itself ([`challenged`]).
 fn smb1(bytes: &[u8], out: &mut Vec<Decoded>) -> Option<()> {
     const RESPONSE: u8 = 0x80;
     const NT_STATUS: u16 = 0x4000;
@@ -320,11 +321,11 @@ fn smb1(bytes: &[u8], out: &mut Vec<Decoded>) -> Option<()> {
     token.map(|_| ())
 }
 
-/// Who answers a challenge in a session set-up without extended security, as the NTLM message that it stands for. `None`: it
-/// is no answer to one, but a password in clear or nobody's, or it cannot be read.
+/// Who answers a challenge in a session set-up without extended security, as the NTLM message that it stands for.
+/// `None`: it is no answer to one, but a password in clear or nobody's, or it cannot be read.
 ///
-/// Behind 13 words, among them at 14 and 16 the lengths of the two answers, those answers; then at an even place, if text is
-/// in UTF-16, account and domain, each with a zero behind it. MS-CIFS 2.2.4.53.1.
+/// Behind 13 words, among them at 14 and 16 the lengths of the two answers, those answers; then at an even place, if
+/// text is in UTF-16, account and domain, each with a zero behind it. MS-CIFS 2.2.4.53.1.
 fn challenged(bytes: &[u8]) -> Option<Decoded> {
     const UNICODE: u16 = 0x8000;
     const WORDS: usize = 33;

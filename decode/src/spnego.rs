@@ -1,8 +1,9 @@
 //! GSS-API tokens with which a client authenticates inside another protocol, and what they carry: Kerberos and NTLM.
 //!
 //! In: one token, and what carries it. Out: the messages in it, each with its carriage. A token is framed by its
-//! mechanism (RFC 2743 §3.1) or not at all, and SPNEGO (RFC 4178, MS-SPNG) may stand around it; every form is told by its
-//! first bytes, so no state is needed. What SPNEGO itself negotiates is not told: the messages show what came of it.
+//! mechanism (RFC 2743 §3.1) or not at all, and SPNEGO (RFC 4178, MS-SPNG) may stand around it; every form is told by
+//! its first bytes, so no state is needed. What SPNEGO itself negotiates is not told: the messages show what came of
+//! it.
 
 #![deny(clippy::indexing_slicing)]
 

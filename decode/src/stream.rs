@@ -43,8 +43,8 @@ pub const PATIENCE: u8 = 3;
 /// Bytes held out of order in one direction: as much as one message may take.
 pub const MAX_HELD_BYTES: usize = 1 << 20;
 
-/// Segments held out of order in one direction. A window of 1 MiB holds 720 of the usual size; the rest is room for small
-/// ones, at some 128 bytes of our own for each.
+/// Segments held out of order in one direction. A window of 1 MiB holds 720 of the usual size; the rest is room for
+/// small ones, at some 128 bytes of our own for each.
 pub const MAX_HELD_SEGMENTS: usize = 32_768;
 
 /// How far ahead of what is there an acknowledgement is believed: the largest window there is (RFC 7323 §2.3).

@@ -1,5 +1,5 @@
-//! TDS, in which clients log in to SQL Server, as far as it authenticates: the Kerberos and NTLM of a login, and the TLS that
-//! hides it where one does. MS-TDS 2.2.
+//! TDS, in which clients log in to SQL Server, as far as it authenticates: the Kerberos and NTLM of a login, and the
+//! TLS that hides it where one does. MS-TDS 2.2.
 //!
 //! In: the packets of both directions, up to where the server has answered the login. Behind that nothing is looked at.
 //! Messages of several packets are put together here. Of a login only its token is read: not the user's name, not the
@@ -287,8 +287,8 @@ fn record(bytes: &[u8]) -> Option<usize> {
 /// Bytes before the names of a login. MS-TDS 2.2.6.4.
 const LEAST_LOGIN: usize = 94;
 
-/// The token of a login: its place at 78, its length at 80 or, where that is 65,535, at 90. Empty: it names a user and has
-/// a password. `None`: it lies outside of the message.
+/// The token of a login: its place at 78, its length at 80 or, where that is 65,535, at 90. Empty: it names a user and
+/// has a password. `None`: it lies outside of the message.
 fn login(body: &[u8]) -> Option<&[u8]> {
     let number = |at: usize| body.get(at..)?.first_chunk().map(|bytes| usize::from(u16::from_le_bytes(*bytes)));
     let (place, short) = (number(78)?, number(80)?);

@@ -14,8 +14,8 @@ use serde::{Serialize, Serializer};
 #[derive(Clone)]
 pub struct WireText(Bytes);
 
-/// Most realms and names of hosts are short enough to stand in the value itself, and a message has five of them or more:
-/// without memory of their own they cost neither the thread that makes the message nor the one that drops it.
+/// Most realms and names of hosts are short enough to stand in the value itself, and a message has five of them or
+/// more: without memory of their own they cost neither the thread that makes the message nor the one that drops it.
 #[derive(Clone)]
 enum Bytes {
     /// The first so many of these.

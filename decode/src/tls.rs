@@ -1,11 +1,11 @@
 //! TLS up to where it is encrypted: hellos, certificates, requests for client certificates, alerts. RFC 8446, RFC 5246.
 //!
-//! In: the records of both directions of a connection, one at a time, whatever carries them. Out: a [`Message`] for each
-//! handshake message and alert, and one where the encrypted data of a direction begins; after that nothing is looked at.
-//! Handshake messages are put together over records here, records over segments in [`crate::stream`].
+//! In: the records of both directions of a connection, one at a time, whatever carries them. Out: a [`Message`] for
+//! each handshake message and alert, and one where the encrypted data of a direction begins; after that nothing is
+//! looked at. Handshake messages are put together over records here, records over segments in [`crate::stream`].
 //!
-//! Of what is read only what can be seen on the wire by anybody is kept: no randoms, no session identifiers, no tickets,
-//! no key shares.
+//! Of what is read only what can be seen on the wire by anybody is kept: no randoms, no session identifiers, no
+//! tickets, no key shares.
 
 #![deny(clippy::indexing_slicing)]
 

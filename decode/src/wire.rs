@@ -35,9 +35,9 @@ pub struct Wire {
 
 /// What became of the packets.
 ///
-/// Each packet is in just one of `units`, `copies`, `unknown_links`, `not_ip`, `too_deep`, `headers_cut`, `undecodable`,
-/// `other_transports` and `fragments`, save that a fragment which completes a datagram is in `fragments` and `datagrams_rebuilt`, and
-/// its datagram in one of the others.
+/// Each packet is in just one of `units`, `copies`, `unknown_links`, `not_ip`, `too_deep`, `headers_cut`,
+/// `undecodable`, `other_transports` and `fragments`, save that a fragment which completes a datagram is in `fragments`
+/// and `datagrams_rebuilt`, and its datagram in one of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WireCounters {
     /// All packets.
@@ -278,11 +278,12 @@ impl WireCounters {
     }
 }
 
-/// A number by which a packet is known again wherever on its way it was recorded, and whether its source is the lower of
-/// its two addresses.
+/// A number by which a packet is known again wherever on its way it was recorded, and whether its source is the lower
+/// of its two addresses.
 ///
 /// `None` for packets of which there may be others just like them at other times, such as announcements and heartbeats:
-/// only the beginning and the data of a TCP connection, and datagrams of protocols that number their messages, have one.
+/// only the beginning and the data of a TCP connection, and datagrams of protocols that number their messages, have
+/// one.
 pub fn fingerprint(packet: &Packet<'_>) -> Option<(u64, bool)> {
     let link::Payload::Ip(bytes) = link::strip(packet.link, packet.bytes) else { return None };
     let ip = ip::read(bytes, bytes.len()).ok().filter(|ip| ip.fragment.is_none())?;

@@ -1,4 +1,5 @@
-//! X.509 certificates: the fields that decide whether a logon is accepted. RFC 5280, MS-WCCE 2.2.2.7.7, RFC 4556 §3.2.2.
+//! X.509 certificates: the fields that decide whether a logon is accepted. RFC 5280, MS-WCCE 2.2.2.7.7, RFC 4556
+//! §3.2.2.
 //!
 //! [`Certificate::parse`] takes the bytes as they were on the wire. x509-parser reads the frame of the certificate and
 //! says whether it is one; names, keys and extensions are read by the modules below, from the original bytes, so that
@@ -65,7 +66,8 @@ pub struct Certificate {
     pub self_signed: bool,
     /// Thumbprint: SHA-256 of the certificate, hex.
     pub sha256: String,
-    /// RSA keys: base64 of the SHA-256 of the key as BCRYPT_RSAKEY_BLOB: the KeyID of MS-ADTS 2.2.20.6. `""` for others.
+    /// RSA keys: base64 of the SHA-256 of the key as BCRYPT_RSAKEY_BLOB: the KeyID of MS-ADTS 2.2.20.6. `""` for
+    /// others.
     pub key_id: String,
     /// RSA keys: the modulus, hex without leading zeros. `""` for others.
     pub modulus: String,
@@ -119,7 +121,8 @@ pub struct AlternativeNames {
     pub uri: Vec<String>,
     /// rfc822Name.
     pub email: Vec<String>,
-    /// Object identifiers of the other names of other types, such as 1.3.6.1.4.1.311.25.1 of a domain controller's GUID.
+    /// Object identifiers of the other names of other types, such as 1.3.6.1.4.1.311.25.1 of a domain controller's
+    /// GUID.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub other: Vec<String>,
 }
@@ -127,7 +130,8 @@ pub struct AlternativeNames {
 /// Certificate template of AD CS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Template {
-    /// Name, from the version 1 extension (1.3.6.1.4.1.311.20.2), or known for the object identifier's last arcs; `""` if unknown.
+    /// Name, from the version 1 extension (1.3.6.1.4.1.311.20.2), or known for the object identifier's last arcs; `""`
+    /// if unknown.
     pub name: String,
     /// Object identifier, from the version 2 extension (1.3.6.1.4.1.311.21.7); `""` if absent.
     pub oid: String,

@@ -1,5 +1,5 @@
-//! Signatures in CMS of every kind, by OpenSSL: each holds, cannot be told for a reason, and does not hold once anything
-//! in it is changed. `data/cms/README.md` says how they were made.
+//! Signatures in CMS of every kind, by OpenSSL: each holds, cannot be told for a reason, and does not hold once
+//! anything in it is changed. `data/cms/README.md` says how they were made.
 
 use decode::cms::{self, Verdict};
 use decode::der::{Element, Reader, Tag};

@@ -1,5 +1,5 @@
-//! The decoder against others: what `rasn-kerberos` encodes is decoded to the same values, and the recorded messages mean
-//! to `rasn-kerberos` and `kerberos_asn1` what they mean to us.
+//! The decoder against others: what `rasn-kerberos` encodes is decoded to the same values, and the recorded messages
+//! mean to `rasn-kerberos` and `kerberos_asn1` what they mean to us.
 //!
 //! Neither is a measure of what is on the wire: the former refuses negative nonces, the latter panics on some dates.
 

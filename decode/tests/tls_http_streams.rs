@@ -170,7 +170,8 @@ fn an_encrypted_hello_is_told_to_be_there() {
     };
     let name = Some("autologon.microsoftazuread-sso.com".to_owned());
     assert_eq!(told_of(EXPIRED.0), (false, name.clone(), None));
-    // An outer hello, RFC 9849 §5: HPKE with HKDF-SHA256 and AES-128-GCM, configuration 7, 4 and 4 bytes of cipher text.
+    // An outer hello, RFC 9849 §5: HPKE with HKDF-SHA256 and AES-128-GCM, configuration 7, 4 and 4 bytes of cipher
+    // text.
     let value = [0, 0, 1, 0, 1, 7, 0, 4, 1, 2, 3, 4, 0, 4, 5, 6, 7, 8];
     assert_eq!(told_of(&hello_with(0xfe0d, &value)), (true, name, Some(true.into())));
 }

@@ -1,8 +1,8 @@
 //! What the rules cost over many sign-ins, and what a sign-in that is over keeps.
 //!
-//! `cargo bench -p diagnose` prints processor seconds of the rules alone for some mixes of sign-ins, and of the first the
-//! bytes for each sign-in that the program holds when all are over: what is kept of it, and its part of what is known
-//! beyond it. The figures are from `/proc/self`, so it measures on Linux only.
+//! `cargo bench -p diagnose` prints processor seconds of the rules alone for some mixes of sign-ins, and of the first
+//! the bytes for each sign-in that the program holds when all are over: what is kept of it, and its part of what is
+//! known beyond it. The figures are from `/proc/self`, so it measures on Linux only.
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 

@@ -4,8 +4,8 @@
 //! the first one's. A packet takes some time from one place to the other; since that is about the same both ways, it
 //! cancels out between the packets that went one way and those that went the other.
 //!
-//! Not all packets are kept for this, but of each file those with the smallest fingerprints: where two files hold the same
-//! packets, these are the same too, so a few thousand are enough for files of any size.
+//! Not all packets are kept for this, but of each file those with the smallest fingerprints: where two files hold the
+//! same packets, these are the same too, so a few thousand are enough for files of any size.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -15,8 +15,8 @@ use trace::ClockOffset;
 
 use crate::percentile::median;
 
-/// Estimates by how much the clock of each capture is ahead of the first one's; those of which it cannot be told are left
-/// out. A file that cannot be read gives nothing: whoever reads it next will tell why.
+/// Estimates by how much the clock of each capture is ahead of the first one's; those of which it cannot be told are
+/// left out. A file that cannot be read gives nothing: whoever reads it next will tell why.
 pub fn clock_offsets(paths: &[&Path]) -> Vec<ClockOffset> {
     if !(2..=MAX_COMPARED).contains(&paths.len()) {
         return Vec::new();

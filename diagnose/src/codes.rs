@@ -74,7 +74,8 @@ mod tests {
     use super::{normal_error, normal_status};
     use crate::{by_error, by_status, diagnose};
 
-    /// The codes found in a logon that is played, info and KEY-16 (scripts name keys as no Windows Hello does) left out.
+    /// The codes found in a logon that is played, info and KEY-16 (scripts name keys as no Windows Hello does) left
+    /// out.
     fn codes_in(script: &str) -> Vec<&'static str> {
         let played = play(script);
         let (findings, failures) = diagnose(played.logons(), played.facts());
@@ -201,8 +202,8 @@ mod tests {
         }
     }
 
-    /// Statuses that clients write into their event logs. No KDC sends them; the rules that list them look at what the client
-    /// does, and have tests of their own.
+    /// Statuses that clients write into their event logs. No KDC sends them; the rules that list them look at what the
+    /// client does, and have tests of their own.
     const OF_THE_CLIENT: [u32; 8] =
         [0xc000_005e, 0xc000_006d, 0xc000_0320, 0xc000_038d, 0xc000_040c, 0xc000_040d, 0xc000_040e, 0xc000_0714];
 

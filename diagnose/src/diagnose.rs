@@ -33,8 +33,8 @@ const MAX_EVIDENCE: usize = 12;
 #[derive(Clone, Debug, Default)]
 pub struct Failures(pub BTreeMap<&'static str, u64>);
 
-/// Logons that are looked at together: enough to keep all threads busy, few enough that what is found in them takes little
-/// room before it is merged.
+/// Logons that are looked at together: enough to keep all threads busy, few enough that what is found in them takes
+/// little room before it is merged.
 pub(crate) const TOGETHER: usize = 512;
 
 /// Runs every rule over logons and facts. Findings are sorted: worst first, then by code, then by subject.
@@ -61,8 +61,8 @@ impl Findings {
     /// 20 MB.
     pub(crate) const MAX_FINDINGS: usize = 10_000;
 
-    /// Runs the rules about single logons over all of them, in parallel, and calls `note` for each, in parallel too. What that
-    /// returned comes back in the order of the logons.
+    /// Runs the rules about single logons over all of them, in parallel, and calls `note` for each, in parallel too.
+    /// What that returned comes back in the order of the logons.
     pub(crate) fn look_at<T: Send>(
         &mut self,
         logons: &Logons,

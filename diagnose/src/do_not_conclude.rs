@@ -1,7 +1,7 @@
 //! What traffic tempts one to conclude, and must not be concluded: one test for each temptation.
 //!
-//! Each plays the tempting traffic and asserts that no finding, outcome or item of the checklist falls for it. Then it plays
-//! nearly the same with what does show the fault, so that the test is known to see it.
+//! Each plays the tempting traffic and asserts that no finding, outcome or item of the checklist falls for it. Then it
+//! plays nearly the same with what does show the fault, so that the test is known to see it.
 
 use std::collections::BTreeMap;
 

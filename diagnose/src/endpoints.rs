@@ -160,9 +160,9 @@ pub(crate) fn federation(name: &str) -> Option<Federation> {
     }
 }
 
-/// Organisations whose certification authorities issue for these hosts, as the issuer's name has them: today's (Microsoft
-/// Azure RSA TLS Issuing CA, Microsoft TLS G2, DigiCert SHA2 Secure Server CA, DigiCert Global G2 TLS) and those of older
-/// captures.
+/// Organisations whose certification authorities issue for these hosts, as the issuer's name has them: today's
+/// (Microsoft Azure RSA TLS Issuing CA, Microsoft TLS G2, DigiCert SHA2 Secure Server CA, DigiCert Global G2 TLS) and
+/// those of older captures.
 const ISSUERS: &[&str] = &[
     "Microsoft Corporation",
     "DigiCert Inc",

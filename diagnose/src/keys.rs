@@ -51,8 +51,8 @@ pub enum KeyState {
     NotInDirectory,
     /// The directory has it in a value that Windows does not read.
     Malformed,
-    /// The directory has it where it is of no use: its account is disabled, its device is gone, or its value names another
-    /// object.
+    /// The directory has it where it is of no use: its account is disabled, its device is gone, or its value names
+    /// another object.
     Orphaned,
     /// It was used, and nothing tells what the directory has: no export, or none with this account.
     Unknown,

@@ -162,8 +162,8 @@ pub struct LogonReport {
     pub kdc_name: String,
     /// Identifier of the PKINIT key; `""` when there is none.
     pub key_id: String,
-    /// What happened, in the order of the wire: how the client found a domain controller, its exchanges with KDCs, and the
-    /// sessions that it opened with services.
+    /// What happened, in the order of the wire: how the client found a domain controller, its exchanges with KDCs, and
+    /// the sessions that it opened with services.
     pub steps: Vec<StepReport>,
     /// Exchanges that are not among the steps because there are too many.
     #[serde(skip_serializing_if = "is_zero")]

@@ -105,8 +105,8 @@ impl Verdict {
 pub enum Scope {
     /// One logon.
     Logon(fn(&Logon, &Facts) -> Verdict),
-    /// One client that looked for a domain controller, whether or not it found one, or that signed in with a key or by way of
-    /// Microsoft Entra.
+    /// One client that looked for a domain controller, whether or not it found one, or that signed in with a key or by
+    /// way of Microsoft Entra.
     Device(fn(IpAddr, &Facts) -> Verdict),
     /// How one client got on with one host that a sign-in depends on.
     Service(fn(&Service, &Facts) -> Verdict),

@@ -91,8 +91,8 @@ impl Session {
     }
 
     /// Reads the source to its end like [`Session::run`], and hands out a report now and then: after the first batch,
-    /// whenever a quarter more has been read since the last, so that all the reports of a long run together cost no more
-    /// than five times the last one, and where nothing more comes for now.
+    /// whenever a quarter more has been read since the last, so that all the reports of a long run together cost no
+    /// more than five times the last one, and where nothing more comes for now.
     ///
     /// # Errors
     /// When the source fails. The report of what was read until then can still be had.

@@ -1,7 +1,8 @@
-//! Settings of the rules: windows and thresholds, which come with the catalogue's defaults and may be set in one TOML file.
+//! Settings of the rules: windows and thresholds, which come with the catalogue's defaults and may be set in one TOML
+//! file.
 //!
-//! [`windows`](crate::windows) is the table. A rule asks for a number with what it knows, so that it stays a pure function:
-//! the facts carry what the user set. [`Thresholds::markdown`] is the page `docs/settings.md`.
+//! [`windows`](crate::windows) is the table. A rule asks for a number with what it knows, so that it stays a pure
+//! function: the facts carry what the user set. [`Thresholds::markdown`] is the page `docs/settings.md`.
 
 use std::{collections::BTreeMap, fmt::Write as _, marker::PhantomData, ops::RangeInclusive};
 
@@ -22,7 +23,8 @@ impl Thresholds {
     /// Reads thresholds from TOML: names as in `docs/settings.md`, each with a whole number. Any may be left out.
     ///
     /// # Errors
-    /// In one sentence with the line: no TOML, an unknown name, a number out of range, or two that contradict each other.
+    /// In one sentence with the line: no TOML, an unknown name, a number out of range, or two that contradict each
+    /// other.
     pub fn read(text: &str) -> Result<Self, String> {
         let table = DeTable::parse(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));

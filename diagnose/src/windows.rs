@@ -1,4 +1,5 @@
-//! Windows and thresholds of the rules and of comparisons, with the reason of each, and what they are where nobody sets them.
+//! Windows and thresholds of the rules and of comparisons, with the reason of each, and what they are where nobody sets
+//! them.
 
 use crate::thresholds::thresholds;
 
@@ -140,7 +141,8 @@ thresholds! {
     REVOCATION_SECONDS: i64 = 60, 1..=3_600, ["PKI-01", "PKI-04", "PKI-05"];
     /// A domain controller that refuses a certificate because of revocation has asked for it within this many seconds.
     DC_REVOCATION_SECONDS: i64 = 30, 1..=3_600, ["PKI-05"];
-    /// What the directory held this shortly before or after tells what it held at the time: keys come in cycles of this length.
+    /// What the directory held this shortly before or after tells what it held at the time: keys come in cycles of this
+    /// length.
     DIRECTORY_READ_SECONDS: i64 = 1800, 1..=2_592_000, ["KEY-03"];
     /// Between a read of the directory and a request this shortly after it, hardly anything is written.
     JUST_READ_SECONDS: i64 = 60, 1..=3_600, ["KEY-03"];
@@ -164,7 +166,8 @@ thresholds! {
     LONG_LIFE_DAYS: i64 = 300, 1..=3_650, ["DCC-04"];
     /// So one of these that ends within this many days was not.
     NOT_RENEWED_DAYS: i64 = 40, 1..=3_650, ["DCC-04"];
-    /// A client that uses none of its tickets for this many seconds does not accept the domain controller's certificate.
+    /// A client that uses none of its tickets for this many seconds does not accept the domain controller's
+    /// certificate.
     STRICT_SECONDS: i64 = 3600, 1..=2_592_000, ["DCC-12"];
     /// A domain controller that takes this many microseconds for a reply is slow.
     SLOW_MICROSECONDS: u64 = 2_000_000, 1_000..=600_000_000, ["NET-09"];
@@ -184,6 +187,7 @@ thresholds! {
     CONNECTOR_SECONDS: i64 = 600, 1..=86_400, ["SYN-03"];
     /// In a comparison, what works succeeds at least this many times as often as it fails: our choice.
     WORKING_TIMES: u64 = 9, 1..=1_000, [];
-    /// In a comparison, this many others have to get in where one user does not: of two nobody knows which is the exception.
+    /// In a comparison, this many others have to get in where one user does not: of two nobody knows which is the
+    /// exception.
     OTHER_USERS: usize = 2, 1..=1_000, [];
 }

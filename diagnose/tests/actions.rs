@@ -1,7 +1,7 @@
 //! Samples of many users: what each workstation's script did, line by line in `actions.tsv`, must be in the report.
 //!
-//! A line wants a sign-in of that user, from that client, at that time, by one of the methods, with that outcome and one
-//! of the findings (none listed: none that is critical or high). Nothing at that time may have the other outcome.
+//! A line wants a sign-in of that user, from that client, at that time, by one of the methods, with that outcome and
+//! one of the findings (none listed: none that is critical or high). Nothing at that time may have the other outcome.
 
 use std::{fs, path::Path};
 

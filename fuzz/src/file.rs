@@ -10,8 +10,8 @@ use capture::{Batch, CaptureTime, Files, LinkType, Losses, MAX_PACKET, Progress,
 
 use super::check;
 
-/// The input is the file. However it is delivered and whatever the size of batches, it holds the same, and what was read
-/// can be written and read again.
+/// The input is the file. However it is delivered and whatever the size of batches, it holds the same, and what was
+/// read can be written and read again.
 pub fn run(bytes: &[u8]) {
     let whole = read(Cursor::new(bytes.to_vec()), bytes.len(), Batch::DEFAULT_PACKETS);
     let piecemeal = read(Piecemeal(Cursor::new(bytes.to_vec())), bytes.len(), 3);

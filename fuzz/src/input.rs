@@ -1,5 +1,5 @@
-//! Reads numbers and byte strings off the front of a fuzz input. What is not there any more is 0 or empty, so that every
-//! input means something.
+//! Reads numbers and byte strings off the front of a fuzz input. What is not there any more is 0 or empty, so that
+//! every input means something.
 
 /// The part of an input that is not read yet.
 pub(crate) struct Input<'a>(pub(crate) &'a [u8]);

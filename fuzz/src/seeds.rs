@@ -86,7 +86,8 @@ struct Frame {
     bytes: Vec<u8>,
 }
 
-/// Messages that the shard of [`of_a_capture`] found; its decoders are plain functions and have no other place for them.
+/// Messages that the shard of [`of_a_capture`] found; its decoders are plain functions and have no other place for
+/// them.
 static MESSAGES: Mutex<Vec<(&str, Vec<u8>)>> = Mutex::new(Vec::new());
 
 fn of_a_capture(path: &Path, seeds: &mut Seeds) {

@@ -1,10 +1,10 @@
 //! What became of conversations over TLS and HTTP: who could reach whom by name, where it broke off, and what came of
 //! asking whether a certificate is revoked.
 //!
-//! In: events in one order. Out: a [`Service`] for each client and name, in which what went wrong is kept apart from how
-//! it went wrong ([`Failure`]) and which times it happened ([`Instance`]); and a [`Fetch`] for each time a CRL or an OCSP
-//! response was asked for. A conversation is followed from its hello until it is known to work or has ended. What a
-//! failure means, and whether a success soon after makes it nothing, is for whoever reads this.
+//! In: events in one order. Out: a [`Service`] for each client and name, in which what went wrong is kept apart from
+//! how it went wrong ([`Failure`]) and which times it happened ([`Instance`]); and a [`Fetch`] for each time a CRL or
+//! an OCSP response was asked for. A conversation is followed from its hello until it is known to work or has ended.
+//! What a failure means, and whether a success soon after makes it nothing, is for whoever reads this.
 //!
 //! A name is the first of these that there is: the server name in the hello, the host of CONNECT, the name that the
 //! client was given this address for by DNS. Without any, it is the address.
@@ -89,8 +89,8 @@ struct Conversation {
 impl Cloud {
     /// Services kept: clients times the names each of them asks for.
     pub const MAX_SERVICES: usize = 100_000;
-    /// Fetches kept, the first ones: clients fetch a list once in its lifetime, which is hours or days. Further ones are
-    /// counted.
+    /// Fetches kept, the first ones: clients fetch a list once in its lifetime, which is hours or days. Further ones
+    /// are counted.
     pub const MAX_FETCHES: usize = 5_000;
     /// Conversations followed at once. Most are decided within a second.
     pub const MAX_OPEN: usize = 100_000;
@@ -129,8 +129,8 @@ impl Cloud {
         self.beyond
     }
 
-    /// From now on keeps services of these names only: of all that a network talks to, little is of interest. Names of KDC
-    /// proxies are besides.
+    /// From now on keeps services of these names only: of all that a network talks to, little is of interest. Names of
+    /// KDC proxies are besides.
     pub(crate) fn watch(&mut self, names: fn(&str) -> bool) {
         self.watch = Some(names);
     }
@@ -237,8 +237,8 @@ impl Cloud {
             }
             Body::ApplicationData { .. } => {
                 let tls13 = conversation.chosen.is_some_and(Version::is_tls13);
-                // What a server encrypts in TLS 1.3 begins in the middle of the handshake; a client's ends it. Before that
-                // version a client may send what the server never answers.
+                // What a server encrypts in TLS 1.3 begins in the middle of the handshake; a client's ends it. Before
+                // that version a client may send what the server never answers.
                 if conversation.chosen.is_some() && tls13 != of_server {
                     self.works(flow, seen);
                 }

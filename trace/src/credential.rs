@@ -68,8 +68,8 @@ pub struct Statement<'c> {
     pub server: IpAddr,
     /// Who read or wrote.
     pub client: IpAddr,
-    /// Whether the object has the key from then on. `None`: a write that may have changed it, with a result that was not
-    /// captured.
+    /// Whether the object has the key from then on. `None`: a write that may have changed it, with a result that was
+    /// not captured.
     pub holds: Option<bool>,
     /// Whether it was read; else it was written.
     pub read: bool,
@@ -121,8 +121,8 @@ impl Credentials {
     pub const MAX_VALUES: usize = 50_000;
     /// Searches followed at a time. Clients wait for one before they begin the next, as a rule.
     const MAX_SEARCHES: usize = 4096;
-    /// A result is not waited for beyond this time: what a server does longer than this it has given up (MaxQueryDuration
-    /// is 120 seconds).
+    /// A result is not waited for beyond this time: what a server does longer than this it has given up
+    /// (MaxQueryDuration is 120 seconds).
     const FORGET_AFTER: i64 = 300 * CaptureTime::SECOND;
 
     /// Takes in a message over LDAP.

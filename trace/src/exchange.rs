@@ -112,8 +112,8 @@ impl Exchange {
         self.kdc_request().is_some_and(|request| request.has(PaType::PK_AS_REQ))
     }
 
-    /// Whether a partial ticket is to be exchanged for a full ticket-granting ticket, with the keys of the user beside it.
-    /// MS-KILE 2.2.11 and 3.3.5.7.8.
+    /// Whether a partial ticket is to be exchanged for a full ticket-granting ticket, with the keys of the user beside
+    /// it. MS-KILE 2.2.11 and 3.3.5.7.8.
     pub fn asks_for_full_ticket(&self) -> bool {
         self.kdc_request().is_some_and(|request| {
             let for_krbtgt = request.sname.as_ref().is_some_and(PrincipalName::is_krbtgt);

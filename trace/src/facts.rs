@@ -46,7 +46,8 @@ pub struct Facts {
     pub wrong_passwords: Timed<(String, IpAddr), Seen, { Facts::MAX_REFUSED }>,
     /// Where a key in a self-signed certificate was last accepted.
     pub key_accepted: Option<Seen>,
-    /// Clients that asked with a key, and clients that exchanged a ticket of Microsoft Entra, each with the first request.
+    /// Clients that asked with a key, and clients that exchanged a ticket of Microsoft Entra, each with the first
+    /// request.
     pub models: BTreeMap<IpAddr, (Option<Seen>, Option<Seen>)>,
     /// Times at which each client sent anything to a KDC; at most one a second.
     pub kerberos_of: Timed<IpAddr, CaptureTime, { Facts::MAX_SHOWN }>,
@@ -127,7 +128,8 @@ pub type RefusedPkinit = (Option<Seen>, Seen, LogonId);
 pub struct DomainController {
     /// Realms it answered for.
     pub realms: BTreeSet<String>,
-    /// Certificates with which it signed PKINIT replies, in order of first use. At most [`Facts::MAX_CERTIFICATES`] of all.
+    /// Certificates with which it signed PKINIT replies, in order of first use. At most [`Facts::MAX_CERTIFICATES`] of
+    /// all.
     pub certificates: Vec<CertificateSeen>,
     /// The place of each in that list, by its SHA-256.
     by_certificate: HashMap<String, usize>,
@@ -169,7 +171,8 @@ pub struct DomainController {
     pub krbtgt_version: Option<(i64, Seen)>,
 }
 
-/// What a domain controller says of keys, put together as it comes: to look for it in all keys takes too long with many.
+/// What a domain controller says of keys, put together as it comes: to look for it in all keys takes too long with
+/// many.
 #[derive(Clone, Debug, Default)]
 pub struct OnKeys {
     /// Whether it refused a key in the way of one that looks keys up in the directory (62, 75).
@@ -398,7 +401,8 @@ pub struct Issuance {
     pub self_signed: Option<bool>,
     /// How the reply key was agreed on.
     pub agreement: KeyAgreement,
-    /// The certificate that it was signed with: index into `certificates`. `None` when it, or the client's, was not seen.
+    /// The certificate that it was signed with: index into `certificates`. `None` when it, or the client's, was not
+    /// seen.
     pub certificate: Option<usize>,
     /// The first use of the ticket that was seen: with a TGS-REQ, as FAST armor, or shown to a service.
     pub used: Option<Seen>,
@@ -523,8 +527,8 @@ impl Facts {
     pub const MAX_HOLDERS_OF_KEY: usize = 64;
     /// The same of all keys together.
     pub const MAX_HOLDERS: usize = 250_000;
-    /// Certificates kept of domain controllers: as many as are kept of these have two each, and show no third in a capture.
-    /// With what is said of each in the report, these are some 20 MB.
+    /// Certificates kept of domain controllers: as many as are kept of these have two each, and show no third in a
+    /// capture. With what is said of each in the report, these are some 20 MB.
     pub const MAX_CERTIFICATES: usize = 2 * Self::MAX_DOMAIN_CONTROLLERS;
 
     /// What is kept of the locator or of pings may have begun so long before what is forgotten.
@@ -594,8 +598,8 @@ impl Facts {
         Some(known.entry(address).or_default())
     }
 
-    /// Notes that a domain controller signed with this certificate, and says which of its certificates it is, and whether
-    /// it is new. `None`: there are too many.
+    /// Notes that a domain controller signed with this certificate, and says which of its certificates it is, and
+    /// whether it is new. `None`: there are too many.
     pub(crate) fn note_certificate(
         &mut self,
         kdc: IpAddr,
@@ -630,13 +634,14 @@ impl Facts {
         self.kdc_certificates.0.contains(serial)
     }
 
-    /// Whether a certificate that a domain controller showed names this host, in lower case, for its revocation over HTTP.
+    /// Whether a certificate that a domain controller showed names this host, in lower case, for its revocation over
+    /// HTTP.
     pub fn has_kdc_revocation_host(&self, host: &str) -> bool {
         self.kdc_certificates.1.contains(host)
     }
 
-    /// Notes an answer to a request with the key in this certificate: by a KDC, to a client that asked in this name, in lower
-    /// case. `code`: it was refused.
+    /// Notes an answer to a request with the key in this certificate: by a KDC, to a client that asked in this name, in
+    /// lower case. `code`: it was refused.
     pub(crate) fn note_key(
         &mut self,
         certificate: &Certificate,
@@ -788,7 +793,8 @@ impl Facts {
         within(uses, |used| used.seen.at, at, 0, seconds).copied()
     }
 
-    /// Whether a client showed a server (`between`, in this order) a ticket from `before` seconds before `at` to `after` seconds after it.
+    /// Whether a client showed a server (`between`, in this order) a ticket from `before` seconds before `at` to
+    /// `after` seconds after it.
     pub fn showed_ticket(&self, between: (IpAddr, IpAddr), at: CaptureTime, (before, after): (i64, i64)) -> bool {
         let times = self.tickets_shown.get(&between).map(Vec::as_slice).unwrap_or_default();
         within(times, |time| *time, at, before, after).next().is_some()
@@ -809,7 +815,8 @@ impl Facts {
         accounts.flat_map(|(_, grants)| grants.iter().map(|(_, client)| *client)).collect()
     }
 
-    /// When and to which clients tickets were granted in this client name, or may have been where the capture missed it.
+    /// When and to which clients tickets were granted in this client name, or may have been where the capture missed
+    /// it.
     pub fn grants(&self, name: &str) -> impl Iterator<Item = (CaptureTime, IpAddr)> {
         let name = name.to_lowercase();
         [self.granted.get(&name), self.perhaps_granted.get(&name)].into_iter().flatten().flatten().copied()
@@ -820,8 +827,8 @@ impl Facts {
         self.grants_near(name, at, 0, seconds).next().is_some()
     }
 
-    /// When tickets were granted in this client name to this client, from `before` seconds before `at` to `after` seconds
-    /// after it.
+    /// When tickets were granted in this client name to this client, from `before` seconds before `at` to `after`
+    /// seconds after it.
     pub fn granted_to(
         &self,
         name: &str,
@@ -834,7 +841,8 @@ impl Facts {
         near.filter(move |(_, to)| *to == client).map(|(time, _)| *time)
     }
 
-    /// The first wrong password of this client for this client name in the `seconds` after `at`, not at that time itself.
+    /// The first wrong password of this client for this client name in the `seconds` after `at`, not at that time
+    /// itself.
     pub fn wrong_password_after(&self, name: &str, client: IpAddr, at: CaptureTime, seconds: i64) -> Option<Seen> {
         let list = self.wrong_passwords.get(&(name.to_lowercase(), client))?;
         within(list, |seen| seen.at, at, 0, seconds).find(|seen| seen.at > at).copied()

@@ -7,8 +7,8 @@
 //! * for sessions with LDAP and SMB the ticket, certain; else client address, account and time, inferred.
 //!
 //! Here is what the joined state is and how each kind of event gets to its place: `exchanges` pairs the messages of
-//! Kerberos, `choose` says whose an exchange is, `connections` whose an attempt is that came to nothing, `sessions` whose a
-//! bind or an SMB session is. `worth` says which events change nothing, so that they need not come here.
+//! Kerberos, `choose` says whose an exchange is, `connections` whose an attempt is that came to nothing, `sessions`
+//! whose a bind or an SMB session is. `worth` says which events change nothing, so that they need not come here.
 
 mod choose;
 mod connections;
@@ -87,7 +87,8 @@ impl Grouper {
                 Message::Cldap(message) => return self.cldap(message, path, event.seen),
                 Message::Smb(setup) => return self.smb(setup, path, event.seen),
                 Message::Ntlm(message) => return self.ntlm(message, path, event.seen),
-                // What a service's protocol carries answers no request to a KDC, and none of its errors is one of a KDC.
+                // What a service's protocol carries answers no request to a KDC, and none of its errors is one of a
+                // KDC.
                 Message::Kerberos(message) if !event.carriage.is_direct() => {
                     return self.service(message, path, event.seen);
                 }
@@ -245,8 +246,8 @@ impl Grouper {
         (visibility.now, visibility.last, visibility.losses) = (Some(now), Some(now), losses);
     }
 
-    /// Takes out up to `count` of the oldest logons, without those to which something happened in the `seconds` before `now`.
-    /// What comes for them later goes nowhere.
+    /// Takes out up to `count` of the oldest logons, without those to which something happened in the `seconds` before
+    /// `now`. What comes for them later goes nowhere.
     pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Released> {
         self.logons.release(count, now, seconds)
     }

@@ -78,11 +78,11 @@ impl Entry {
 impl Logons {
     /// The index of a logon of which nothing is known any more.
     pub(crate) const GONE: usize = usize::MAX;
-    /// Logons kept at once, whatever happens: whoever takes them out keeps far below it, unless so many come in one second
-    /// of capture time. Further ones are counted.
+    /// Logons kept at once, whatever happens: whoever takes them out keeps far below it, unless so many come in one
+    /// second of capture time. Further ones are counted.
     pub const MAX_KEPT: usize = 200_000;
-    /// A logon is packed when nothing has happened to it for so long, in seconds: a client that goes on has gone on, and the
-    /// time in which a KDC answers has passed twice.
+    /// A logon is packed when nothing has happened to it for so long, in seconds: a client that goes on has gone on,
+    /// and the time in which a KDC answers has passed twice.
     const QUIET_SECONDS: i64 = 20;
     /// What happens joins no logon that has been quiet for this many seconds, unless a ticket says so.
     pub(crate) const JOINED_SECONDS: i64 = 60;
@@ -122,8 +122,8 @@ impl Logons {
         (0..self.len()).filter_map(|place| self.at(place))
     }
 
-    /// Takes out up to `count` of those that began first, without those to which something happened in the `seconds` before
-    /// `now`.
+    /// Takes out up to `count` of those that began first, without those to which something happened in the `seconds`
+    /// before `now`.
     pub fn release(&mut self, count: usize, now: CaptureTime, seconds: i64) -> Vec<Released> {
         let mut left = count;
         let is_old = |entry: &mut Entry| {

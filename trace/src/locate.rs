@@ -159,7 +159,8 @@ impl Locator {
     pub const MAX_LOOKUPS: usize = 100_000;
     /// Questions that wait for an answer at once; each repetition under another identifier is one of its own.
     pub const MAX_OPEN: usize = 200_000;
-    /// Names asked for that are kept once for all: a forest has a few domains and sites. Further ones stand in each lookup.
+    /// Names asked for that are kept once for all: a forest has a few domains and sites. Further ones stand in each
+    /// lookup.
     const MAX_SUBJECTS: usize = 1_000;
     /// Names learnt from answers, and as many of domain controllers.
     pub const MAX_NAMES: usize = 100_000;
@@ -390,8 +391,8 @@ impl Locator {
     }
 }
 
-/// The last so many items of a client whose time is from `since` until `until`, of `all` in the order of packets. The index
-/// of the first is `forgotten`.
+/// The last so many items of a client whose time is from `since` until `until`, of `all` in the order of packets. The
+/// index of the first is `forgotten`.
 pub(crate) fn near<'l, T>(
     all: &'l [T],
     forgotten: usize,

@@ -240,9 +240,9 @@ impl Logon {
         self.exchanges.iter().filter(|exchange| exchange.stage == Stage::As)
     }
 
-    /// The exchanges that decide whether it gets in, in order: the AS exchanges, and where a partial ticket of Microsoft Entra
-    /// is exchanged for a full one, that exchange (MS-KILE 3.3.5.7.8). Service tickets decide nothing, nor does it decide
-    /// anything when a client that was refused asks for a ticket to change the password.
+    /// The exchanges that decide whether it gets in, in order: the AS exchanges, and where a partial ticket of
+    /// Microsoft Entra is exchanged for a full one, that exchange (MS-KILE 3.3.5.7.8). Service tickets decide nothing,
+    /// nor does it decide anything when a client that was refused asks for a ticket to change the password.
     fn deciding_exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> {
         let by_cloud = self.method == Method::CloudKerberos;
         let wants_in = self.as_exchanges().any(|exchange| !exchange.is_for_new_password());
@@ -310,9 +310,9 @@ impl Logon {
         exchange.map(|exchange| exchange.kdc.address).or_else(|| self.attempts.last().map(|attempt| attempt.kdc))
     }
 
-    /// The refusal that ended it: the error of the last exchange that decides, an AS exchange or that of a partial ticket
-    /// for a full one, unless it was an ordinary step, or the client asked again and the answer to that may be one that
-    /// the capture does not show.
+    /// The refusal that ended it: the error of the last exchange that decides, an AS exchange or that of a partial
+    /// ticket for a full one, unless it was an ordinary step, or the client asked again and the answer to that may be
+    /// one that the capture does not show.
     pub fn refusal(&self) -> Option<(&Exchange, ErrorCode)> {
         if self.got_in() {
             return None;

@@ -2,7 +2,8 @@
 //!
 //! Decoded messages are many small pieces of memory. Here they are one, together with what is shared anyway
 //! (certificates). Nothing is left out: a logon that is packed and unpacked is the same, so that whoever looks at it
-//! later sees what he would have seen at once. The bytes never leave the process, and hold no more than the messages did.
+//! later sees what he would have seen at once. The bytes never leave the process, and hold no more than the messages
+//! did.
 
 mod message;
 

@@ -78,8 +78,8 @@ impl Ping {
 pub struct PingAnswer<'p> {
     /// Where.
     pub seen: Seen,
-    /// MS-ADTS 6.3.1.3: 19 or 23 it serves, 20 or 24 it is paused, 21 or 25 it does not know the account. `None`: it says
-    /// nothing about itself, as when it does not hold the domain.
+    /// MS-ADTS 6.3.1.3: 19 or 23 it serves, 20 or 24 it is paused, 21 or 25 it does not know the account. `None`: it
+    /// says nothing about itself, as when it does not hold the domain.
     pub opcode: Option<u16>,
     /// What it is: the flags of MS-ADTS 6.3.1.2.
     pub flags: Option<u32>,

@@ -74,7 +74,8 @@ impl Uses {
 }
 
 impl Ports {
-    /// Clients kept, with each server that they connect to: some thousand clients of each of some ten domain controllers.
+    /// Clients kept, with each server that they connect to: some thousand clients of each of some ten domain
+    /// controllers.
     pub const MAX_USES: usize = 100_000;
 
     /// Takes in a connection.

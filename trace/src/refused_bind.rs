@@ -1,5 +1,5 @@
-//! Who was refused at the directory or by a KDC because its account or password is not right, where that may be the account
-//! with which Entra Connect synchronises.
+//! Who was refused at the directory or by a KDC because its account or password is not right, where that may be the
+//! account with which Entra Connect synchronises.
 
 use std::{collections::BTreeMap, net::IpAddr};
 

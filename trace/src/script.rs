@@ -9,57 +9,63 @@
 //! 0.015 dc > pc   krb-error 16
 //! 30              end
 //! ```
-//! * Time in seconds since 2026-01-05 12:00:00 UTC, then who to whom. Machines: `pc`, `pc2`, `pc3` (clients 10.99.0.21 …),
-//!   `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53), `public` (8.8.8.8), `web` (10.99.0.50), `proxy` (10.99.0.51). Each pair of machines talks on one flow; `flow N` opens another,
-//!   `udp` sends by UDP (default TCP).
-//! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17]
-//!   [till SECONDS] [service S]` (wanted end of the ticket, against the packet's time; a service in place of krbtgt); a nonce is the line number unless given.
-//!   `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`), `issued LABEL` (issued by a
-//!   CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`, `clock SECONDS` (ctime against the packet's
-//!   time), `expired`, `usage none|digitalSignature|keyEncipherment`, `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`,
-//!   `trusts ISSUER`, `freshness`, `dh-nonce`, `made SECONDS` (how long before the certificate begins), `unreadable`, `algorithm NAME`
-//!   and `bits N` (of the key), `signature NAME`, `modulus HEX`.
-//! * `as-rep NAME [realm R] ticket T [kvno N] [service S] [pkinit …]`; `pkinit` takes: `nonce N` (of PKINIT, else not readable), `dc LABEL` (which certificate), `expired`, `early` (not
-//!   yet valid), `server-nonce`, `signature NAME`, `bits N`, `no-eku`,
-//!   `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped` (RSA mode: the certificate
-//!   is not readable).
-//! * `tgs-req SERVICE ticket T [of SERVICE] [kvno N] [fast] [partial] [for-user]`, `tgs-rep SERVICE ticket T [client NAME]`.
+//! * Time in seconds since 2026-01-05 12:00:00 UTC, then who to whom. Machines: `pc`, `pc2`, `pc3` (clients 10.99.0.21
+//!   …), `dc`, `dc2`, `dc3` (10.99.0.10 …), `dns` (10.99.0.53), `public` (8.8.8.8), `web` (10.99.0.50), `proxy`
+//!   (10.99.0.51). Each pair of machines talks on one flow; `flow N` opens another, `udp` sends by UDP (default TCP).
+//! * `as-req NAME [realm R] [nonce N] [password] [fast] [old-pkinit] [pkinit …] [netbios NAME] [etypes 18,17] [till SECONDS] [service S]`
+//!   (wanted end of the ticket, against the packet's time; a service in place of krbtgt); a nonce is the line number
+//!   unless given. `pkinit` takes: `key LABEL` (self-signed certificate with that key; the default is `K1`),
+//!   `issued LABEL` (issued by a CA), `no-certificate`, `anonymous`, `dh modp-1024|modp-2048|unknown|ecdh|rsa`,
+//!   `clock SECONDS` (ctime against the packet's time), `expired`, `usage none|digitalSignature|keyEncipherment`,
+//!   `eku OID,…`, `upn U`, `cn TEXT` (`_` for a blank), `sid`, `trusts ISSUER`, `freshness`, `dh-nonce`, `made SECONDS`
+//!   (how long before the certificate begins), `unreadable`, `algorithm NAME` and `bits N` (of the key),
+//!   `signature NAME`, `modulus HEX`.
+//! * `as-rep NAME [realm R] ticket T [kvno N] [service S] [pkinit …]`; `pkinit` takes: `nonce N` (of PKINIT, else not
+//!   readable), `dc LABEL` (which certificate), `expired`, `early` (not yet valid), `server-nonce`, `signature NAME`,
+//!   `bits N`, `no-eku`, `san NAME,…` (`san -`: none), `pkinit-san`, `issuer TEXT`, `self-signed`, `chain`, `enveloped`
+//!   (RSA mode: the certificate is not readable).
+//! * `tgs-req SERVICE ticket T [of SERVICE] [kvno N] [fast] [partial] [for-user]`,
+//!   `tgs-rep SERVICE ticket T [client NAME]`.
 //! * `krb-error CODE [padata 16,2] [typed 109] [status 0xc0000072] [text WORD|verbatim WORD] [clock SECONDS]
 //!   [microseconds N] [service S] [client NAME]
 //!   [client-realm R]`; in `text`, `_` stands for a blank; an answer whose request is not there
 //!   belongs to an AS exchange if it names the client.
-//! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [since PACKET [ago SECONDS]] [icmp CODE]
-//!   [bytes UP,DOWN]`: what became of a connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart unless told
-//!   otherwise; the first is this packet unless told otherwise.
+//! * `connect refused|unanswered|open|one-sided [syns N] [within SECONDS] [since PACKET [ago SECONDS]] [icmp CODE] [bytes UP,DOWN]`:
+//!   what became of a connection to port 88; `refused icmp CODE` by an ICMP message. SYNs are 1, 2, 4 … seconds apart
+//!   unless told otherwise; the first is this packet unless told otherwise.
 //! * `icmp CODE`: the client's last UDP request or ping did not arrive. (From the machine named to the client.)
-//! * `ping [domain D] [user U] [id N]`: a netlogon ping. `pong [opcode N] [flags HEX] [host H] [site S] [domain D] [user U]
-//!   [id N]` answers it; `pong nothing` ends the search with nothing found.
-//! * `bind [simple NAME|sasl NAME|anonymous]` and `bind-result CODE [data HEX]`: of LDAP. `ap-req ticket T [port N]`, `ap-rep [port N]`
-//!   and `krb-error CODE port N`: to and from a service, by default SMB on port 445.
+//! * `ping [domain D] [user U] [id N]`: a netlogon ping.
+//!   `pong [opcode N] [flags HEX] [host H] [site S] [domain D] [user U] [id N]` answers it; `pong nothing` ends the
+//!   search with nothing found.
+//! * `bind [simple NAME|sasl NAME|anonymous]` and `bind-result CODE [data HEX]`: of LDAP. `ap-req ticket T [port N]`,
+//!   `ap-rep [port N]` and `krb-error CODE port N`: to and from a service, by default SMB on port 445.
 //! * `ntlm NAME [port N]`: the last message of a sign-in by NTLM, by default to SMB; `smb-result HEX` answers it.
-//! * `modify DN [attribute A] [id N]` and `modify-result CODE [id N]`; the attribute is msDS-KeyCredentialLink unless told
-//!   otherwise. `adds K1,…`, `removes K1,…`, `replaces K1,…` say which keys (labels as in `pkinit key K1`), `clears` takes
-//!   all away.
-//! * `search FILTER [attribute A] [id N] [port N]`, `entry DN [keys K1,…] [part] [id N] [port N]` (without `keys`: it has
-//!   none) and `search-result CODE [id N] [port N]`.
-//! * Keys of `modify` and `entry` are as Windows writes them; `spki`: as Samba does; `bad-id`, `bad-hash`: with a fault.
-//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`; `a-answer NAME
-//!   ADDRESS|empty|nxdomain`; `not-authoritative`: the server does not know it itself; `truncated`. `as-req … fragments`: the request came in
-//!   two packets, this one and the one before.
-//! * TLS, between a client and `web` or `proxy` on port 443 unless `port N`: `client-hello [NAME]`, `server-hello
-//!   tls12|tls13`, `certificate NAME,… [issuer TEXT] [expired] [cdp URL]` (of a client without names: none), `alert N
-//!   [warning]`, `encrypted-alert`, `data`. How it ends: `connect open closed client-fin|client-reset|server-fin|server-reset
-//!   [bytes UP,DOWN] port N`; `connect` is of port 88 unless told otherwise.
-//! * HTTP, on port 80 unless `port N`: `http GET URL`, `http CONNECT HOST:443`, `http STATUS METHOD URL [crl SECONDS] [ocsp
-//!   good|revoked|unknown|N] [page]`: a CRL whose next one is due after so many seconds, what a responder says of serial
-//!   number 01 or its status, a body that is none of both. `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
-//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut` and
-//!   `pong-cut`: it cut an answer of DNS, to a ping.
-//! * `T export NAME [keys K1,K2] [spki] [bad-id] [bad-hash] [sid S]`: an export of the directory made at that time has this
-//!   account with these keys; `T schema N`: it has the schema of this version. Neither is a packet.
-//! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on to T
-//!   and has not ended. `T dropped`: the recorder counts a packet that it dropped. `T shed CLASS`: one of this class was not
-//!   decoded, to keep a limit.
+//! * `modify DN [attribute A] [id N]` and `modify-result CODE [id N]`; the attribute is msDS-KeyCredentialLink unless
+//!   told otherwise. `adds K1,…`, `removes K1,…`, `replaces K1,…` say which keys (labels as in `pkinit key K1`),
+//!   `clears` takes all away.
+//! * `search FILTER [attribute A] [id N] [port N]`, `entry DN [keys K1,…] [part] [id N] [port N]` (without `keys`: it
+//!   has none) and `search-result CODE [id N] [port N]`.
+//! * Keys of `modify` and `entry` are as Windows writes them; `spki`: as Samba does; `bad-id`, `bad-hash`: with a
+//!   fault.
+//! * `srv NAME` and `srv-answer NAME nxdomain|servfail|refused|found [HOST]|empty`;
+//!   `a-answer NAME ADDRESS|empty|nxdomain`; `not-authoritative`: the server does not know it itself; `truncated`.
+//!   `as-req … fragments`: the request came in two packets, this one and the one before.
+//! * TLS, between a client and `web` or `proxy` on port 443 unless `port N`: `client-hello [NAME]`,
+//!   `server-hello tls12|tls13`, `certificate NAME,… [issuer TEXT] [expired] [cdp URL]` (of a client without names:
+//!   none), `alert N [warning]`, `encrypted-alert`, `data`. How it ends:
+//!   `connect open closed client-fin|client-reset|server-fin|server-reset [bytes UP,DOWN] port N`; `connect` is of port
+//!   88 unless told otherwise.
+//! * HTTP, on port 80 unless `port N`: `http GET URL`, `http CONNECT HOST:443`,
+//!   `http STATUS METHOD URL [crl SECONDS] [ocsp good|revoked|unknown|N] [page]`: a CRL whose next one is due after so
+//!   many seconds, what a responder says of serial number 01 or its status, a body that is none of both.
+//!   `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
+//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`
+//!   and `pong-cut`: it cut an answer of DNS, to a ping.
+//! * `T export NAME [keys K1,K2] [spki] [bad-id] [bad-hash] [sid S]`: an export of the directory made at that time has
+//!   this account with these keys; `T schema N`: it has the schema of this version. Neither is a packet.
+//! * `T end`: the capture goes on to time T and ends there. Without it, it ends at the last line. `T open`: it goes on
+//!   to T and has not ended. `T dropped`: the recorder counts a packet that it dropped. `T shed CLASS`: one of this
+//!   class was not decoded, to keep a limit.
 
 use std::{
     collections::HashMap,

@@ -1,7 +1,7 @@
 //! Sessions that clients open with services of a domain controller: LDAP binds and SMB session set-ups.
 //!
-//! In: bind messages, and Kerberos messages carried in either. Out: one [`Session`] a connection, once it is known how it
-//! came out, for whoever knows whose it is.
+//! In: bind messages, and Kerberos messages carried in either. Out: one [`Session`] a connection, once it is known how
+//! it came out, for whoever knows whose it is.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -2,8 +2,8 @@
 //!
 //! Whoever records on a domain controller may limit what this program takes of it. [`Governor`] looks at what it takes
 //! ([`Meter`]) at whole ticks of capture time and answers with a [`Level`]; [`Tracer::shed`](crate::Tracer::shed) then
-//! leaves out the packets of the first classes of [`Class::ORDER`], before they are decoded. They are counted by class in
-//! [`Visibility::shed`](crate::Visibility::shed), so no rule argues from a silence that was made here.
+//! leaves out the packets of the first classes of [`Class::ORDER`], before they are decoded. They are counted by class
+//! in [`Visibility::shed`](crate::Visibility::shed), so no rule argues from a silence that was made here.
 //!
 //! Nothing here runs unless a limit was asked for. With one, a report depends on how busy the machine was.
 
@@ -158,9 +158,9 @@ pub trait Meter: Send {
 /// Decides what is left out, so that limits are kept.
 ///
 /// Memory is kept by how near it is to its limit (`MEMORY_PERCENT`): there is no waiting to see what comes of it, since
-/// what is not decoded stops memory from growing and frees little at once. Processor time is kept by steps: one class more
-/// while it is over the limit, one class less when it has been well below it for long enough, and longer each time that was
-/// too early.
+/// what is not decoded stops memory from growing and frees little at once. Processor time is kept by steps: one class
+/// more while it is over the limit, one class less when it has been well below it for long enough, and longer each time
+/// that was too early.
 pub struct Governor {
     limits: Limits,
     meter: Box<dyn Meter>,

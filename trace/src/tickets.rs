@@ -14,8 +14,8 @@ pub(crate) struct Tickets {
 }
 
 impl Tickets {
-    /// Tickets kept: those of two hours of a large site, whose clients ask for most services right after they sign in. Beyond
-    /// it the oldest go.
+    /// Tickets kept: those of two hours of a large site, whose clients ask for most services right after they sign in.
+    /// Beyond it the oldest go.
     const MAX_TICKETS: usize = 250_000;
 
     /// Notes a ticket.

@@ -40,9 +40,9 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// One shard less than rayon has threads, since a thread reads ahead meanwhile. A single shard works where its events are
-    /// joined: with two processors it takes a tenth less processor time than two shards, whose memory goes from thread to
-    /// thread.
+    /// One shard less than rayon has threads, since a thread reads ahead meanwhile. A single shard works where its
+    /// events are joined: with two processors it takes a tenth less processor time than two shards, whose memory goes
+    /// from thread to thread.
     fn default() -> Self {
         Self { shards: rayon::current_num_threads().saturating_sub(1).max(1) }
     }
@@ -87,8 +87,8 @@ impl Decoding {
         Self::start(settings, false)
     }
 
-    /// Starts with nothing. Events of which nothing but their number counts are counted where they were made, so that they
-    /// need not be ordered, nor freed by another thread: [`Decoding::take_counts`].
+    /// Starts with nothing. Events of which nothing but their number counts are counted where they were made, so that
+    /// they need not be ordered, nor freed by another thread: [`Decoding::take_counts`].
     fn counting(settings: Settings) -> Self {
         Self::start(settings, true)
     }
@@ -121,8 +121,8 @@ impl Decoding {
         }
     }
 
-    /// Follows and keeps no more than so many bytes of memory allow, as [`Config::within`] says. To be called before the
-    /// first batch.
+    /// Follows and keeps no more than so many bytes of memory allow, as [`Config::within`] says. To be called before
+    /// the first batch.
     pub fn keep_within(&mut self, memory: u64) {
         let count = self.shards.len();
         for lane in &mut self.shards {
@@ -276,8 +276,8 @@ impl Decoding {
         self.merge(own, out);
     }
 
-    /// Moves the events of all shards, and `own`, to `out`: ordered by packet and path, those of one shard with the same as
-    /// they came.
+    /// Moves the events of all shards, and `own`, to `out`: ordered by packet and path, those of one shard with the
+    /// same as they came.
     fn merge(&mut self, mut own: Vec<Event>, out: &mut Vec<Event>) {
         in_order(&mut own);
         let lists = std::iter::once(&mut own).chain(self.shards.iter_mut().map(|lane| &mut lane.events));
@@ -398,7 +398,8 @@ impl Tracer {
         self.decoding.shed(level);
     }
 
-    /// Takes in a batch. If it begins with a tick, `at_tick` is called with the time of it, before what follows is joined.
+    /// Takes in a batch. If it begins with a tick, `at_tick` is called with the time of it, before what follows is
+    /// joined.
     pub fn push(&mut self, batch: &Batch, at_tick: impl FnOnce(&mut Grouper, CaptureTime)) {
         let pushed = self.decoding.push(batch, &mut self.events);
         self.decoding.take_counts(&mut self.grouper.facts_mut().visibility);

@@ -48,7 +48,8 @@ pub struct Visibility {
     pub one_sided: u64,
     /// Link types that could not be read, and how many packets each.
     pub unread_links: BTreeMap<u16, u64>,
-    /// What kept packets from being read down to TCP, UDP or ICMP, those link types included, and how many packets each.
+    /// What kept packets from being read down to TCP, UDP or ICMP, those link types included, and how many packets
+    /// each.
     pub unread: BTreeMap<Unread, u64>,
     /// Whether the capture has ended: nothing will be added.
     pub finished: bool,
@@ -150,8 +151,8 @@ impl Visibility {
         self.losses.dropped() > 0 || self.losses.interruptions > 0 || self.skipped > 0
     }
 
-    /// Whether packets of these classes may be missing that nothing else tells of: as [`Visibility::has_drops`] says, or
-    /// because this program left them out.
+    /// Whether packets of these classes may be missing that nothing else tells of: as [`Visibility::has_drops`] says,
+    /// or because this program left them out.
     pub fn misses(&self, classes: &[Class]) -> bool {
         self.has_drops() || classes.iter().any(|class| self.shed.contains_key(class))
     }

@@ -1,9 +1,9 @@
 //! The bytes of a message, and which of them each field is.
 //!
 //! Only bytes that are known to hold no secret are kept: those of fields, which machine output shows as well, and the
-//! headers around them. Everything else (ciphers, signatures, passwords, tokens) is blank. A field is found by its value, in
-//! the forms that protocols write it in. One that is not found so is not lit; of one whose value stands in several places all
-//! of these are, and are said to be several: which of them is the field is not known.
+//! headers around them. Everything else (ciphers, signatures, passwords, tokens) is blank. A field is found by its
+//! value, in the forms that protocols write it in. One that is not found so is not lit; of one whose value stands in
+//! several places all of these are, and are said to be several: which of them is the field is not known.
 
 use std::{ops::Range, sync::Arc};
 

@@ -1,5 +1,5 @@
-//! Hosts of the cloud among the steps of sign-ins. Nothing on the wire says with which sign-in a client turned to a host, so
-//! that client and time do.
+//! Hosts of the cloud among the steps of sign-ins. Nothing on the wire says with which sign-in a client turned to a
+//! host, so that client and time do.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use diagnose::{Report, StepReport};
 
 /// The kind of these steps. Machine output has none of them.
 pub(crate) const CLOUD: &str = "cloud";
-/// Nanoseconds before a sign-in and after it in which a host belongs to it: Windows turns to the cloud around a sign-in, not
-/// minutes away from it.
+/// Nanoseconds before a sign-in and after it in which a host belongs to it: Windows turns to the cloud around a
+/// sign-in, not minutes away from it.
 const BEFORE: i64 = 30_000_000_000;
 const AFTER: i64 = 60_000_000_000;
 /// Such steps of one sign-in: the diagram is about the sign-in.

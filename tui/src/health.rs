@@ -2,11 +2,12 @@
 
 use diagnose::{DomainControllerReport, Report, Severity};
 
-/// Seconds that a clock may be off before it is worth a look, and before Kerberos refuses (RFC 4120 §8.2: five minutes).
+/// Seconds that a clock may be off before it is worth a look, and before Kerberos refuses (RFC 4120 §8.2: five
+/// minutes).
 const CLOCK_DOUBTFUL: f64 = 60.0;
 const CLOCK_BAD: f64 = 300.0;
-/// Milliseconds for which a user does not notice the slowest twentieth of the answers, and after which a client asks again
-/// (Windows: one second over UDP).
+/// Milliseconds for which a user does not notice the slowest twentieth of the answers, and after which a client asks
+/// again (Windows: one second over UDP).
 const SLOW: f64 = 200.0;
 const TOO_SLOW: f64 = 1000.0;
 

@@ -1,8 +1,8 @@
 //! Reports to screens: how text is laid out for a person, and the interactive screens.
 //!
-//! [`wrap`] fits text to a width; [`mark`] says how a severity looks where there is no colour. [`run`] owns the terminal:
-//! keys and what the reader has to say become a [`Message`], `update` is the only writer of the [`Model`], and [`draw`]
-//! shows the model and changes nothing.
+//! [`wrap`] fits text to a width; [`mark`] says how a severity looks where there is no colour. [`run`] owns the
+//! terminal: keys and what the reader has to say become a [`Message`], `update` is the only writer of the [`Model`],
+//! and [`draw`] shows the model and changes nothing.
 //!
 //! ```text
 //! keys, reports ─► Message ─► update(Model) ─► draw(Model) ─► terminal

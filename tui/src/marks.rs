@@ -1,4 +1,5 @@
-//! Marks and notes on sign-ins and findings, and the session file that keeps them. Screens make them, reports repeat them.
+//! Marks and notes on sign-ins and findings, and the session file that keeps them. Screens make them, reports repeat
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +11,8 @@ pub(crate) const MAX_NOTE: usize = 500;
 /// Bytes of a session file that is read: a hundred thousand marks.
 pub const MAX_FILE: u64 = 32 << 20;
 
-/// Marks and notes, by what they are about. What that is does not depend on where in a list it stands, so they are found
-/// again when the capture is read again.
+/// Marks and notes, by what they are about. What that is does not depend on where in a list it stands, so they are
+/// found again when the capture is read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     marks: BTreeMap<String, Mark>,

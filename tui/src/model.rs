@@ -114,8 +114,8 @@ pub(crate) struct List {
     pub(crate) reversed: bool,
     /// The column that keys go to.
     pub(crate) column: Column,
-    /// The same of tables that are not of sign-ins, by the column's place: what they are sorted by, if not as they come, and
-    /// where keys go.
+    /// The same of tables that are not of sign-ins, by the column's place: what they are sorted by, if not as they
+    /// come, and where keys go.
     pub(crate) table_sort: Option<usize>,
     pub(crate) table_column: usize,
     pub(crate) follow: bool,

@@ -1,5 +1,5 @@
-//! A report with what the screens need of it, worked out once. It is made where the report is, behind the screens, so that
-//! a key never waits for a hundred thousand sign-ins.
+//! A report with what the screens need of it, worked out once. It is made where the report is, behind the screens, so
+//! that a key never waits for a hundred thousand sign-ins.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 

@@ -42,8 +42,8 @@ pub struct Left {
 /// no place to print them.
 pub type Faults = Vec<String>;
 
-/// Shows what arrives from `reading` until the user quits, and hands out what the user asks for. `model` is what the screens
-/// begin with; its size is found out.
+/// Shows what arrives from `reading` until the user quits, and hands out what the user asks for. `model` is what the
+/// screens begin with; its size is found out.
 ///
 /// # Errors
 /// When the terminal cannot be set up, written to or read from. It is given back in every case.
@@ -103,8 +103,8 @@ fn take_over() -> io::Result<(Screen, Taken)> {
     Ok((Terminal::new(CrosstermBackend::new(io::stdout()))?, taken))
 }
 
-/// Gives it back, once: a second time would move the cursor over what has been written since. Nothing is left to do about
-/// a terminal that is gone.
+/// Gives it back, once: a second time would move the cursor over what has been written since. Nothing is left to do
+/// about a terminal that is gone.
 fn give_back() {
     if OURS.swap(false, Ordering::SeqCst) {
         let _ = execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, Show);

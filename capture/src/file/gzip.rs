@@ -1,8 +1,8 @@
 //! Undoes gzip, member after member.
 //!
-//! Inflating is the library's; the members around it are walked here, because only so everything that was inflated before
-//! a damaged place is handed out, and the same however the bytes arrived. The library's own reader of gzip drops what it
-//! has in hand when it fails.
+//! Inflating is the library's; the members around it are walked here, because only so everything that was inflated
+//! before a damaged place is handed out, and the same however the bytes arrived. The library's own reader of gzip drops
+//! what it has in hand when it fails.
 //!
 //! Source: RFC 1952, RFC 1951.
 
@@ -88,8 +88,8 @@ impl<R: BufRead> Gzip<R> {
 
     /// Inflates up to the end of the library's window.
     ///
-    /// It fills that from where it stopped to its end in one call, and no further; so room for just as much takes all it
-    /// has, even when it fails.
+    /// It fills that from where it stopped to its end in one call, and no further; so room for just as much takes all
+    /// it has, even when it fails.
     fn inflate(&mut self) -> io::Result<()> {
         let packed = self.inner.fill_buf()?;
         if packed.is_empty() {

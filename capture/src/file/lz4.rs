@@ -1,8 +1,8 @@
 //! Undoes lz4, frame after frame.
 //!
-//! The blocks are the library's; the frames around them are walked here, because only so a file that breaks off
-//! between two blocks is told from one that is complete. A block that breaks off itself is undone here as far as it goes:
-//! the library gives all of a block, of which `lz4` makes 4 MiB, or nothing.
+//! The blocks are the library's; the frames around them are walked here, because only so a file that breaks off between
+//! two blocks is told from one that is complete. A block that breaks off itself is undone here as far as it goes: the
+//! library gives all of a block, of which `lz4` makes 4 MiB, or nothing.
 //!
 //! Source: LZ4 Frame Format Description 1.6.4, LZ4 Block Format Description.
 
@@ -193,7 +193,8 @@ impl<R: BufRead> Read for Lz4<R> {
     }
 }
 
-/// Appends what a block holds up to where it breaks off or makes no sense, so that `plain` has no more than `most` bytes.
+/// Appends what a block holds up to where it breaks off or makes no sense, so that `plain` has no more than `most`
+/// bytes.
 fn undo_what_is_there(mut packed: &[u8], plain: &mut Vec<u8>, most: usize) {
     while let Some(rest) = undo_sequence(packed, plain, most) {
         packed = rest;

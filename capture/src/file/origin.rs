@@ -38,7 +38,8 @@ pub(super) enum Got {
 }
 
 impl Origin {
-    /// Looks at the first bytes and undoes the compression that they tell of. A failing disk gives the error and how far it came.
+    /// Looks at the first bytes and undoes the compression that they tell of. A failing disk gives the error and how
+    /// far it came.
     pub(super) fn recognise(mut disk: Disk) -> Result<Self, (io::Error, u64)> {
         let mut first = [0; LONGEST_MAGIC];
         let mut length = 0;
@@ -107,8 +108,8 @@ pub(super) struct Follow {
     pub(super) stop: Arc<AtomicBool>,
     /// Which file bore the name when it was opened, where the system tells files apart.
     file: (u64, u64),
-    /// Set when its name stands for something else or nothing, if that is no damage: a ring takes its oldest files away, or
-    /// writes over them.
+    /// Set when its name stands for something else or nothing, if that is no damage: a ring takes its oldest files
+    /// away, or writes over them.
     gone: Option<Arc<AtomicBool>>,
 }
 

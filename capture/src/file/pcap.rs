@@ -1,10 +1,10 @@
 //! The classic capture format: a header, then one record a packet.
 //!
-//! Source: draft-ietf-opsawg-pcap. Read here: micro- and nanoseconds, both byte orders, files of Ixia and of AIX, lengths
-//! in the order they had up to version 2.3, and four kinds of longer records: three of Alexey Kuznetzov's patched libpcap
-//! (Red Hat 6.1, SuSE 6.3) and Nokia's. Two of the four have a magic number of their own for both, the others that of
-//! everyone; which it is, is told by where the second record begins. Records carry no mark by which to know them, so
-//! behind damage only a run of headers that make sense together is trusted.
+//! Source: draft-ietf-opsawg-pcap. Read here: micro- and nanoseconds, both byte orders, files of Ixia and of AIX,
+//! lengths in the order they had up to version 2.3, and four kinds of longer records: three of Alexey Kuznetzov's
+//! patched libpcap (Red Hat 6.1, SuSE 6.3) and Nokia's. Two of the four have a magic number of their own for both, the
+//! others that of everyone; which it is, is told by where the second record begins. Records carry no mark by which to
+//! know them, so behind damage only a run of headers that make sense together is trusted.
 
 use super::order::Order;
 use super::{Have, MAX_PACKET, Next, Wait, Window};
@@ -159,8 +159,8 @@ impl Reader {
     /// Finds out how long the headers of records are, where the magic number leaves that open.
     ///
     /// Another kind than the usual is believed only if it alone has a second record where the first one ends. The usual
-    /// kind of everyone's magic number is not waited for, so that a pipe shows its first packet when it comes: unless that
-    /// packet does not look like one.
+    /// kind of everyone's magic number is not waited for, so that a pipe shows its first packet when it comes: unless
+    /// that packet does not look like one.
     fn settle(&mut self, window: &mut Window, wait: Wait) -> Have {
         let is_patched = self.record_header == KUZNETZOV_HEADER;
         if self.variants.is_empty() {
@@ -325,8 +325,8 @@ impl Reader {
 }
 
 /// Whether the first packet looks as if something stood before it, as everyone's magic number does not tell: with an
-/// interface, an EtherType and a packet type it is a record of Kuznetzov's; an Ethernet frame that begins four bytes later,
-/// one of Nokia's.
+/// interface, an EtherType and a packet type it is a record of Kuznetzov's; an Ethernet frame that begins four bytes
+/// later, one of Nokia's.
 fn is_suspicious(bytes: &[u8], link: LinkType) -> bool {
     let Some((prefix, frame)) = bytes.get(RECORD_HEADER..).and_then(|rest| rest.split_at_checked(8)) else {
         return false;

@@ -87,7 +87,8 @@ fn write(
     Ok(())
 }
 
-/// A source that ends early, when nobody can be told any more what is in it: it may be a pipe that stays open for hours.
+/// A source that ends early, when nobody can be told any more what is in it: it may be a pipe that stays open for
+/// hours.
 struct Stoppable<'s, S> {
     source: S,
     stop: &'s AtomicBool,

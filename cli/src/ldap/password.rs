@@ -1,5 +1,5 @@
-//! Where the password comes from: a file, the environment, the terminal. Never the command line, which every user of the
-//! machine can read.
+//! Where the password comes from: a file, the environment, the terminal. Never the command line, which every user of
+//! the machine can read.
 
 use std::{fs::File, io::Read as _, path::Path};
 

@@ -26,7 +26,8 @@ const MOST_EVIDENCE: usize = 6;
 /// Where the text of a logon begins.
 const INDENT: usize = 11;
 
-/// Writes the whole report, from which `hidden` sign-ins were left out because nobody asked for them, and what was noted.
+/// Writes the whole report, from which `hidden` sign-ins were left out because nobody asked for them, and what was
+/// noted.
 pub(crate) fn write(
     report: &Report<LogonReports<'_>>,
     hidden: usize,
@@ -66,8 +67,8 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// Writes one line about a sign-in that has come to rest: `09:58:49 FAILED bob@CORP.EXAMPLE by key trust from … at …: …`.
-/// `again` when what was said of it before has changed.
+/// Writes one line about a sign-in that has come to rest:
+/// `09:58:49 FAILED bob@CORP.EXAMPLE by key trust from … at …: …`. `again` when what was said of it before has changed.
 pub(crate) fn line(
     logon: &LogonReport,
     findings: &[&FindingReport],

@@ -12,7 +12,8 @@ use super::{
     validator::Schema,
 };
 
-/// A session file about the sample `key-not-in-directory`, with something on another capture and an escape for a terminal.
+/// A session file about the sample `key-not-in-directory`, with something on another capture and an escape for a
+/// terminal.
 const NOTES: &str = r#"
 [[mark]]
 of = "sign-in STARTED 10.99.0.101 bob@CORP.EXAMPLE"

@@ -28,7 +28,8 @@ fn keys_are_answered_while_a_capture_of_a_gigabyte_is_read() {
     keys_are_answered_while_it_is_read("gigabyte", MANY_MEGABYTES);
 }
 
-/// The capture comes through a pipe, and its last tenth only when all keys were answered: so it is certainly being read.
+/// The capture comes through a pipe, and its last tenth only when all keys were answered: so it is certainly being
+/// read.
 fn keys_are_answered_while_it_is_read(name: &str, megabytes: u64) {
     let Some(terminal) = Terminal::start(name, 100, 30) else { return };
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,9 +1,9 @@
 //! Bounds what signatures cost that take long to check, however many messages have one.
 //!
-//! A check on P-384 takes some 0.75 ms, six times as long as the next, for a message of half a kilobyte: without a bound
-//! a megabyte a second would keep a processor busy. So checks are granted by the bytes of Kerberos around them. What is
-//! granted must not depend on the number of shards, and a shard knows its own flows only: flows are in [`GROUPS`] groups,
-//! each with an account of its own, and all of a group is in one shard whatever their number.
+//! A check on P-384 takes some 0.75 ms, six times as long as the next, for a message of half a kilobyte: without a
+//! bound a megabyte a second would keep a processor busy. So checks are granted by the bytes of Kerberos around them.
+//! What is granted must not depend on the number of shards, and a shard knows its own flows only: flows are in
+//! [`GROUPS`] groups, each with an account of its own, and all of a group is in one shard whatever their number.
 //!
 //! Outside of shards, where somebody looks at single messages, nothing is bounded.
 
@@ -12,8 +12,8 @@ use std::cell::Cell;
 /// Groups of flows. As many shards can have work.
 pub(crate) const GROUPS: usize = 256;
 
-/// Checks that a group starts with, and can save up: of all groups together 4,096, or 3 seconds. A request and its reply
-/// take two.
+/// Checks that a group starts with, and can save up: of all groups together 4,096, or 3 seconds. A request and its
+/// reply take two.
 const MAX_SAVED: u32 = 16;
 
 /// Bytes of Kerberos for which a group is granted one check more: at most 12 ms a megabyte.

@@ -227,7 +227,8 @@ impl Hash {
     }
 }
 
-/// The hash of PSS, where the other parameters are the usual ones: the mask made with the same hash, salt as long as it.
+/// The hash of PSS, where the other parameters are the usual ones: the mask made with the same hash, salt as long as
+/// it.
 ///
 /// ```text
 /// RSASSA-PSS-params ::= SEQUENCE {

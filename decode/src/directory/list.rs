@@ -1,5 +1,5 @@
-//! A list of `name : value`, a blank line between objects: what PowerShell shows of objects (`Format-List`), among them the
-//! key credentials of DSInternals.
+//! A list of `name : value`, a blank line between objects: what PowerShell shows of objects (`Format-List`), among them
+//! the key credentials of DSInternals.
 
 use super::{DirectoryError, json::key, record::Record, shown};
 

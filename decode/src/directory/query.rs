@@ -1,8 +1,8 @@
 //! Asking a directory server over LDAP: the bytes of requests, and what answers say. RFC 4511, RFC 2696.
 //!
-//! No socket is opened here: whoever has one sends what [`Request`] makes, cuts the answers apart with [`length_of`], and
-//! takes each to [`Answer::read`]. Only what a directory is read with is here, nothing that could change one. Answers come
-//! over the wire: nothing in them is trusted, and what cannot be read is an error.
+//! No socket is opened here: whoever has one sends what [`Request`] makes, cuts the answers apart with [`length_of`],
+//! and takes each to [`Answer::read`]. Only what a directory is read with is here, nothing that could change one.
+//! Answers come over the wire: nothing in them is trusted, and what cannot be read is an error.
 
 #![deny(clippy::indexing_slicing)]
 
@@ -206,11 +206,11 @@ pub fn length_of(bytes: &[u8]) -> Result<Option<usize>, QueryError> {
     if length > MAX_LDAP_MESSAGE { Err(QueryError::TooLarge) } else { Ok(Some(header + length)) }
 }
 
-/// What to answer, to be wrapped without encryption, to a server's offer of security layers in the mechanism `GSSAPI`, which
-/// was unwrapped before: none, as TLS is one already. RFC 4752 §3.1.
+/// What to answer, to be wrapped without encryption, to a server's offer of security layers in the mechanism `GSSAPI`,
+/// which was unwrapped before: none, as TLS is one already. RFC 4752 §3.1.
 ///
-/// The offer has a bit for each layer, then the size of the largest message that the server takes under one. That size is
-/// not looked at: nothing will be sent under one, and servers state a size where there is nothing to state it for.
+/// The offer has a bit for each layer, then the size of the largest message that the server takes under one. That size
+/// is not looked at: nothing will be sent under one, and servers state a size where there is nothing to state it for.
 ///
 /// # Errors
 /// When it has another length, or "none" is not offered.
@@ -282,7 +282,8 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// Reads one message, which must answer request `id`. Other messages are `None`: a server may send what nobody asked for.
+    /// Reads one message, which must answer request `id`. Other messages are `None`: a server may send what nobody
+    /// asked for.
     ///
     /// # Errors
     /// When it cannot be read.

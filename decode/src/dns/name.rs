@@ -6,8 +6,8 @@ use crate::WireText;
 /// Reads the name at `offset`; answers with it and with the offset of what follows it there.
 ///
 /// Labels are joined with `.`, without a final one; the root is empty. As in master files (RFC 1035 §5.1), a `.` or `\`
-/// inside a label gets a `\` in front, and a control character becomes `\` and three decimal digits. All other bytes stay
-/// as they are.
+/// inside a label gets a `\` in front, and a control character becomes `\` and three decimal digits. All other bytes
+/// stay as they are.
 pub(super) fn read(message: &[u8], offset: usize) -> Result<(WireText, usize), DnsErrorKind> {
     // Most names are shorter.
     let mut text = Vec::with_capacity(64);

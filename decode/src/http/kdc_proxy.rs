@@ -1,5 +1,5 @@
-//! What a KDC proxy passes on between clients and domain controllers, where the capture was made behind the place where TLS
-//! ends. MS-KKDCP.
+//! What a KDC proxy passes on between clients and domain controllers, where the capture was made behind the place where
+//! TLS ends. MS-KKDCP.
 
 use crate::{
     Carriage, Carrier, Decoded, Gap, GapKind, Message,

@@ -18,7 +18,8 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Adds what one value says. Typed data has numbers of its own, and some KDCs list it among pre-authentication data.
+    /// Adds what one value says. Typed data has numbers of its own, and some KDCs list it among pre-authentication
+    /// data.
     fn add(&mut self, kind: PaType, value: &Element<'_>, faults: &mut Faults) {
         match kind {
             PaType::FX_FAST if self.fast.is_none() => self.fast = fast_reply(value, faults),

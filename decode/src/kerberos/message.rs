@@ -40,8 +40,8 @@ pub enum Message {
         /// What could not be read first, as a clause.
         stopped: Option<String>,
     },
-    /// KERB-TGT-REQUEST, draft-swift-win2k-krb-user2user-03 §2: a client asks a user's program for that user's ticket, for
-    /// a service ticket can then be encrypted with its session key.
+    /// KERB-TGT-REQUEST, draft-swift-win2k-krb-user2user-03 §2: a client asks a user's program for that user's ticket,
+    /// for a service ticket can then be encrypted with its session key.
     TgtRequest {
         /// Whom the client wants to reach.
         sname: Option<PrincipalName>,
@@ -365,9 +365,9 @@ pub struct Ticket {
 pub struct TicketId(pub u64);
 
 impl TicketId {
-    /// Bytes hashed at the beginning and at the end of a cipher text; of a smaller one all. Every encryption type begins
-    /// with what it makes of a random confounder, or with a checksum over all (RFC 3961 §5.3, RFC 4757 §3), so two tickets
-    /// differ there. To hash all of them, one to 64 KiB each, would be a third of what a message costs.
+    /// Bytes hashed at the beginning and at the end of a cipher text; of a smaller one all. Every encryption type
+    /// begins with what it makes of a random confounder, or with a checksum over all (RFC 3961 §5.3, RFC 4757 §3), so
+    /// two tickets differ there. To hash all of them, one to 64 KiB each, would be a third of what a message costs.
     const HASHED: (usize, usize) = (64, 16);
 
     /// Hashes the encrypted part of a ticket.

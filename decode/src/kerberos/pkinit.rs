@@ -168,7 +168,8 @@ pub enum KeyAgreement {
     Rsa,
     /// Finite-field Diffie-Hellman.
     Dh {
-        /// A known group: `modp-1024` (RFC 2409 group 2), `modp-2048` (RFC 3526 group 14), `modp-4096` (group 16), …; else `None`.
+        /// A known group: `modp-1024` (RFC 2409 group 2), `modp-2048` (RFC 3526 group 14), `modp-4096` (group 16), …;
+        /// else `None`.
         group: Option<&'static str>,
         /// Size of the prime in bits.
         bits: u32,

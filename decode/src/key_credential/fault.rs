@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::{EntryId, MAX_BLOB, MAX_DN, MAX_ENTRIES, MAX_KEY_ID};
 
-/// Something that is not as MS-ADTS 2.2.20 has it. Offsets are in bytes: of the text for what concerns DN-Binary, of the
-/// blob for the rest, where they are those of the entry's header.
+/// Something that is not as MS-ADTS 2.2.20 has it. Offsets are in bytes: of the text for what concerns DN-Binary, of
+/// the blob for the rest, where they are those of the entry's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

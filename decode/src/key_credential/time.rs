@@ -1,8 +1,8 @@
 //! Times of a key credential, in the two forms that are found there.
 //!
-//! MS-ADTS 2.2.20.6 has FILETIME: 100 ns since 1601. Entra ID writes what .NET's `DateTime.ToBinary` gives: 100 ns since
-//! the year 1 in the lower 62 bits, the kind of time zone in the upper two. The number tells which: as a FILETIME, a
-//! DateTime of our days would be in the year 3600 or later.
+//! MS-ADTS 2.2.20.6 has FILETIME: 100 ns since 1601. Entra ID writes what .NET's `DateTime.ToBinary` gives: 100 ns
+//! since the year 1 in the lower 62 bits, the kind of time zone in the upper two. The number tells which: as a
+//! FILETIME, a DateTime of our days would be in the year 3600 or later.
 
 use std::fmt;
 

@@ -4,8 +4,8 @@
 //! 8009030C: LdapErr: DSID-0C090569, comment: AcceptSecurityContext error, data 52e, v4563
 //! 00002098: SecErr: DSID-03152D2D, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0
 //! ```
-//! The first number is an error of Windows or an HRESULT (MS-ERREF 2.1, 2.2), the DSID a place in the server's program. Where
-//! a bind is refused, `data` is the error of Windows that says why, though the result code is always 49.
+//! The first number is an error of Windows or an HRESULT (MS-ERREF 2.1, 2.2), the DSID a place in the server's program.
+//! Where a bind is refused, `data` is the error of Windows that says why, though the result code is always 49.
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 

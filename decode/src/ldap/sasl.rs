@@ -72,8 +72,8 @@ fn old_wrap(token: &[u8]) -> Option<&[u8]> {
     inside.strip_prefix(KERBEROS_OLD.as_slice()).filter(|body| body.starts_with(&[0x02, 0x01]))
 }
 
-/// Identifier, signature algorithm, sealing algorithm, filler, sequence number, checksum; then eight random bytes before
-/// the message, and padding behind it. RFC 1964 §1.2.2, RFC 4757 §7.3.
+/// Identifier, signature algorithm, sealing algorithm, filler, sequence number, checksum; then eight random bytes
+/// before the message, and padding behind it. RFC 1964 §1.2.2, RFC 4757 §7.3.
 fn rfc1964(body: &[u8]) -> Option<&[u8]> {
     const NOT_SEALED: [u8; 2] = [0xff, 0xff];
     (body.get(4..6)? == NOT_SEALED).then(|| body.get(8 + 8 + 8 + 8..))?

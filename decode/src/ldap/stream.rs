@@ -110,7 +110,8 @@ impl LdapStream {
                     self.layered |= carries;
                 }
                 out.push(Event::Ldap(Box::new(message)).into());
-                // Other mechanisms' credentials, and the names in the same place of an answer, are none of these tokens.
+                // Other mechanisms' credentials, and the names in the same place of an answer, are none of these
+                // tokens.
                 if carries && let Some(token) = read::credentials(bytes).filter(|token| spnego::is_token(token)) {
                     spnego::decode(token, Carrier::Ldap.into(), out);
                 }
@@ -244,8 +245,8 @@ impl Decoder for LdapStream {
     }
 }
 
-/// Whether a SASL buffer begins with a token like those of the mechanisms of Windows. `None`: too little to tell. What is
-/// behind the buffer is none of it: a token of one byte is known by no four.
+/// Whether a SASL buffer begins with a token like those of the mechanisms of Windows. `None`: too little to tell. What
+/// is behind the buffer is none of it: a token of one byte is known by no four.
 fn holds_known_token(bytes: &[u8]) -> Option<bool> {
     let (stated, behind) = bytes.split_first_chunk()?;
     let stated = usize::try_from(u32::from_be_bytes(*stated)).unwrap_or(usize::MAX);

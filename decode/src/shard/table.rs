@@ -14,8 +14,8 @@ pub(super) struct Id(u64);
 
 /// Connections by key.
 ///
-/// Each is in a box, which holds its key too, so that a place of the table is one pointer: the table has up to twice as many
-/// places as connections, and the fewer lines of memory it takes, the faster a packet finds its connection.
+/// Each is in a box, which holds its key too, so that a place of the table is one pointer: the table has up to twice as
+/// many places as connections, and the fewer lines of memory it takes, the faster a packet finds its connection.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     flows: HashTable<Box<Flow>>,

@@ -34,8 +34,8 @@ impl Duplex {
         Self { decoder, path, client: Stream::default(), server: Stream::default() }
     }
 
-    /// Takes a segment that `sender` sent. `first` holds, for client and server, the sequence number that follows the SYN,
-    /// where the SYN was seen.
+    /// Takes a segment that `sender` sent. `first` holds, for client and server, the sequence number that follows the
+    /// SYN, where the SYN was seen.
     pub fn segment(
         &mut self,
         segment: &Segment<'_>,
@@ -117,8 +117,8 @@ impl Duplex {
         self.decoder.protocol()
     }
 
-    /// What carries the TLS in it whose alerts show even where nothing else is decoded. `None`: there is none such, or what
-    /// `side` sends is still decoded.
+    /// What carries the TLS in it whose alerts show even where nothing else is decoded. `None`: there is none such, or
+    /// what `side` sends is still decoded.
     pub fn alerts_of(&self, side: Side) -> Option<Carriage> {
         let stream = match side {
             Side::Client => &self.client,

@@ -2,8 +2,8 @@
 //!
 //! In: pieces of the stream without overlap, and the sizes of the holes between them. Out: the events of the whole
 //! messages, and **one** gap for each stretch that could not be decoded, however many holes it had: a stretch begins
-//! where a message broke or no header was found, and ends where the next message begins. A message that breaks after its
-//! length is known is passed over to its end, so the stream stays in step; otherwise the decoder looks for the next
+//! where a message broke or no header was found, and ends where the next message begins. A message that breaks after
+//! its length is known is passed over to its end, so the stream stays in step; otherwise the decoder looks for the next
 //! header. Whole messages are decoded where they lie in the packet; only what a packet leaves unfinished is copied.
 
 use capture::{CaptureTime, PacketId};
@@ -46,8 +46,8 @@ pub struct Scratch {
     pub(crate) costly: Accounts,
 }
 
-/// Buffers kept for the next message that comes in pieces, and the largest that is kept: few messages are in pieces at a
-/// time, and fresh memory costs more than what is written to it.
+/// Buffers kept for the next message that comes in pieces, and the largest that is kept: few messages are in pieces at
+/// a time, and fresh memory costs more than what is written to it.
 const MAX_SPARES: usize = 4;
 const MAX_SPARE_BYTES: usize = 512 << 10;
 
@@ -55,7 +55,8 @@ const MAX_SPARE_BYTES: usize = 512 << 10;
 const RESERVED: usize = 16 << 10;
 
 impl Scratch {
-    /// An empty buffer with room for the beginning of a message of `total` bytes: of those kept the least that holds it all.
+    /// An empty buffer with room for the beginning of a message of `total` bytes: of those kept the least that holds it
+    /// all.
     fn buffer(&mut self, total: usize) -> Vec<u8> {
         let place = self.spare.partition_point(|spare| spare.capacity() < total);
         let place = place.min(self.spare.len().saturating_sub(1));
@@ -64,8 +65,8 @@ impl Scratch {
         buffer
     }
 
-    /// Keeps a buffer for another message. Where there are too many, the least goes: the larger one is, the more it costs to
-    /// have another.
+    /// Keeps a buffer for another message. Where there are too many, the least goes: the larger one is, the more it
+    /// costs to have another.
     fn give_back(&mut self, mut buffer: Vec<u8>) {
         if !(1..=MAX_SPARE_BYTES).contains(&buffer.capacity()) {
             return;

@@ -206,7 +206,8 @@ fn read_server_hello(
 ) -> Result<(), &'static str> {
     const EARLY: &str = EARLY_SERVER_HELLO;
     hello.version = Version(bytes.u16().ok_or(EARLY)?);
-    // Drafts of TLS 1.3 before the 22nd have their own version or that of TLS 1.3 here, and neither session nor compression.
+    // Drafts of TLS 1.3 before the 22nd have their own version or that of TLS 1.3 here, and neither session nor
+    // compression.
     let draft = hello.version.0 >> 8 == 0x7f || hello.version == Version::TLS13;
     hello.hello_retry_request = bytes.take(RANDOM).ok_or(EARLY)? == HELLO_RETRY_REQUEST;
     if !draft {

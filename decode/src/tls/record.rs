@@ -13,7 +13,8 @@ pub const MAX_HANDSHAKE: usize = 128 << 10;
 const MAX_RECORD: u16 = (16 << 10) + 2_048;
 /// The longest record in the clear.
 const MAX_CLEAR_RECORD: u16 = 16 << 10;
-/// The longest alert: two bytes, padded to a cipher's block, an initialisation vector and the longest authentication code.
+/// The longest alert: two bytes, padded to a cipher's block, an initialisation vector and the longest authentication
+/// code.
 const MAX_ALERT: u16 = 128;
 /// The shortest ChangeCipherSpec that is encrypted, in a handshake inside another: a byte, and a nonce and the shortest
 /// authentication code (RFC 6655 §4), or a longer code. The longest is as long as an alert may be.
@@ -24,8 +25,8 @@ const HEADER: usize = 5;
 const HANDSHAKE_HEADER: usize = 4;
 /// The shortest hello: version, random, an empty session, and a suite without a list.
 const MIN_HELLO: usize = 2 + 32 + 1 + 2;
-/// Lengths of a TLS 1.3 record with an alert in it: the alert, its type, and an authentication code. No handshake message
-/// is as short; the next longer record is one with an empty Certificate.
+/// Lengths of a TLS 1.3 record with an alert in it: the alert, its type, and an authentication code. No handshake
+/// message is as short; the next longer record is one with an empty Certificate.
 const ENCRYPTED_ALERTS: [u16; 2] = [2 + 1 + 8, 2 + 1 + 16];
 
 const CHANGE_CIPHER_SPEC: u8 = 20;

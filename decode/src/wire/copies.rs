@@ -2,8 +2,8 @@
 //!
 //! In: IP packets in arrival order. Out: whether one was seen before. It was if all is equal that its way does not
 //! change: addresses, identification, transport header and data, but not time to live or checksums, which routers and
-//! network cards rewrite. A second copy from the same input counts only if it came at once, as from the components of one
-//! machine that a packet passes through (pktmon) or from several interfaces: what is sent again comes later.
+//! network cards rewrite. A second copy from the same input counts only if it came at once, as from the components of
+//! one machine that a packet passes through (pktmon) or from several interfaces: what is sent again comes later.
 
 use std::{
     collections::{HashMap, VecDeque},

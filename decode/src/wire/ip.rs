@@ -155,9 +155,9 @@ fn ipv6(bytes: &[u8], on_wire: usize) -> Result<Ip<'_>, Fault> {
 
 /// The payload behind a header of `header` bytes, as far as captured, and how many bytes of it are missing.
 ///
-/// `total` is the whole length by the header. 0 means that the card was to cut the segment up (or a jumbogram, RFC 2675):
-/// then the frame's length counts. A `total` beyond the frame is taken at its word even where the file claims to hold
-/// the whole frame: files shortened by tools that adjust the length are common, such packets on a wire are not.
+/// `total` is the whole length by the header. 0 means that the card was to cut the segment up (or a jumbogram, RFC
+/// 2675): then the frame's length counts. A `total` beyond the frame is taken at its word even where the file claims to
+/// hold the whole frame: files shortened by tools that adjust the length are common, such packets on a wire are not.
 fn payload(bytes: &[u8], header: usize, total: usize, on_wire: usize) -> Result<(&[u8], u32), Fault> {
     let total = if total == 0 { on_wire.min(MAX_OFFLOADED).max(bytes.len()) } else { total };
     let expected = total.checked_sub(header).ok_or(Fault::Damaged)?;

@@ -4,8 +4,8 @@
 //! none. Whether the IP header then says 4 or 6 is read from the header itself: link layers are wrong about it often
 //! enough.
 //!
-//! Layouts: <https://www.tcpdump.org/linktypes.html>, IEEE 802.1Q, IEEE 802.11 §9.2 and §9.3.2.2, IEEE 802.2, RFC 1661 §2,
-//! RFC 1662 §3.1, RFC 2516 §4, RFC 3032 §2.1, RFC 4385 §3.
+//! Layouts: <https://www.tcpdump.org/linktypes.html>, IEEE 802.1Q, IEEE 802.11 §9.2 and §9.3.2.2, IEEE 802.2, RFC 1661
+//! §2, RFC 1662 §3.1, RFC 2516 §4, RFC 3032 §2.1, RFC 4385 §3.
 
 use capture::LinkType;
 
@@ -146,14 +146,14 @@ fn typed(length: usize, bytes: &[u8]) -> Payload<'_> {
     }
 }
 
-/// Whether this begins like Apple's packet metadata, by the length of its header and its kind: one of a packet. Others have
-/// the same link type for what is theirs.
+/// Whether this begins like Apple's packet metadata, by the length of its header and its kind: one of a packet. Others
+/// have the same link type for what is theirs.
 fn is_of_apple(bytes: &[u8]) -> bool {
     matches!(bytes, [length, 0, 0, 0, 1, 0, 0, 0, ..] if *length >= PKTAP_HEADER)
 }
 
-/// Juniper's: a magic number, flags, and extensions of which the length comes first. Then Ethernet, unless the flags say
-/// that there is none of it.
+/// Juniper's: a magic number, flags, and extensions of which the length comes first. Then Ethernet, unless the flags
+/// say that there is none of it.
 fn juniper(bytes: &[u8]) -> Payload<'_> {
     let Some((&[a, b, c, flags], rest)) = bytes.split_first_chunk::<4>() else { return Payload::Short };
     if [a, b, c] != *b"MGC" {
@@ -172,8 +172,9 @@ fn juniper(bytes: &[u8]) -> Payload<'_> {
     }
 }
 
-/// NFLOG: family, version, group, then attributes of length, kind and value, each filled up to four octets. Lengths are in
-/// the order of the machine that recorded, of which there are few that are not little-endian: then the first one tells.
+/// NFLOG: family, version, group, then attributes of length, kind and value, each filled up to four octets. Lengths are
+/// in the order of the machine that recorded, of which there are few that are not little-endian: then the first one
+/// tells.
 fn logged(bytes: &[u8]) -> Payload<'_> {
     let Some(([_, _, _, _], mut rest)) = bytes.split_first_chunk::<4>() else { return Payload::Short };
     let little = rest.first_chunk().is_some_and(|&length| usize::from(u16::from_le_bytes(length)) <= rest.len());
@@ -345,8 +346,8 @@ fn wireless(bytes: &[u8]) -> Payload<'_> {
     }
 }
 
-/// Frames in one: addresses, a length, 802.2, and up to three bytes of filling between two. One alone is read; of several it
-/// is told that they are there, since a packet is one unit.
+/// Frames in one: addresses, a length, 802.2, and up to three bytes of filling between two. One alone is read; of
+/// several it is told that they are there, since a packet is one unit.
 fn aggregated(frames: &[u8]) -> Payload<'_> {
     let Some(([.., high, low], rest)) = frames.split_first_chunk::<14>() else { return Payload::Short };
     let length = usize::from(u16::from_be_bytes([*high, *low]));

@@ -1,5 +1,5 @@
-//! What fails on one side and works on the other: the same key at two domain controllers, two kinds of sign-in at one, before
-//! and after a certificate changed, one user and the others, site and site.
+//! What fails on one side and works on the other: the same key at two domain controllers, two kinds of sign-in at one,
+//! before and after a certificate changed, one user and the others, site and site.
 //!
 //! A comparison says what was seen and names no cause. It is told only where one side never works and the other does.
 
@@ -137,8 +137,8 @@ impl AddAssign for Tally {
 
 /// The finding that a client does not take the certificate of a domain controller.
 pub(super) const REJECTED: &str = "DCC-11";
-/// Users at domain controllers that are told apart, of those that sign in with keys or certificates: with more of them, one
-/// is not compared with the others.
+/// Users at domain controllers that are told apart, of those that sign in with keys or certificates: with more of them,
+/// one is not compared with the others.
 const MAX_TALLIES: usize = 50_000;
 /// Comparisons told of one kind: enough to look at. It decides nothing, so it is no setting.
 const MAX_OF_KIND: usize = 10;
@@ -150,8 +150,8 @@ pub(super) struct Tallies {
     methods: BTreeMap<(IpAddr, Method), Tally>,
     /// By domain controller, method and user, where a sign-in depends on keys or certificates.
     users: BTreeMap<(IpAddr, Method, Box<str>), Tally>,
-    /// By the certificate with which the domain controller signed: whether its tickets are used. No more than facts keep of
-    /// domain controllers: others are not compared.
+    /// By the certificate with which the domain controller signed: whether its tickets are used. No more than facts
+    /// keep of domain controllers: others are not compared.
     certificates: BTreeMap<(IpAddr, Print), Tally>,
     /// Attempts by users that are not told apart any more.
     beyond: u64,

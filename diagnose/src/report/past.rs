@@ -1,8 +1,9 @@
 //! Logons of which nothing can change any more: what was found in them stays, they themselves retire.
 //!
-//! With more than [`Past::MAX_LOGONS`] logons the oldest are released. The rules look at them for the last time, with what is
-//! known by then. Of those that succeeded a number remains; of the others what the report says of them, until there are
-//! too many of these, too. What was known beyond single logons is kept for as long as a logon that is still open needs it.
+//! With more than [`Past::MAX_LOGONS`] logons the oldest are released. The rules look at them for the last time, with
+//! what is known by then. Of those that succeeded a number remains; of the others what the report says of them, until
+//! there are too many of these, too. What was known beyond single logons is kept for as long as a logon that is still
+//! open needs it.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -61,14 +62,15 @@ impl Default for Past {
 }
 
 impl Past {
-    /// Logons told in full, unless told otherwise. A person reads some hundreds, and a script that wants more can read the capture in pieces; at
-    /// half a KiB each, a day's worth of a large site takes some 50 MB.
+    /// Logons told in full, unless told otherwise. A person reads some hundreds, and a script that wants more can read
+    /// the capture in pieces; at half a KiB each, a day's worth of a large site takes some 50 MB.
     pub(crate) const MAX_LOGONS: usize = 100_000;
     /// A sixteenth of them is released at a time: it costs a look at all that are kept.
     const LOTS: usize = 16;
     /// With every so many of these what nobody needs is forgotten: that costs a look at all devices.
     const LOTS_TO_FORGET: usize = 4;
-    /// A logon to which something happened within this many seconds is not released: it may go on, or be answered again.
+    /// A logon to which something happened within this many seconds is not released: it may go on, or be answered
+    /// again.
     const REST_SECONDS: i64 = 120;
     /// What happened this many seconds before the oldest logon is forgotten: rules look back no further, but for keys.
     const LOOK_BACK_SECONDS: i64 = 3600;

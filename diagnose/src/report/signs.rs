@@ -1,4 +1,5 @@
-//! What single logons show of the deployment: noted while each is looked at, so that nobody goes through all of them again.
+//! What single logons show of the deployment: noted while each is looked at, so that nobody goes through all of them
+//! again.
 
 use std::{
     collections::BTreeMap,

@@ -16,8 +16,8 @@ pub(super) const LOOKED_UP_WITHIN: i64 = 30;
 /// Questions to DNS shown with a logon, and as many netlogon pings.
 const MAX_LOOKUPS: usize = 12;
 
-/// Faults of a KDC certificate for which a client may refuse it: with one of them of severity high or critical, an issued
-/// ticket that was never seen in use is no success.
+/// Faults of a KDC certificate for which a client may refuse it: with one of them of severity high or critical, an
+/// issued ticket that was never seen in use is no success.
 pub(super) const CERTIFICATE_FAULTS: [&str; 6] = ["DCC-03", "DCC-05", "DCC-06", "DCC-07", "DCC-10", "DCC-11"];
 
 fn shed_report(shed: &Shed) -> ShedReport {
@@ -118,8 +118,8 @@ impl<'r> Writer<'r> {
 
     /// Everything that belongs to a logon, in the order of the wire.
     ///
-    /// What it takes to find a domain controller belongs to the client's next logon: `before` is how long the one before it
-    /// looked for one.
+    /// What it takes to find a domain controller belongs to the client's next logon: `before` is how long the one
+    /// before it looked for one.
     fn steps(&self, logon: &Logon, before: Option<CaptureTime>) -> Vec<StepReport> {
         let own = logon.steps();
         let mut steps: Vec<(Seen, StepReport)> = Vec::with_capacity(own.len());

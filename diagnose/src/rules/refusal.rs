@@ -160,8 +160,8 @@ impl<'l> PkinitRefusal<'l> {
     }
 }
 
-/// The first refusal with one of these codes after which the client did not get in by itself, and how sure an answer that
-/// says what is wrong makes us.
+/// The first refusal with one of these codes after which the client did not get in by itself, and how sure an answer
+/// that says what is wrong makes us.
 pub(crate) fn told<'l>(
     logon: &'l Logon,
     facts: &Facts,

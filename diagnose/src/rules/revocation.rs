@@ -22,8 +22,8 @@ fn shows_a_dc_certificate(facts: &Facts) -> bool {
     facts.domain_controllers.values().any(|dc| !dc.certificates.is_empty())
 }
 
-/// Whether a certificate that a domain controller showed names this address for its revocation. Of what was not reached only
-/// the host is known, and of what is asked of a responder only the beginning.
+/// Whether a certificate that a domain controller showed names this address for its revocation. Of what was not reached
+/// only the host is known, and of what is asked of a responder only the beginning.
 fn named_by_a_dc(fetch: &Fetch, facts: &Facts) -> bool {
     if !facts.has_kdc_revocation_host(&fetch.host) {
         return false;

@@ -18,7 +18,8 @@ pub struct Service {
     pub worked: Option<Tally>,
     /// ServerHellos by the version chosen.
     pub versions: BTreeMap<Version, Tally>,
-    /// The latest answer of a KDC proxy (MS-KKDCP) under this name: its status, where the capture holds it in the clear.
+    /// The latest answer of a KDC proxy (MS-KKDCP) under this name: its status, where the capture holds it in the
+    /// clear.
     pub kdc_proxy: Option<(Seen, u16)>,
     /// What went wrong.
     pub failures: BTreeMap<Failure, Failures>,

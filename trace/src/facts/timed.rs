@@ -43,8 +43,8 @@ impl When for RefusedPkinit {
     }
 }
 
-/// What happened, in order of arrival, by what it is about: at most `MAX` in all. Beyond it the older half goes, since what
-/// happens next is judged by what was just before it.
+/// What happened, in order of arrival, by what it is about: at most `MAX` in all. Beyond it the older half goes, since
+/// what happens next is judged by what was just before it.
 #[derive(Debug)]
 pub struct Timed<K, T, const MAX: usize> {
     lists: BTreeMap<K, Vec<T>>,

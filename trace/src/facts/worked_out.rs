@@ -1,5 +1,5 @@
-//! What rules ask of all keys, or of all tickets, for one logon after another: worked out at the first such question, and
-//! again after anything new came.
+//! What rules ask of all keys, or of all tickets, for one logon after another: worked out at the first such question,
+//! and again after anything new came.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -48,8 +48,8 @@ fn user(name: &str) -> &str {
 }
 
 impl KeyUse {
-    /// The first refusal by each domain controller of a key that the directory does not have, or not with this account (62, 75),
-    /// after the last time that it was accepted, in order of arrival; empty where it never was.
+    /// The first refusal by each domain controller of a key that the directory does not have, or not with this account
+    /// (62, 75), after the last time that it was accepted, in order of arrival; empty where it never was.
     pub fn refused_since(&self) -> &[(Seen, IpAddr)] {
         self.since.get_or_init(|| {
             let Some((last, _)) = self.granted.last() else { return Vec::new() };
@@ -133,7 +133,8 @@ impl Facts {
         tickets.get(&(name.to_lowercase(), client)).copied()
     }
 
-    /// The first ticket that this domain controller issued in answer to PKINIT, of those kept, and that was seen in use.
+    /// The first ticket that this domain controller issued in answer to PKINIT, of those kept, and that was seen in
+    /// use.
     pub fn first_used(&self, kdc: IpAddr) -> Option<Seen> {
         let used = self.worked_out.used.get_or_init(|| {
             let first = |dc: &DomainController| dc.issued.iter().find(|one| one.used.is_some()).map(|one| one.seen);

@@ -155,7 +155,8 @@ impl Grouper {
             }
             return logon;
         }
-        // A partial ticket of Microsoft Entra: its key version names the read-only DC in the upper half (MS-KILE 3.1.5.8).
+        // A partial ticket of Microsoft Entra: its key version names the read-only DC in the upper half (MS-KILE
+        // 3.1.5.8).
         let is_partial = request.has(PaType::KERB_KEY_LIST_REQ)
             && ticket.and_then(|ticket| ticket.kvno).is_some_and(|kvno| (kvno >> 16) & 0xffff != 0);
         let known = self.foreign.get(&(client, id)).copied();
@@ -182,7 +183,8 @@ impl Grouper {
         logon
     }
 
-    /// A client comes with a ticket that the capture did not see issued: it may be the answer to what it asked just now.
+    /// A client comes with a ticket that the capture did not see issued: it may be the answer to what it asked just
+    /// now.
     fn ticket_was_missed(&mut self, client: IpAddr, seen: Seen) {
         let asked_lately = |logon: &Logon| {
             let gap = seen.at.since(logon.ended.at);
@@ -240,8 +242,9 @@ impl Grouper {
 
     /// Whether a reply whose request was not seen belongs to the attempt `logon`, of the same client and client name.
     ///
-    /// The request would have to: what was refused for good is over, and what follows is another attempt. A request that
-    /// still has no answer has another one than this, unless that was there and could not be read: then the client went on.
+    /// The request would have to: what was refused for good is over, and what follows is another attempt. A request
+    /// that still has no answer has another one than this, unless that was there and could not be read: then the client
+    /// went on.
     fn orphan_joins(logon: &Logon, stage: Stage, kdc: IpAddr, at: CaptureTime) -> bool {
         let within = |seconds: i64| at.since(logon.ended.at) <= seconds * CaptureTime::SECOND;
         if logon.issued().is_some() {
@@ -276,8 +279,8 @@ impl Grouper {
         })
     }
 
-    /// Gives a logon that uses its ticket here the attempts of its client that came to nothing just before: they were on
-    /// the way to what it asks for now, and no logon of their own.
+    /// Gives a logon that uses its ticket here the attempts of its client that came to nothing just before: they were
+    /// on the way to what it asks for now, and no logon of their own.
     pub(super) fn take_over_attempts(&mut self, into: usize, client: IpAddr, at: Seen) {
         if self.logons.is_gone(into) {
             return;

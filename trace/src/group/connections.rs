@@ -63,8 +63,8 @@ impl Grouper {
     }
 
     /// Adds a failed attempt to reach a KDC to the logon it belongs to: one of this client, about this time, that has
-    /// no answer yet or was told to come by TCP, that was about to use its ticket, or that came next, at another KDC. Else
-    /// it is a logon of its own, by nobody known.
+    /// no answer yet or was told to come by TCP, that was about to use its ticket, or that came next, at another KDC.
+    /// Else it is a logon of its own, by nobody known.
     fn attempt(&mut self, client: IpAddr, kdc: Endpoint, event: &Arc<Event>, began: Seen) {
         // That nobody answers may be told long after: what a logon that was under way came to meanwhile does not count.
         let fits = |logon: &Logon| {
@@ -156,9 +156,9 @@ pub(super) fn is_next_try(event: &Event, next: CaptureTime) -> bool {
 }
 
 /// Whether an attempt that came to nothing and began after this logon got its ticket was for a service ticket: it came
-/// right after an answer to this logon, or after another such attempt, or while it waited for an answer; or what the client
-/// did next was to ask for one.
-/// A ticket is used at once: of 74 logons in public captures, each asked for its first service ticket within 0.71 seconds.
+/// right after an answer to this logon, or after another such attempt, or while it waited for an answer; or what the
+/// client did next was to ask for one. A ticket is used at once: of 74 logons in public captures, each asked for its
+/// first service ticket within 0.71 seconds.
 fn is_about_to_use_ticket(logon: &Logon, event: &Event, began: Seen) -> bool {
     let seconds =
         |from: CaptureTime, to: CaptureTime, limit: i64| (0..=limit * CaptureTime::SECOND).contains(&to.since(from));

@@ -152,8 +152,8 @@ impl Grouper {
         false
     }
 
-    /// Whether this reply was seen before: a copy of the datagram, or a second answer to a request that came twice where
-    /// a later request waits on the same ports, whose answer it is not for sure.
+    /// Whether this reply was seen before: a copy of the datagram, or a second answer to a request that came twice
+    /// where a later request waits on the same ports, whose answer it is not for sure.
     pub(super) fn repeated_reply(&mut self, event: &Event, flow: &FlowKey) -> bool {
         let reused = !self.pairing.on(flow).is_empty();
         let logons = &mut self.logons;
@@ -427,8 +427,8 @@ pub(super) fn repeats(logons: &mut Logons, place: Place, request: &KdcRequest, s
 
 /// Which exchange an error ended whose request the capture does not hold.
 ///
-/// A KDC repeats the client's name in answer to an AS-REQ, where it is plain; Samba does so in answer to a TGS-REQ, too.
-/// Then the service tells, and errors about the ticket, which only a TGS-REQ brings.
+/// A KDC repeats the client's name in answer to an AS-REQ, where it is plain; Samba does so in answer to a TGS-REQ,
+/// too. Then the service tells, and errors about the ticket, which only a TGS-REQ brings.
 fn stage_of_orphan(error: &KrbError) -> Stage {
     let for_a_service = error.sname.as_ref().is_some_and(|name| {
         let first = name.components.first();

@@ -142,8 +142,9 @@ impl Grouper {
         }
     }
 
-    /// The logon of this client that a session without a readable ticket follows: the latest that was just granted a ticket
-    /// for this service, else one that got its first ticket just before. An account that is named must be the logon's.
+    /// The logon of this client that a session without a readable ticket follows: the latest that was just granted a
+    /// ticket for this service, else one that got its first ticket just before. An account that is named must be the
+    /// logon's.
     fn logon_before(&mut self, opened: &Opened) -> Option<usize> {
         let session = &opened.session;
         if session.proof == SessionProof::Anonymous {

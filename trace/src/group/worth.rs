@@ -7,8 +7,8 @@ use crate::credential::KEY_ATTRIBUTE;
 /// What an event is good for, beyond being counted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// For nothing: joining it would change nothing. Most are so, above all searches of the directory and questions about
-    /// hosts.
+    /// For nothing: joining it would change nothing. Most are so, above all searches of the directory and questions
+    /// about hosts.
     None,
     /// It answers a search: for something if that asked for keys.
     Answer,

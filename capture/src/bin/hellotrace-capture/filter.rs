@@ -1,15 +1,16 @@
 //! Which packets the kernel hands on: what the decoders can read, in VLANs and tunnels too.
 //!
 //! A filter by port alone would lose what has no ports: later fragments, and refusals that ICMP carries. And it would
-//! not see into a tag or a tunnel. Tags are followed in the kernel; tunnels are kept whole here, and `select` leaves out
-//! what in them is none of ours.
+//! not see into a tag or a tunnel. Tags are followed in the kernel; tunnels are kept whole here, and `select` leaves
+//! out what in them is none of ours.
 
 use pcap::{Activated, Active, Capture};
 
-/// DNS, Kerberos, LDAP and its secure and global catalogue ports, password change, SMB also over NetBIOS, RPC's endpoint
-/// mapper, SQL Server, the web and its proxies: all that is decoded by its port, which a test of `hellotrace live` checks,
-/// and where what is decoded by its content usually is. RPC's services and named instances of SQL Server have ports that
-/// they are given when they start, among those of clients: no filter can name them without keeping all of those.
+/// DNS, Kerberos, LDAP and its secure and global catalogue ports, password change, SMB also over NetBIOS, RPC's
+/// endpoint mapper, SQL Server, the web and its proxies: all that is decoded by its port, which a test of
+/// `hellotrace live` checks, and where what is decoded by its content usually is. RPC's services and named instances of
+/// SQL Server have ports that they are given when they start, among those of clients: no filter can name them without
+/// keeping all of those.
 pub(crate) const PORTS: [u16; 15] = [53, 88, 389, 464, 636, 3268, 3269, 445, 139, 135, 1433, 80, 443, 3128, 8080];
 
 /// Tags in front of IP that are followed: one of a VLAN, and one of a provider around it.

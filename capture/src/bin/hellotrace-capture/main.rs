@@ -1,8 +1,8 @@
 //! Records packets from a network interface to standard output, as pcapng.
 //!
 //! This is the one program that links libpcap and needs rights. It opens the device, installs a filter in the kernel,
-//! gives its rights up ([`system`]), and only then reads the first packet. Of a packet it looks at headers, to leave out
-//! bulk ([`select`]); what analyses the rest runs at the other end of a pipe, as `hellotrace live` or
+//! gives its rights up ([`system`]), and only then reads the first packet. Of a packet it looks at headers, to leave
+//! out bulk ([`select`]); what analyses the rest runs at the other end of a pipe, as `hellotrace live` or
 //! `hellotrace-capture -i eth0 | hellotrace read -`. It can also record to files ([`ring`]).
 
 mod filter;
@@ -45,8 +45,8 @@ struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     duration: Option<u64>,
     /// Record all that this pcap-filter(7) expression chooses; '' for everything. By default, what a sign-in uses: DNS,
-    /// Kerberos, LDAP, SMB, RPC's port 135, SQL Server's 1433 and the web, IP fragments and ICMP errors, in VLANs and tunnels
-    /// too; of bulk on web, SMB and SQL ports the beginning of each connection.
+    /// Kerberos, LDAP, SMB, RPC's port 135, SQL Server's 1433 and the web, IP fragments and ICMP errors, in VLANs and
+    /// tunnels too; of bulk on web, SMB and SQL ports the beginning of each connection.
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
     /// Print the built-in filter and exit. RPC beyond port 135 is not in it: its ports are not known beforehand.
@@ -70,7 +70,8 @@ struct Args {
     /// Begin the next file after so many seconds.
     #[arg(long, value_name = "SECONDS", requires = "write", value_parser = clap::value_parser!(u64).range(1..))]
     rotate_age: Option<u64>,
-    /// Delete the oldest files beyond so many MB together; files are then a quarter of it unless --rotate-size says more.
+    /// Delete the oldest files beyond so many MB together; files are then a quarter of it unless --rotate-size says
+    /// more.
     #[arg(long, value_name = "MB", requires = "write", value_parser = clap::value_parser!(u64).range(4..=1 << 30))]
     keep: Option<u64>,
     /// Pause recording to files while less than so many MB are free on the disk.

@@ -225,8 +225,8 @@ impl Ring {
         }
     }
 
-    /// A disk that takes no more ends the file, not the capture. Tried again with the next count; that is told once, and
-    /// leaves no file in which there is nothing.
+    /// A disk that takes no more ends the file, not the capture. Tried again with the next count; that is told once,
+    /// and leaves no file in which there is nothing.
     fn give_up(&mut self, error: &io::Error) {
         let Some(Current { recorder, path, pending, .. }) = self.current.take() else { return };
         self.unrecorded = self.unrecorded.saturating_add(pending);
@@ -276,7 +276,8 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// `dc1_2026-11-22T09-58-49Z.pcapng` for `dc1.pcapng`, with a number when the second has one already. Names sort by time.
+/// `dc1_2026-11-22T09-58-49Z.pcapng` for `dc1.pcapng`, with a number when the second has one already. Names sort by
+/// time.
 fn free_name(base: &Path) -> io::Result<PathBuf> {
     let (stem, extension) = parts(base);
     let time = system::wall_clock().to_string();

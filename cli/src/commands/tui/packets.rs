@@ -1,6 +1,7 @@
 //! Back to the packets: the bytes of a message, and the packets of a sign-in as a capture of their own.
 //!
-//! The inputs are read again for that, up to the last packet that is wanted. Nothing of them is kept while they are not.
+//! The inputs are read again for that, up to the last packet that is wanted. Nothing of them is kept while they are
+//! not.
 
 use std::{collections::BTreeMap, io::Write, net::IpAddr, path::PathBuf, sync::Arc};
 
@@ -18,8 +19,8 @@ const BATCH: usize = 4096;
 /// Bytes put together of one message: more than a Kerberos message may have.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// Calls `take` with every packet of the inputs up to the last that is wanted, and the places in `wanted` that it is within
-/// the numbers of.
+/// Calls `take` with every packet of the inputs up to the last that is wanted, and the places in `wanted` that it is
+/// within the numbers of.
 fn scan(
     captures: &[PathBuf],
     wanted: &[Packets],

@@ -20,7 +20,8 @@ rule! {
     /// ## How we know
     ///
     /// The domain controller answered with error 8 (KDC_ERR_PRINCIPAL_NOT_UNIQUE), which says so. The finding is
-    /// withdrawn when the client gets a ticket within ten seconds; if the capture ends before, it is one step less sure.
+    /// withdrawn when the client gets a ticket within ten seconds; if the capture ends before, it is one step less
+    /// sure.
     ///
     /// ## What to do
     ///

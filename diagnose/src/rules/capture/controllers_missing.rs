@@ -10,13 +10,13 @@ use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule
 rule! {
     /// ## What happened
     ///
-    /// There are more domain controllers than the capture holds Kerberos of. What a client did not do at the ones in the
-    /// capture it may have done at another, so findings from absence are less sure.
+    /// There are more domain controllers than the capture holds Kerberos of. What a client did not do at the ones in
+    /// the capture it may have done at another, so findings from absence are less sure.
     ///
     /// ## How we know
     ///
-    /// An answer to a netlogon ping, or DNS, names a domain controller whose address neither asked nor answered on port 88 in
-    /// this capture, while others did. On a capture of one client this is usual: it uses one domain controller.
+    /// An answer to a netlogon ping, or DNS, names a domain controller whose address neither asked nor answered on port
+    /// 88 in this capture, while others did. On a capture of one client this is usual: it uses one domain controller.
     ///
     /// ## What to do
     ///

@@ -14,10 +14,10 @@ rule! {
     /// ## How we know
     ///
     /// The recorder's own counters say so; or it says that its interface was away meanwhile; or `--max-memory` or
-    /// `--max-cpu` was reached, and this program counted what it left out; or a peer acknowledged bytes that the capture
-    /// does not hold; or the file breaks off or holds what no capture file may; or Kerberos messages end where the recorder
-    /// stopped keeping bytes (snap length), or in packets that are shorter than they say themselves, as mirrors that truncate
-    /// leave them. PKINIT messages are long and are the first to suffer from that.
+    /// `--max-cpu` was reached, and this program counted what it left out; or a peer acknowledged bytes that the
+    /// capture does not hold; or the file breaks off or holds what no capture file may; or Kerberos messages end where
+    /// the recorder stopped keeping bytes (snap length), or in packets that are shorter than they say themselves, as
+    /// mirrors that truncate leave them. PKINIT messages are long and are the first to suffer from that.
     ///
     /// ## What to do
     ///

@@ -65,8 +65,8 @@ fn check(service: &Service, facts: &Facts) -> Verdict {
             Confidence::Possible
         }
     };
-    // Devices ask whether the name enterpriseregistration exists; that it does not is an answer. A customary name may be one
-    // of anything.
+    // Devices ask whether the name enterpriseregistration exists; that it does not is an answer. A customary name may
+    // be one of anything.
     let failures = if service.name.starts_with("adfs.") { is_failure } else { is_failure_of_what_exists };
     super::check(service, facts, Wanted { failures, seconds: ENDPOINT_SECONDS.of(facts), confidence })
 }

@@ -17,21 +17,21 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// One domain controller refused a sign-in because it cannot do PKINIT, while another one of the same domain can. So
-    /// signing in works or fails by which of them a computer happens to ask: it looks as if it came and went.
+    /// One domain controller refused a sign-in because it cannot do PKINIT, while another one of the same domain can.
+    /// So signing in works or fails by which of them a computer happens to ask: it looks as if it came and went.
     ///
     /// ## How we know
     ///
     /// A PKINIT request was answered with error 16 (KDC_ERR_PADATA_TYPE_NOSUPP), and within 24 hours before or after,
-    /// another domain controller that serves the same realm granted one. It is withdrawn if the one that refused granted a
-    /// request later: then it had got its certificate in between.
+    /// another domain controller that serves the same realm granted one. It is withdrawn if the one that refused
+    /// granted a request later: then it had got its certificate in between.
     ///
     /// ## What to do
     ///
     /// 1. On the domain controller that refuses: `certutil -dcinfo verify` and `certutil -store my`. It lacks a valid
     ///    certificate with the purpose KDC Authentication, or its private key.
-    /// 2. See whether it may enrol and does: autoenrolment by group policy for the unit Domain Controllers, and the right
-    ///    Enroll of the template for it (a read-only or new domain controller is not always in the group).
+    /// 2. See whether it may enrol and does: autoenrolment by group policy for the unit Domain Controllers, and the
+    ///    right Enroll of the template for it (a read-only or new domain controller is not always in the group).
     /// 3. `certutil -pulse` there, then restart the service Kerberos Key Distribution Center.
     /// 4. Compare all: `hellotrace dcs` on a capture of each.
     ///

@@ -15,18 +15,18 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// The domain controller got another certificate, and since then clients are granted tickets and do not use them, as
-    /// clients do that refuse a certificate. Most often the new one was enrolled from another template or by another
+    /// The domain controller got another certificate, and since then clients are granted tickets and do not use them,
+    /// as clients do that refuse a certificate. Most often the new one was enrolled from another template or by another
     /// issuer, and lacks something that the old one had.
     ///
     /// ## How we know
     ///
-    /// The certificate (by its SHA-256) with which the domain controller signs its replies to PKINIT changed within this
-    /// capture, once and not back; and tickets that are not seen in use within thirty seconds are at least three times as
-    /// many per hour as before, and at least three times as large a share of all, with no less than three of them and no
-    /// less than three tickets under the old certificate to compare with. That is likely, not proven: something else may
-    /// have changed on the same day, such as updates. Silence is no proof either: where one direction only was captured,
-    /// or packets are missing, the question stays open.
+    /// The certificate (by its SHA-256) with which the domain controller signs its replies to PKINIT changed within
+    /// this capture, once and not back; and tickets that are not seen in use within thirty seconds are at least three
+    /// times as many per hour as before, and at least three times as large a share of all, with no less than three of
+    /// them and no less than three tickets under the old certificate to compare with. That is likely, not proven:
+    /// something else may have changed on the same day, such as updates. Silence is no proof either: where one
+    /// direction only was captured, or packets are missing, the question stays open.
     ///
     /// ## What to do
     ///
@@ -35,13 +35,13 @@ rule! {
     ///    `certutil -store my`, `certutil -template`.
     /// 3. Have the right one issued (template Kerberos Authentication), and take the new one out of the store:
     ///    `certutil -pulse`.
-    /// 4. On a client, check the new certificate: `certutil -verify -urlfetch dc.cer`; a root or issuer that it does not
-    ///    have yet must be given to it.
+    /// 4. On a client, check the new certificate: `certutil -verify -urlfetch dc.cer`; a root or issuer that it does
+    ///    not have yet must be given to it.
     ///
     /// ## Sources
     ///
-    /// MS-PKCA 3.1.5.2; RFC 4556 §3.2.4; a comparison before and after, whose threshold of three is our choice. Not seen in a
-    /// capture.
+    /// MS-PKCA 3.1.5.2; RFC 4556 §3.2.4; a comparison before and after, whose threshold of three is our choice. Not
+    /// seen in a capture.
     pub static CERTIFICATE_CHANGED = {
         code: "DCC-13",
         title: "sign-ins fail since the domain controller has another certificate",
@@ -162,7 +162,8 @@ mod tests {
         testing::{clear, found, pending, unseen},
     };
 
-    /// Sign-ins a minute apart with the domain controller's certificate `dc`, of which the first `used` use their ticket.
+    /// Sign-ins a minute apart with the domain controller's certificate `dc`, of which the first `used` use their
+    /// ticket.
     fn sign_ins(from: u32, count: u32, used: u32, dc: &str) -> String {
         let mut script = String::new();
         for number in 0..count {

@@ -18,16 +18,17 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// The end (notAfter) of the certificate in the domain controller's reply is less than 30 days after the packet (less
-    /// than 7 days: the finding is of severity high), or less than 40 days if the certificate is valid for 300 days or
-    /// more. The certificate says so itself. It is no fault where certificates are renewed by hand, shortly before the end.
+    /// The end (notAfter) of the certificate in the domain controller's reply is less than 30 days after the packet
+    /// (less than 7 days: the finding is of severity high), or less than 40 days if the certificate is valid for 300
+    /// days or more. The certificate says so itself. It is no fault where certificates are renewed by hand, shortly
+    /// before the end.
     ///
     /// ## What to do
     ///
     /// 1. Renew it now, on the domain controller: `certutil -pulse`, then `certutil -store my`.
-    /// 2. If no new one comes, find out why: the log CertificateServicesClient-AutoEnrollment, the template's permissions
-    ///    (Read, Enroll and Autoenroll for the domain controllers), whether a CA still issues it, and whether the CA can be
-    ///    reached (`certutil -ping`).
+    /// 2. If no new one comes, find out why: the log CertificateServicesClient-AutoEnrollment, the template's
+    ///    permissions (Read, Enroll and Autoenroll for the domain controllers), whether a CA still issues it, and
+    ///    whether the CA can be reached (`certutil -ping`).
     /// 3. Delete the old one once the new one is there, and see in a capture that the new one is shown.
     ///
     /// ## Sources

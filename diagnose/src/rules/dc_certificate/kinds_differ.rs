@@ -10,13 +10,13 @@ use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule
 rule! {
     /// ## What happened
     ///
-    /// Domain controllers of one domain use certificates of different kinds. Then it depends on the domain controller what
-    /// a client makes of it, and a fault of one kind looks as if it came and went.
+    /// Domain controllers of one domain use certificates of different kinds. Then it depends on the domain controller
+    /// what a client makes of it, and a fault of one kind looks as if it came and went.
     ///
     /// ## How we know
     ///
-    /// The last certificates with which two domain controllers of one realm signed PKINIT replies differ in the issuer, the
-    /// template, the purposes, whether they name the domain, or where their revocation lists lie (HTTP, LDAP). The
+    /// The last certificates with which two domain controllers of one realm signed PKINIT replies differ in the issuer,
+    /// the template, the purposes, whether they name the domain, or where their revocation lists lie (HTTP, LDAP). The
     /// certificates say so themselves. It is no fault while one kind is being replaced by another.
     ///
     /// ## What to do

@@ -31,8 +31,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// RFC 4120 §7.5.9; MS-PKCA 3.1.5; texts of the KDC events 19 and 29; many public reports. Error 16 with this meaning
-    /// was not seen in a capture of a Windows KDC by us; the form with 25 was, of an MIT KDC.
+    /// RFC 4120 §7.5.9; MS-PKCA 3.1.5; texts of the KDC events 19 and 29; many public reports. Error 16 with this
+    /// meaning was not seen in a capture of a Windows KDC by us; the form with 25 was, of an MIT KDC.
     pub static CERTIFICATE_MISSING = {
         code: "DCC-01",
         title: "the domain controller has no certificate for PKINIT",

@@ -15,9 +15,9 @@ const NOT_WANTED: [ErrorCode; 2] = [ErrorCode::KDC_NOT_TRUSTED, ErrorCode::KDC_N
 rule! {
     /// ## What happened
     ///
-    /// The client said which certificate, or of which CA, it accepts from the KDC, and the KDC has none of these. So the KDC
-    /// refused to answer with one that the client would not take. Windows rarely sends this; other KDCs and smart card
-    /// software may.
+    /// The client said which certificate, or of which CA, it accepts from the KDC, and the KDC has none of these. So
+    /// the KDC refused to answer with one that the client would not take. Windows rarely sends this; other KDCs and
+    /// smart card software may.
     ///
     /// ## How we know
     ///
@@ -28,8 +28,8 @@ rule! {
     ///
     /// 1. See in the evidence which CAs the client names (trustedCertifiers), and compare with the issuer of the domain
     ///    controller's certificate: `certutil -store my` there.
-    /// 2. Correct the client: in MIT Kerberos `pkinit_anchors` and `pkinit_kdc_hostname`, in smart card software its list of
-    ///    trusted domain controllers.
+    /// 2. Correct the client: in MIT Kerberos `pkinit_anchors` and `pkinit_kdc_hostname`, in smart card software its
+    ///    list of trusted domain controllers.
     /// 3. Or enrol a certificate of a CA that the clients know.
     ///
     /// ## Sources

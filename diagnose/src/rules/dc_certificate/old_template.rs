@@ -10,22 +10,23 @@ rule! {
     /// ## What happened
     ///
     /// The domain controller's certificate comes from one of the old templates, Domain Controller or Domain Controller
-    /// Authentication. These lack the purpose KDC Authentication, and the first one the name of the domain as well. Computers
-    /// that are joined to Microsoft Entra only refuse such a certificate.
+    /// Authentication. These lack the purpose KDC Authentication, and the first one the name of the domain as well.
+    /// Computers that are joined to Microsoft Entra only refuse such a certificate.
     ///
     /// ## How we know
     ///
     /// The certificate in the domain controller's reply names its template: `DomainController` in the extension
-    /// 1.3.6.1.4.1.311.20.2, or an object identifier that ends in .1.15 or .1.28 in 1.3.6.1.4.1.311.21.7. A copy of such a
-    /// template has an identifier of its own and is not told this way; what it lacks is (DCC-06, DCC-07).
+    /// 1.3.6.1.4.1.311.20.2, or an object identifier that ends in .1.15 or .1.28 in 1.3.6.1.4.1.311.21.7. A copy of
+    /// such a template has an identifier of its own and is not told this way; what it lacks is (DCC-06, DCC-07).
     ///
     /// ## What to do
     ///
-    /// 1. Publish the template Kerberos Authentication, or a copy of it, on a CA, with Enroll and Autoenroll for the domain
-    ///    controllers.
+    /// 1. Publish the template Kerberos Authentication, or a copy of it, on a CA, with Enroll and Autoenroll for the
+    ///    domain controllers.
     /// 2. In its properties, under Superseded Templates, name Domain Controller, Domain Controller Authentication and
     ///    Directory Email Replication; then unpublish these on every CA.
-    /// 3. On each domain controller: `certutil -pulse`, and delete the old certificates, as the KDC may go on choosing one.
+    /// 3. On each domain controller: `certutil -pulse`, and delete the old certificates, as the KDC may go on choosing
+    ///    one.
     ///
     /// ## Sources
     ///

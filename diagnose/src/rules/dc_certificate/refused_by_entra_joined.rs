@@ -13,17 +13,17 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// Computers that are joined to Microsoft Entra only do not accept a domain controller's certificate that computers of
-    /// the domain do accept. They check more: the purpose KDC Authentication, the domain's DNS name in the certificate, a
-    /// root that they were given, and a revocation list that they can fetch over HTTP.
+    /// Computers that are joined to Microsoft Entra only do not accept a domain controller's certificate that computers
+    /// of the domain do accept. They check more: the purpose KDC Authentication, the domain's DNS name in the
+    /// certificate, a root that they were given, and a revocation list that they can fetch over HTTP.
     ///
     /// ## How we know
     ///
-    /// A client that signs in with a key got at least three tickets in one name over an hour or more and used none of them
-    /// (DCC-11), and none was granted to its address in the name of a computer, so it is probably not joined to the domain.
-    /// Meanwhile a client with a computer account did use tickets, and tickets of this domain controller were used. Likely
-    /// where the certificate has a fault that only such computers mind (DCC-06, DCC-07, DCC-09), else possible: the client may
-    /// use its tickets at a domain controller outside of the capture.
+    /// A client that signs in with a key got at least three tickets in one name over an hour or more and used none of
+    /// them (DCC-11), and none was granted to its address in the name of a computer, so it is probably not joined to
+    /// the domain. Meanwhile a client with a computer account did use tickets, and tickets of this domain controller
+    /// were used. Likely where the certificate has a fault that only such computers mind (DCC-06, DCC-07, DCC-09), else
+    /// possible: the client may use its tickets at a domain controller outside of the capture.
     ///
     /// ## What to do
     ///
@@ -34,9 +34,9 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// Microsoft: Windows Hello for Business, single sign-on of Entra-joined devices to on-premises resources (strict KDC
-    /// validation). That a client without a computer account is not joined to the domain is our inference. Not seen in a
-    /// capture.
+    /// Microsoft: Windows Hello for Business, single sign-on of Entra-joined devices to on-premises resources (strict
+    /// KDC validation). That a client without a computer account is not joined to the domain is our inference. Not seen
+    /// in a capture.
     pub static REFUSED_BY_ENTRA_JOINED = {
         code: "DCC-12",
         title: "computers joined to Entra only refuse a certificate that others accept",

@@ -22,39 +22,40 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A user showed a key of Windows Hello, and the directory does not have it: the account was read from the same domain
-    /// controller, and the key was not among the account's keys. It has not arrived yet, was never written, or was
-    /// deleted.
+    /// A user showed a key of Windows Hello, and the directory does not have it: the account was read from the same
+    /// domain controller, and the key was not among the account's keys. It has not arrived yet, was never written, or
+    /// was deleted.
     ///
     /// ## How we know
     ///
     /// A request with a self-signed certificate was refused with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED) or 75
     /// (KDC_ERR_CLIENT_NAME_MISMATCH). Over LDAP that is not encrypted, the account's object was read from this domain
-    /// controller with all values of msDS-KeyCredentialLink in the 30 minutes before or after, and none is this key; or the
-    /// key was seen to be taken away. Nothing was written in between that could have brought it. Proven if the search names
-    /// the account, its reader can see its keys, and it was read after the refusal or not more than a minute before;
-    /// otherwise likely: a reader without the right to see the attribute gets an object without it, and an object that has
-    /// the account's name as its common name may belong to another account.
+    /// controller with all values of msDS-KeyCredentialLink in the 30 minutes before or after, and none is this key; or
+    /// the key was seen to be taken away. Nothing was written in between that could have brought it. Proven if the
+    /// search names the account, its reader can see its keys, and it was read after the refusal or not more than a
+    /// minute before; otherwise likely: a reader without the right to see the attribute gets an object without it, and
+    /// an object that has the account's name as its common name may belong to another account.
     ///
-    /// Where the wire shows no such read, an export of the directory (`--directory`) takes its place: the account is in it
-    /// with its keys, and none is this one, or another account has it. Proven if something in the export is newer than the
-    /// refusal and nobody has the key, otherwise likely: a key may arrive, or be deleted, after the export.
+    /// Where the wire shows no such read, an export of the directory (`--directory`) takes its place: the account is in
+    /// it with its keys, and none is this one, or another account has it. Proven if something in the export is newer
+    /// than the refusal and nobody has the key, otherwise likely: a key may arrive, or be deleted, after the export.
     ///
     /// ## What to do
     ///
-    /// 1. If the PIN was set up in the last hour, wait for the synchronisation, or start one on the Entra Connect server:
-    ///    `Start-ADSyncSyncCycle -PolicyType Delta`.
-    /// 2. See whether Microsoft Entra has the key: `Get-MgUserAuthenticationWindowsHelloForBusinessMethod -UserId USER`. If
-    ///    it has, find out why it is not written: permission (SYN-04), the synchronisation's scope and rules.
-    /// 3. If Entra lacks it as well, set up the PIN again: `certutil -deletehellocontainer` as the user, then sign out and
-    ///    in.
+    /// 1. If the PIN was set up in the last hour, wait for the synchronisation, or start one on the Entra Connect
+    ///    server: `Start-ADSyncSyncCycle -PolicyType Delta`.
+    /// 2. See whether Microsoft Entra has the key:
+    ///    `Get-MgUserAuthenticationWindowsHelloForBusinessMethod -UserId USER`. If it has, find out why it is not
+    ///    written: permission (SYN-04), the synchronisation's scope and rules.
+    /// 3. If Entra lacks it as well, set up the PIN again: `certutil -deletehellocontainer` as the user, then sign out
+    ///    and in.
     /// 4. If it was there before, security event 5136 on the domain controllers says who deleted it.
     ///
     /// ## Sources
     ///
-    /// MS-PKCA 3.1.5.2.1.4; MS-ADTS 2.2.20 (the key's identifier is the SHA-256 of the key as it is stored). 30 minutes and
-    /// one minute are our choice. No such read beside a refusal was seen in a capture; objects read without and with keys
-    /// were, in the sample `key-registered-in-clear`. With an export: the sample `key-not-in-directory`.
+    /// MS-PKCA 3.1.5.2.1.4; MS-ADTS 2.2.20 (the key's identifier is the SHA-256 of the key as it is stored). 30 minutes
+    /// and one minute are our choice. No such read beside a refusal was seen in a capture; objects read without and
+    /// with keys were, in the sample `key-registered-in-clear`. With an export: the sample `key-not-in-directory`.
     pub static ABSENT = {
         code: "KEY-03",
         title: "the directory does not have the key, as it was read",

@@ -35,8 +35,8 @@ rule! {
     /// 2. Or put the key into a certificate that a CA issued, even a small one of your own: MIT sends that.
     /// 3. Check that the identity names both parts: `kinit -X X509_user_identity=FILE:user.pem,user.key USER`.
     /// 4. If there is no signature either, look at the certificate: `openssl x509 -in user.pem -noout -text`. Heimdal's
-    ///    `kinit` signs with RSA keys only, and only where the key usage has digitalSignature; else it sends an unsigned
-    ///    request, and reports a wrong password.
+    ///    `kinit` signs with RSA keys only, and only where the key usage has digitalSignature; else it sends an
+    ///    unsigned request, and reports a wrong password.
     ///
     /// ## Sources
     ///

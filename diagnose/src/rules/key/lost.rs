@@ -22,21 +22,21 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A user's key of Windows Hello worked, and then it was refused everywhere: it is no longer in the directory. Someone
-    /// deleted it, or its device in Microsoft Entra; a rule of the synchronisation took it away; or a domain controller
-    /// with a known defect lost it.
+    /// A user's key of Windows Hello worked, and then it was refused everywhere: it is no longer in the directory.
+    /// Someone deleted it, or its device in Microsoft Entra; a rule of the synchronisation took it away; or a domain
+    /// controller with a known defect lost it.
     ///
     /// ## How we know
     ///
-    /// A self-signed key that was accepted earlier in the capture was refused with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED) or
-    /// 75 (KDC_ERR_CLIENT_NAME_MISMATCH), was never accepted again, and one of these holds. LDAP that is not encrypted
-    /// shows that it was taken away in between: proven if the message names the key or the account was searched for by
-    /// name, else likely. Or at least two domain controllers refused it, among them one that had accepted it, while another
-    /// key works later (likely); or one that had accepted it did, and the capture shows no other that was asked since
-    /// (possible). There is no finding of these kinds if the user has another key that works later: then this one may be an
-    /// old one. Or an export of the directory (`--directory`) has the account without the key: likely if
-    /// something in the export is newer than the last time that it worked, else possible; and an export that has it rules
-    /// this finding out, unless it was seen to be taken away.
+    /// A self-signed key that was accepted earlier in the capture was refused with error 62
+    /// (KDC_ERR_CLIENT_NOT_TRUSTED) or 75 (KDC_ERR_CLIENT_NAME_MISMATCH), was never accepted again, and one of these
+    /// holds. LDAP that is not encrypted shows that it was taken away in between: proven if the message names the key
+    /// or the account was searched for by name, else likely. Or at least two domain controllers refused it, among them
+    /// one that had accepted it, while another key works later (likely); or one that had accepted it did, and the
+    /// capture shows no other that was asked since (possible). There is no finding of these kinds if the user has
+    /// another key that works later: then this one may be an old one. Or an export of the directory (`--directory`) has
+    /// the account without the key: likely if something in the export is newer than the last time that it worked, else
+    /// possible; and an export that has it rules this finding out, unless it was seen to be taken away.
     ///
     /// ## What to do
     ///
@@ -44,14 +44,14 @@ rule! {
     /// 2. See whether the device and the key are still in Microsoft Entra:
     ///    `Get-MgUserAuthenticationWindowsHelloForBusinessMethod -UserId USER`. If they are, run
     ///    `Start-ADSyncSyncCycle -PolicyType Delta`; if not, set up the PIN again.
-    /// 3. If keys return with the next synchronisation and vanish again, update the domain controllers: Windows Server 2016
-    ///    builds 14393.3930 to 14393.4048 and Windows Server 2019 builds 17763.1457 to 17763.1613 delete keys (KB4593226,
-    ///    KB4592440).
+    /// 3. If keys return with the next synchronisation and vanish again, update the domain controllers: Windows Server
+    ///    2016 builds 14393.3930 to 14393.4048 and Windows Server 2019 builds 17763.1457 to 17763.1613 delete keys
+    ///    (KB4593226, KB4592440).
     ///
     /// ## Sources
     ///
-    /// Microsoft: Windows Hello for Business known deployment issues. Seen in a capture of one Samba domain controller whose
-    /// directory lost the key; with two in crafted ones only.
+    /// Microsoft: Windows Hello for Business known deployment issues. Seen in a capture of one Samba domain controller
+    /// whose directory lost the key; with two in crafted ones only.
     pub static LOST = {
         code: "KEY-08",
         title: "the key worked, and is refused everywhere since",

@@ -29,24 +29,25 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// A request with a self-signed certificate was refused with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED), after LDAP that is
-    /// not encrypted had shown a value of msDS-KeyCredentialLink with this key in which something is wrong: the key is not
-    /// written as BCRYPT_RSAKEY_BLOB (or RSAPublicKey, for a computer), its KeyID is not the SHA-256 of the key, or its
-    /// KeyHash is not that of what follows. An export of the directory (`--directory`) with such a value does as well. There is no finding if any domain controller accepted the key. That this is the
-    /// reason is likely: domain controllers do not say why they refuse.
+    /// A request with a self-signed certificate was refused with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED), after LDAP that
+    /// is not encrypted had shown a value of msDS-KeyCredentialLink with this key in which something is wrong: the key
+    /// is not written as BCRYPT_RSAKEY_BLOB (or RSAPublicKey, for a computer), its KeyID is not the SHA-256 of the key,
+    /// or its KeyHash is not that of what follows. An export of the directory (`--directory`) with such a value does as
+    /// well. There is no finding if any domain controller accepted the key. That this is the reason is likely: domain
+    /// controllers do not say why they refuse.
     ///
     /// ## What to do
     ///
     /// 1. Find the value: `Get-ADUser USER -Properties msDS-KeyCredentialLink`, and remove it.
-    /// 2. Set up the PIN again, so that Windows writes the key: `certutil -deletehellocontainer` as the user, then sign out
-    ///    and in.
+    /// 2. Set up the PIN again, so that Windows writes the key: `certutil -deletehellocontainer` as the user, then sign
+    ///    out and in.
     /// 3. If you did not write it yourself, find out who did: security event 5136 on the domain controllers. A key that
     ///    someone else wrote lets them sign in as the user.
     ///
     /// ## Sources
     ///
-    /// MS-ADTS 2.2.20.5 and 2.2.20.6; reports of tools that write such values. Keys written as SubjectPublicKeyInfo were
-    /// seen in captures of Samba, which accepts them.
+    /// MS-ADTS 2.2.20.5 and 2.2.20.6; reports of tools that write such values. Keys written as SubjectPublicKeyInfo
+    /// were seen in captures of Samba, which accepts them.
     pub static MALFORMED = {
         code: "KEY-12",
         title: "the key's value in the directory is malformed",

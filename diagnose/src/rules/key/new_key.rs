@@ -22,8 +22,9 @@ rule! {
     /// ## How we know
     ///
     /// The request is the first with this key in the capture, its certificate has the name that Windows Hello gives,
-    /// and was made not more than 30 minutes before (Windows sets the start of its validity ten minutes early). When the
-    /// PIN was really set up is not on the wire. Where the key was refused for that reason, SYN-02 says this and more.
+    /// and was made not more than 30 minutes before (Windows sets the start of its validity ten minutes early). When
+    /// the PIN was really set up is not on the wire. Where the key was refused for that reason, SYN-02 says this and
+    /// more.
     ///
     /// ## What to do
     ///

@@ -22,36 +22,37 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A domain controller refused a user's key of Windows Hello although the directory has it. So this is no fault of the
-    /// synchronisation with Microsoft Entra. Where another domain controller has the key, it has not been replicated to
-    /// this one; where this one has it itself, it cannot read the value, or refuses such keys altogether.
+    /// A domain controller refused a user's key of Windows Hello although the directory has it. So this is no fault of
+    /// the synchronisation with Microsoft Entra. Where another domain controller has the key, it has not been
+    /// replicated to this one; where this one has it itself, it cannot read the value, or refuses such keys altogether.
     ///
     /// ## How we know
     ///
     /// A request with a self-signed certificate was refused with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED) or 75
     /// (KDC_ERR_CLIENT_NAME_MISMATCH), after LDAP that is not encrypted had shown the same key in the directory: it was
     /// read, or written with success, and not taken away before the request. It is withdrawn if the domain controller
-    /// accepts the key in the 30 minutes after the refusal, as then it only came late, and if it says, or the certificate
-    /// shows, that the certificate names another account (KEY-09). Likely where the object is the
-    /// account's, by the name it was searched for or by its common name; possible where nothing tells whose object has the
-    /// key. Where the wire shows no such read or write, an export of the directory (`--directory`) in which the account has
-    /// the key takes its place: likely, or possible where the export is newer than the refusal.
+    /// accepts the key in the 30 minutes after the refusal, as then it only came late, and if it says, or the
+    /// certificate shows, that the certificate names another account (KEY-09). Likely where the object is the
+    /// account's, by the name it was searched for or by its common name; possible where nothing tells whose object has
+    /// the key. Where the wire shows no such read or write, an export of the directory (`--directory`) in which the
+    /// account has the key takes its place: likely, or possible where the export is newer than the refusal.
     ///
     /// ## What to do
     ///
     /// 1. Compare what the domain controllers have: `Get-ADUser USER -Server DC -Properties msDS-KeyCredentialLink`.
     /// 2. If the one that refuses lacks the key: `repadmin /showrepl DC`, then `repadmin /syncall DC /AdeP`.
-    /// 3. If it has the key, compare versions: `Get-ADDomainController -Filter * |
-    ///    Format-Table Name,OperatingSystem,OperatingSystemVersion`, and install the current cumulative update. Key trust
-    ///    needs Windows Server 2016; Windows Server 2019 before build 17763.316 refuses every key with 75.
-    /// 4. Look for KDC events 21 and 45 there: updates from April 2025 on can demand that certificates chain to the NTAuth
-    ///    store, which no key's does (KB5057784).
+    /// 3. If it has the key, compare versions:
+    ///    `Get-ADDomainController -Filter * | Format-Table Name,OperatingSystem,OperatingSystemVersion`, and install
+    ///    the current cumulative update. Key trust needs Windows Server 2016; Windows Server 2019 before build
+    ///    17763.316 refuses every key with 75.
+    /// 4. Look for KDC events 21 and 45 there: updates from April 2025 on can demand that certificates chain to the
+    ///    NTAuth store, which no key's does (KB5057784).
     ///
     /// ## Sources
     ///
-    /// MS-PKCA 3.1.5.2.1.4; Microsoft: Windows Hello for Business known deployment issues; KB5057784. Keys that are written
-    /// and read over LDAP in clear were seen in captures of Samba; none that was refused afterwards but for the name in its
-    /// certificate.
+    /// MS-PKCA 3.1.5.2.1.4; Microsoft: Windows Hello for Business known deployment issues; KB5057784. Keys that are
+    /// written and read over LDAP in clear were seen in captures of Samba; none that was refused afterwards but for the
+    /// name in its certificate.
     pub static PRESENT = {
         code: "KEY-04",
         title: "the directory has the key, and the domain controller refuses it",

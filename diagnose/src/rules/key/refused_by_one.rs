@@ -25,7 +25,8 @@ rule! {
     ///
     /// ## What to do
     ///
-    /// 1. See its version: `Get-ADDomainController -Filter * | Format-Table Name,OperatingSystem,OperatingSystemVersion`.
+    /// 1. See its version:
+    ///    `Get-ADDomainController -Filter * | Format-Table Name,OperatingSystem,OperatingSystemVersion`.
     /// 2. Install the current cumulative update; the fault was mended by KB4487044.
     /// 3. If it is up to date, look at replication: `repadmin /showrepl DC`, and KEY-05.
     ///

@@ -27,10 +27,10 @@ rule! {
     /// ## How we know
     ///
     /// Three or more keys that this domain controller had accepted were refused by it with error 62
-    /// (KDC_ERR_CLIENT_NOT_TRUSTED), 71 (KDC_ERR_INVALID_CERTIFICATE) or 75 (KDC_ERR_CLIENT_NAME_MISMATCH) after that; it
-    /// accepted no self-signed certificate since the first of these, and did accept one of a CA. Its own certificate is
-    /// the same as before, and it never said that it cannot do PKINIT (16). It would look the same if many keys had been
-    /// deleted from the directory at once.
+    /// (KDC_ERR_CLIENT_NOT_TRUSTED), 71 (KDC_ERR_INVALID_CERTIFICATE) or 75 (KDC_ERR_CLIENT_NAME_MISMATCH) after that;
+    /// it accepted no self-signed certificate since the first of these, and did accept one of a CA. Its own certificate
+    /// is the same as before, and it never said that it cannot do PKINIT (16). It would look the same if many keys had
+    /// been deleted from the directory at once.
     ///
     /// ## What to do
     ///

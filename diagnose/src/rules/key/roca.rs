@@ -1,9 +1,9 @@
 //! The fingerprint of CVE-2017-15361 (ROCA) in an RSA modulus.
 //!
-//! The faulty library made every prime as `k·M + (65537^a mod M)`, with M a product of the first primes. So the modulus,
-//! too, is a power of 65537 modulo M. That is looked at prime by prime: there must be a discrete logarithm modulo each,
-//! and they must all come from one exponent. Of the moduli of other libraries, one in 2^150 or so looks like that.
-//! Nemec, Sys, Svenda, Klinec, Matyas: The Return of Coppersmith's Attack (2017), §2.
+//! The faulty library made every prime as `k·M + (65537^a mod M)`, with M a product of the first primes. So the
+//! modulus, too, is a power of 65537 modulo M. That is looked at prime by prime: there must be a discrete logarithm
+//! modulo each, and they must all come from one exponent. Of the moduli of other libraries, one in 2^150 or so looks
+//! like that. Nemec, Sys, Svenda, Klinec, Matyas: The Return of Coppersmith's Attack (2017), §2.
 
 /// The generator that the library used.
 const GENERATOR: u32 = 65_537;
@@ -142,7 +142,8 @@ pub(super) mod tests {
         }
         for (name, weak) in [("UserKey1", false), ("UserKey2", false), ("UserKey3", true), ("UserKey4", false)] {
             let blob = std::fs::read(folder.join(format!("dsinternals_KeyCredential_Parse_{name}.bin"))).unwrap();
-            // BCRYPT_RSAKEY_BLOB: magic, bits, length of the exponent (3), of the modulus, two zeros; exponent; modulus.
+            // BCRYPT_RSAKEY_BLOB: magic, bits, length of the exponent (3), of the modulus, two zeros; exponent;
+            // modulus.
             let start = blob.windows(4).position(|bytes| bytes == b"RSA1").unwrap() + 24 + 3;
             let digits = blob[start..start + 256].iter().map(|byte| format!("{byte:02x}"));
             let modulus = digits.collect::<Vec<String>>().concat();

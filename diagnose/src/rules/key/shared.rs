@@ -12,18 +12,18 @@ use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule
 rule! {
     /// ## What happened
     ///
-    /// One and the same key was used for several accounts, or on several machines at once. Windows Hello makes a key for
-    /// one user on one device; a key that is in more places was made in software and copied, belongs to a test, or was
-    /// stolen. Where the directory has the key for two accounts, domain controllers refuse it as ambiguous.
+    /// One and the same key was used for several accounts, or on several machines at once. Windows Hello makes a key
+    /// for one user on one device; a key that is in more places was made in software and copied, belongs to a test, or
+    /// was stolen. Where the directory has the key for two accounts, domain controllers refuse it as ambiguous.
     ///
     /// ## How we know
     ///
     /// PKINIT requests with this key (by its identifier) were accepted for different users: likely. That it was refused
     /// for another user, who may not exist, says nothing (KEY-09). Only names of the same kind are compared (two short
-    /// ones, or two user principal names by the part before `@`), as a user may rightly have one of each. Or the key was
-    /// used by one client address both before and after it was used by another one, within ten minutes, and the two give
-    /// different NetBIOS names: likely. Where they give none, nothing is said: one machine may have two addresses (cable
-    /// and radio, VPN). Or an export of the directory (`--directory`) has the key for two objects: likely.
+    /// ones, or two user principal names by the part before `@`), as a user may rightly have one of each. Or the key
+    /// was used by one client address both before and after it was used by another one, within ten minutes, and the two
+    /// give different NetBIOS names: likely. Where they give none, nothing is said: one machine may have two addresses
+    /// (cable and radio, VPN). Or an export of the directory (`--directory`) has the key for two objects: likely.
     ///
     /// ## What to do
     ///
@@ -32,8 +32,8 @@ rule! {
     ///    key identifier in the evidence.
     /// 3. If nobody can explain it, remove the key from the accounts, let the users set up their PIN again, and treat
     ///    the accounts as taken over.
-    /// 4. Require a TPM for Windows Hello for Business (policy "Use a hardware security device"), so that keys cannot be
-    ///    copied.
+    /// 4. Require a TPM for Windows Hello for Business (policy "Use a hardware security device"), so that keys cannot
+    ///    be copied.
     ///
     /// ## Sources
     ///

@@ -15,13 +15,13 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// The signature of a PKINIT request does not fit the certificate in it: the private key that signed is another one, or
-    /// the request was changed on its way. Most often the TPM or its driver is at fault.
+    /// The signature of a PKINIT request does not fit the certificate in it: the private key that signed is another
+    /// one, or the request was changed on its way. Most often the TPM or its driver is at fault.
     ///
     /// ## How we know
     ///
-    /// The request was answered with error 64 (KDC_ERR_INVALID_SIG). The KDC says so itself. The signature is not checked
-    /// anew here. A device on the way that changes packets, or a damaged packet, would look the same.
+    /// The request was answered with error 64 (KDC_ERR_INVALID_SIG). The KDC says so itself. The signature is not
+    /// checked anew here. A device on the way that changes packets, or a damaged packet, would look the same.
     ///
     /// ## What to do
     ///

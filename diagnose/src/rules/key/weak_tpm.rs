@@ -19,8 +19,8 @@ rule! {
     /// ## How we know
     ///
     /// The modulus of the key in the PKINIT request has the fingerprint of the faulty library: modulo each of the 39
-    /// smallest primes it is a power of 65537, and all of them with one exponent. By accident that happens to one modulus
-    /// in 2^150 or so.
+    /// smallest primes it is a power of 65537, and all of them with one exponent. By accident that happens to one
+    /// modulus in 2^150 or so.
     ///
     /// ## What to do
     ///

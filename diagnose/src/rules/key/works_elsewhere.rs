@@ -27,13 +27,13 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// The same key (by its identifier) for the same account was accepted by one domain controller, and was
-    /// refused by another with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED), 71 (KDC_ERR_INVALID_CERTIFICATE) or 75
-    /// (KDC_ERR_CLIENT_NAME_MISMATCH) up to 24 hours later. There is no finding if the second one ever accepted the key in this capture, as then it
-    /// only came late; if the first one refused it afterwards, as then the key was removed everywhere; and if
-    /// both addresses have the same name. A refusal before the key was first accepted says nothing by itself:
-    /// the key may have arrived in between. It would be wrong if the key was removed from the whole directory
-    /// between the two.
+    /// The same key (by its identifier) for the same account was accepted by one domain controller, and was refused by
+    /// another with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED), 71 (KDC_ERR_INVALID_CERTIFICATE) or 75
+    /// (KDC_ERR_CLIENT_NAME_MISMATCH) up to 24 hours later. There is no finding if the second one ever accepted the key
+    /// in this capture, as then it only came late; if the first one refused it afterwards, as then the key was removed
+    /// everywhere; and if both addresses have the same name. A refusal before the key was first accepted says nothing
+    /// by itself: the key may have arrived in between. It would be wrong if the key was removed from the whole
+    /// directory between the two.
     ///
     /// ## What to do
     ///

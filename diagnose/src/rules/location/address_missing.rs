@@ -14,20 +14,22 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// DNS names a domain controller, and has no address for that name. Computers that draw it from the list lose time, and
-    /// find no domain controller where it is the only one.
+    /// DNS names a domain controller, and has no address for that name. Computers that draw it from the list lose time,
+    /// and find no domain controller where it is the only one.
     ///
     /// ## How we know
     ///
-    /// An answer to a question for domain controllers names this host. A question for its address was answered with "no such
-    /// name", or without an address, and no other answer in the capture has one. Questions for an address of version 6 do not
-    /// count where the name exists. If the client knows the address from elsewhere (a file, its cache), it does not ask.
+    /// An answer to a question for domain controllers names this host. A question for its address was answered with "no
+    /// such name", or without an address, and no other answer in the capture has one. Questions for an address of
+    /// version 6 do not count where the name exists. If the client knows the address from elsewhere (a file, its
+    /// cache), it does not ask.
     ///
     /// ## What to do
     ///
     /// 1. If the host is there: `ipconfig /registerdns` on it, and restart its service Netlogon.
-    /// 2. If it is gone, delete its records, which `Get-DnsServerResourceRecord -ZoneName _msdcs.corp.example -RRType Srv`
-    ///    shows, and clean up its metadata in Active Directory Sites and Services.
+    /// 2. If it is gone, delete its records, which
+    ///    `Get-DnsServerResourceRecord -ZoneName _msdcs.corp.example -RRType Srv` shows, and clean up its metadata in
+    ///    Active Directory Sites and Services.
     /// 3. Turn scavenging on for the zone.
     ///
     /// ## Sources

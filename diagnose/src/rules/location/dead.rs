@@ -16,15 +16,16 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// DNS names a domain controller that does not exist any more, or does not run. Every computer that draws it from the
-    /// list waits for it before it turns to another, which costs seconds at each sign-in.
+    /// DNS names a domain controller that does not exist any more, or does not run. Every computer that draws it from
+    /// the list waits for it before it turns to another, which costs seconds at each sign-in.
     ///
     /// ## How we know
     ///
     /// DNS gave the name of this address as that of a domain controller; at least three clients sent it netlogon pings,
-    /// over five minutes or more; and not one packet from it is in the capture, while other domain controllers do answer
-    /// pings. That is silence, so it counts only in a capture of both directions without losses. It would be wrong if the
-    /// place where the capture was made never sees what this one sends: record at a client, or in the core of the network.
+    /// over five minutes or more; and not one packet from it is in the capture, while other domain controllers do
+    /// answer pings. That is silence, so it counts only in a capture of both directions without losses. It would be
+    /// wrong if the place where the capture was made never sees what this one sends: record at a client, or in the core
+    /// of the network.
     ///
     /// ## What to do
     ///

@@ -13,23 +13,24 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A computer signed in at a domain controller that is not in its site, and no nearer one answered it. Active Directory
-    /// does not know the computer's subnet, or has no domain controller there. Sign-ins are slow, and the domain controller
-    /// may be one that lacks the right certificate or has not got the key yet.
+    /// A computer signed in at a domain controller that is not in its site, and no nearer one answered it. Active
+    /// Directory does not know the computer's subnet, or has no domain controller there. Sign-ins are slow, and the
+    /// domain controller may be one that lacks the right certificate or has not got the key yet.
     ///
     /// ## How we know
     ///
-    /// The domain controller's answer to the computer's netlogon ping, in the 30 seconds before it signed in there, lacks the
-    /// flag 0x80 (DS_CLOSEST_FLAG), and no other domain controller answered this computer with that flag within ten seconds.
-    /// A site without a domain controller of its own, on purpose, looks the same. The names of the two sites in the answer are
-    /// not held against each other: where they differ and the flag is set, the domain controller says that it serves the
-    /// computer's site as well, as configured.
+    /// The domain controller's answer to the computer's netlogon ping, in the 30 seconds before it signed in there,
+    /// lacks the flag 0x80 (DS_CLOSEST_FLAG), and no other domain controller answered this computer with that flag
+    /// within ten seconds. A site without a domain controller of its own, on purpose, looks the same. The names of the
+    /// two sites in the answer are not held against each other: where they differ and the flag is set, the domain
+    /// controller says that it serves the computer's site as well, as configured.
     ///
     /// ## What to do
     ///
     /// 1. On the computer: `nltest /dsgetsite` and `nltest /dsgetdc:corp.example`.
-    /// 2. Look for its address in Active Directory Sites and Services, under Subnets: `Get-ADReplicationSubnet -Filter *`.
-    ///    The file netlogon.log of the domain controllers lists addresses that no subnet holds.
+    /// 2. Look for its address in Active Directory Sites and Services, under Subnets:
+    ///    `Get-ADReplicationSubnet -Filter *`. The file netlogon.log of the domain controllers lists addresses that no
+    ///    subnet holds.
     /// 3. Add the subnet to its site. If the site has no domain controller, see which site covers it.
     ///
     /// ## Sources

@@ -11,31 +11,32 @@ use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule
 rule! {
     /// ## What happened
     ///
-    /// The domain controller says about itself that it cannot do what this sign-in needs. Either it runs no KDC at all, or it
-    /// is older than Windows Server 2016: then it does not look accounts up by public key, and refuses every sign-in with
-    /// a Windows Hello key that happens to come to it.
+    /// The domain controller says about itself that it cannot do what this sign-in needs. Either it runs no KDC at all,
+    /// or it is older than Windows Server 2016: then it does not look accounts up by public key, and refuses every
+    /// sign-in with a Windows Hello key that happens to come to it.
     ///
     /// ## How we know
     ///
-    /// In its answers to netlogon pings the flag KDC (0x20) is missing, and this sign-in got no ticket and either came to
-    /// this domain controller or followed its answer within thirty seconds; or the flag of Windows Server 2016 (0x10000)
-    /// is missing, a request with a self-signed certificate was sent to it and got no ticket, and it never accepted such a
-    /// certificate in this capture. The domain controller says so itself: proven. A missing flag 0x10000 is only possible
-    /// where flag 0x2000 (Active Directory Web Services) is missing as well, and only if it refused the request, because
-    /// Samba and other implementations set other flags than Windows and may do key trust all the same.
+    /// In its answers to netlogon pings the flag KDC (0x20) is missing, and this sign-in got no ticket and either came
+    /// to this domain controller or followed its answer within thirty seconds; or the flag of Windows Server 2016
+    /// (0x10000) is missing, a request with a self-signed certificate was sent to it and got no ticket, and it never
+    /// accepted such a certificate in this capture. The domain controller says so itself: proven. A missing flag
+    /// 0x10000 is only possible where flag 0x2000 (Active Directory Web Services) is missing as well, and only if it
+    /// refused the request, because Samba and other implementations set other flags than Windows and may do key trust
+    /// all the same.
     ///
     /// ## What to do
     ///
     /// 1. List versions: `Get-ADDomainController -Filter * | Format-Table Name,OperatingSystem,Site`.
-    /// 2. Have enough domain controllers with Windows Server 2016 or later in every site whose users have Windows Hello, and
-    ///    take older ones out of these sites, or retire them.
+    /// 2. Have enough domain controllers with Windows Server 2016 or later in every site whose users have Windows
+    ///    Hello, and take older ones out of these sites, or retire them.
     /// 3. See that clients belong to the right site (`nltest /dsgetsite`), so that they turn to those.
     /// 4. If the flag KDC is missing, start the service: `Get-Service Kdc`, `dcdiag /test:Advertising`.
     ///
     /// ## Sources
     ///
-    /// MS-ADTS 6.3.1.2, MS-NRPC 2.2.1.2.1 (flags); MS-PKCA, product behaviour (accounts by public key from Windows Server
-    /// 2016 on). Answers with and without these flags were seen in captures; not with a refused key.
+    /// MS-ADTS 6.3.1.2, MS-NRPC 2.2.1.2.1 (flags); MS-PKCA, product behaviour (accounts by public key from Windows
+    /// Server 2016 on). Answers with and without these flags were seen in captures; not with a refused key.
     pub static INCAPABLE = {
         code: "LOC-07",
         title: "the domain controller cannot do key trust, or runs no KDC",

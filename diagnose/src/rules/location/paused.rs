@@ -10,17 +10,17 @@ use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule
 rule! {
     /// ## What happened
     ///
-    /// The domain controller answered when the computer asked whether it is there, and said that it is not to be used: its
-    /// Netlogon service is paused, which it also is while SYSVOL is not ready; or that it does not know the account. The
-    /// computer turns to another domain controller, if there is one.
+    /// The domain controller answered when the computer asked whether it is there, and said that it is not to be used:
+    /// its Netlogon service is paused, which it also is while SYSVOL is not ready; or that it does not know the
+    /// account. The computer turns to another domain controller, if there is one.
     ///
     /// ## How we know
     ///
-    /// The answer to a netlogon ping had operation code 20 or 24 (paused), or 21 or 25 (user unknown) where the ping named
-    /// an account. The domain controller says so itself, so it is proven. Where the same client is told that it may be
-    /// used within a minute, the severity of a pause is medium: it was starting. That an account is unknown is withdrawn
-    /// when any domain controller knows it for the same client within a minute; of a machine account it is only possible, as
-    /// computers ask for those of other domains, too.
+    /// The answer to a netlogon ping had operation code 20 or 24 (paused), or 21 or 25 (user unknown) where the ping
+    /// named an account. The domain controller says so itself, so it is proven. Where the same client is told that it
+    /// may be used within a minute, the severity of a pause is medium: it was starting. That an account is unknown is
+    /// withdrawn when any domain controller knows it for the same client within a minute; of a machine account it is
+    /// only possible, as computers ask for those of other domains, too.
     ///
     /// ## What to do
     ///

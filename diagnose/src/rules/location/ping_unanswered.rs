@@ -22,14 +22,14 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// A client sent a netlogon ping to a domain controller at least twice within a minute, nothing came back within three
-    /// seconds of the last time nor within the minute after it, and no other domain controller of the domain answered
-    /// that client in this time, as computers ask several and take the first. Where an ICMP message says that the ping
-    /// did not arrive, it is proven; silence makes it likely, and counts only in a capture of both directions without
-    /// losses, when the three seconds are over or the client gave up after four times. It is one step less sure if the
-    /// capture ends within the minute, or if the capture holds no answer of any kind to this client. Where the client
-    /// reaches a KDC within thirty seconds all the same, from its cache, the severity is medium. A capture behind a
-    /// filter next to the domain controller may miss the answers.
+    /// A client sent a netlogon ping to a domain controller at least twice within a minute, nothing came back within
+    /// three seconds of the last time nor within the minute after it, and no other domain controller of the domain
+    /// answered that client in this time, as computers ask several and take the first. Where an ICMP message says that
+    /// the ping did not arrive, it is proven; silence makes it likely, and counts only in a capture of both directions
+    /// without losses, when the three seconds are over or the client gave up after four times. It is one step less sure
+    /// if the capture ends within the minute, or if the capture holds no answer of any kind to this client. Where the
+    /// client reaches a KDC within thirty seconds all the same, from its cache, the severity is medium. A capture
+    /// behind a filter next to the domain controller may miss the answers.
     ///
     /// ## What to do
     ///
@@ -40,8 +40,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// MS-ADTS 6.3.3 and 6.3.6.2 (how a client picks a domain controller by pings); RFC 1798; texts of the Kerberos client
-    /// events 200 and 302. The windows are our choice. Not seen in a capture.
+    /// MS-ADTS 6.3.3 and 6.3.6.2 (how a client picks a domain controller by pings); RFC 1798; texts of the Kerberos
+    /// client events 200 and 302. The windows are our choice. Not seen in a capture.
     pub static PING_UNANSWERED = {
         code: "LOC-05",
         title: "the domain controller does not answer the netlogon ping (UDP 389)",

@@ -9,14 +9,14 @@ use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule
 rule! {
     /// ## What happened
     ///
-    /// A computer with cloud Kerberos trust asked a domain controller for the keys of a user, which this one cannot give: it
-    /// is read-only, or lacks the update that brought this.
+    /// A computer with cloud Kerberos trust asked a domain controller for the keys of a user, which this one cannot
+    /// give: it is read-only, or lacks the update that brought this.
     ///
     /// ## How we know
     ///
-    /// A TGS-REQ with KERB-KEY-LIST-REQ (type 161) was sent to a domain controller whose last answer to a netlogon ping has
-    /// the flag 0x800 (read-only), or lacks 0x20000 (it knows key lists) and which granted no ticket. It says so itself. The
-    /// answer may be older than an update that was installed since.
+    /// A TGS-REQ with KERB-KEY-LIST-REQ (type 161) was sent to a domain controller whose last answer to a netlogon ping
+    /// has the flag 0x800 (read-only), or lacks 0x20000 (it knows key lists) and which granted no ticket. It says so
+    /// itself. The answer may be older than an update that was installed since.
     ///
     /// ## What to do
     ///
@@ -28,8 +28,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// MS-KILE 2.2.11 (KERB-KEY-LIST-REQ); MS-NRPC 2.2.1.2.1 (flag T); Microsoft: cloud Kerberos trust deployment. Not seen
-    /// in a capture.
+    /// MS-KILE 2.2.11 (KERB-KEY-LIST-REQ); MS-NRPC 2.2.1.2.1 (flag T); Microsoft: cloud Kerberos trust deployment. Not
+    /// seen in a capture.
     pub static WITHOUT_KEY_LIST = {
         code: "LOC-10",
         title: "the domain controller cannot serve cloud Kerberos trust",

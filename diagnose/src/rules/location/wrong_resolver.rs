@@ -14,28 +14,29 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A computer asked a DNS server for the domain controllers of a domain that this server cannot know: a public one, or
-    /// one that is not of Active Directory. It said that there is no such name. So it goes where a VPN does not send
+    /// A computer asked a DNS server for the domain controllers of a domain that this server cannot know: a public one,
+    /// or one that is not of Active Directory. It said that there is no such name. So it goes where a VPN does not send
     /// questions about the domain to the domain's own servers, or where somebody entered a public server by hand.
     ///
     /// ## How we know
     ///
-    /// A question for a domain controller was answered with "no such name" and without authority, by a server that is one
-    /// of the well-known public ones, or while another server in the capture answered for this domain with authority. No
-    /// server gave the client a good answer within ten seconds, and it did not turn to Kerberos: clients with several
-    /// networks ask several servers at once, and one good answer is enough.
+    /// A question for a domain controller was answered with "no such name" and without authority, by a server that is
+    /// one of the well-known public ones, or while another server in the capture answered for this domain with
+    /// authority. No server gave the client a good answer within ten seconds, and it did not turn to Kerberos: clients
+    /// with several networks ask several servers at once, and one good answer is enough.
     ///
     /// ## What to do
     ///
-    /// 1. On the computer: `Get-DnsClientServerAddress` and `Get-DnsClientNrptPolicy`. Each network must have the domain's
-    ///    servers, or a rule for the domain and `_msdcs` that names them.
+    /// 1. On the computer: `Get-DnsClientServerAddress` and `Get-DnsClientNrptPolicy`. Each network must have the
+    ///    domain's servers, or a rule for the domain and `_msdcs` that names them.
     /// 2. For a VPN, set the DNS suffix and a rule for the domain (NRPT) in its profile.
     /// 3. Take public servers out of the DHCP scope of the domain's computers.
     /// 4. Test: `nslookup -type=SRV _ldap._tcp.dc._msdcs.corp.example`.
     ///
     /// ## Sources
     ///
-    /// MS-ADTS 6.3.6; RFC 1035 §4.1.1 (AA, RCODE 3); the addresses that public resolvers publish. Not seen in a capture.
+    /// MS-ADTS 6.3.6; RFC 1035 §4.1.1 (AA, RCODE 3); the addresses that public resolvers publish. Not seen in a
+    /// capture.
     pub static WRONG_RESOLVER = {
         code: "LOC-03",
         title: "the domain is asked for at a DNS server that cannot know it",

@@ -12,20 +12,20 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A request with a key is too large for one packet. The client sent it over UDP, in fragments, again and again, and no
-    /// answer came: a device on the way drops fragments. Windows uses TCP for such requests, so this hits other clients, and
-    /// Windows where somebody set MaxPacketSize.
+    /// A request with a key is too large for one packet. The client sent it over UDP, in fragments, again and again,
+    /// and no answer came: a device on the way drops fragments. Windows uses TCP for such requests, so this hits other
+    /// clients, and Windows where somebody set MaxPacketSize.
     ///
     /// ## How we know
     ///
-    /// The same AS-REQ came over UDP in several packets at least twice, and nothing answered within ten seconds. That is
-    /// silence: it counts only in a capture of both directions without losses. A domain controller that drops the request for
-    /// another reason looks the same.
+    /// The same AS-REQ came over UDP in several packets at least twice, and nothing answered within ten seconds. That
+    /// is silence: it counts only in a capture of both directions without losses. A domain controller that drops the
+    /// request for another reason looks the same.
     ///
     /// ## What to do
     ///
-    /// 1. Let the client use TCP: `udp_preference_limit = 1` in krb5.conf; on Windows, MaxPacketSize = 1 in the registry key
-    ///    Lsa, Kerberos, Parameters, or delete the value.
+    /// 1. Let the client use TCP: `udp_preference_limit = 1` in krb5.conf; on Windows, MaxPacketSize = 1 in the
+    ///    registry key Lsa, Kerberos, Parameters, or delete the value.
     /// 2. Find the device that drops fragments: firewalls do so by default, tunnels with a small MTU do it silently.
     ///
     /// ## Sources

@@ -14,20 +14,22 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A computer went from one domain controller to another, because the first did not answer or refused its key. Users say
-    /// of this that it works sometimes, or that it takes long.
+    /// A computer went from one domain controller to another, because the first did not answer or refused its key.
+    /// Users say of this that it works sometimes, or that it takes long.
     ///
     /// ## How we know
     ///
-    /// Within 60 seconds, the same client asked two domain controllers in the same name. The first did not answer, could not
-    /// be reached, or refused the PKINIT request, and granted nothing in this attempt. One that is just being restarted looks
-    /// the same.
+    /// Within 60 seconds, the same client asked two domain controllers in the same name. The first did not answer,
+    /// could not be reached, or refused the PKINIT request, and granted nothing in this attempt. One that is just being
+    /// restarted looks the same.
     ///
     /// ## What to do
     ///
-    /// 1. See what is wrong with the first one: the finding beside this one says so (NET-01, NET-02, NET-03, DCC-02, KEY-05).
+    /// 1. See what is wrong with the first one: the finding beside this one says so (NET-01, NET-02, NET-03, DCC-02,
+    ///    KEY-05).
     /// 2. Compare the domain controllers: `hellotrace dcs`.
-    /// 3. Until it is mended, take it out of DNS for clients: `nltest /dsderegdns:dc2.corp.example`, or lower its weight.
+    /// 3. Until it is mended, take it out of DNS for clients: `nltest /dsderegdns:dc2.corp.example`, or lower its
+    ///    weight.
     ///
     /// ## Sources
     ///

@@ -13,20 +13,21 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A computer got its ticket from a domain controller, and cannot reach other ports of it. So the sign-in works, and
-    /// what comes after hangs or fails: group policy, scripts, a change of password, enrolment of certificates.
+    /// A computer got its ticket from a domain controller, and cannot reach other ports of it. So the sign-in works,
+    /// and what comes after hangs or fails: group policy, scripts, a change of password, enrolment of certificates.
     ///
     /// ## How we know
     ///
-    /// After a ticket was granted, the client asked this domain controller for a connection to port 389, 445, 135 or 464
-    /// (or 3268, if it says that it is a global catalogue), and got none anywhere in the capture: it was refused (proven), or
-    /// nobody answered three SYNs over two seconds or more (likely; not in a capture with losses or of one direction).
+    /// After a ticket was granted, the client asked this domain controller for a connection to port 389, 445, 135 or
+    /// 464 (or 3268, if it says that it is a global catalogue), and got none anywhere in the capture: it was refused
+    /// (proven), or nobody answered three SYNs over two seconds or more (likely; not in a capture with losses or of one
+    /// direction).
     ///
     /// ## What to do
     ///
     /// 1. Test from the client: `Test-NetConnection -ComputerName dc1.corp.example -Port 389`, and so on.
-    /// 2. Open towards all domain controllers: 53, 88, 135, 389, 445, 464, 3268 and 49152 to 65535 by TCP; 53, 88, 389 and 464
-    ///    by UDP as well.
+    /// 2. Open towards all domain controllers: 53, 88, 135, 389, 445, 464, 3268 and 49152 to 65535 by TCP; 53, 88, 389
+    ///    and 464 by UDP as well.
     /// 3. If only some clients are concerned, look at the VPN's rules, or the host's firewall.
     ///
     /// ## Sources

@@ -15,21 +15,21 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A domain controller takes long for its answers. Signing in feels slow; at ten seconds clients give up and turn to
-    /// another one.
+    /// A domain controller takes long for its answers. Signing in feels slow; at ten seconds clients give up and turn
+    /// to another one.
     ///
     /// ## How we know
     ///
     /// An answer came more than two seconds after the (last) request; or it took more than 0.2 seconds, belongs to the
-    /// slowest twentieth of this domain controller's answers, and these take three times as long as the usual answers of the
-    /// others, with at least 20 answers of each. Repeated requests count from the last repetition, so that packets which were
-    /// lost on the way do not count as slowness.
+    /// slowest twentieth of this domain controller's answers, and these take three times as long as the usual answers
+    /// of the others, with at least 20 answers of each. Repeated requests count from the last repetition, so that
+    /// packets which were lost on the way do not count as slowness.
     ///
     /// ## What to do
     ///
     /// 1. Compare the domain controllers: `hellotrace dcs` shows the response times of each.
-    /// 2. On the slow one, look at its load, and at what it waits for: revocation lists that it cannot fetch (log CAPI2), the
-    ///    holder of the role PDC emulator, which it asks about wrong passwords, a global catalogue.
+    /// 2. On the slow one, look at its load, and at what it waits for: revocation lists that it cannot fetch (log
+    ///    CAPI2), the holder of the role PDC emulator, which it asks about wrong passwords, a global catalogue.
     /// 3. Compare with the round trip on the way: `Test-NetConnection -ComputerName dc1.corp.example -Port 88`.
     ///
     /// ## Sources

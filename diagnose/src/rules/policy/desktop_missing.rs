@@ -7,21 +7,21 @@ use crate::{Scope, Severity, Verdict, rule::rule};
 rule! {
     /// ## What happened
     ///
-    /// Kerberos went well to the end, and yet the user does not get a desktop, or gets one without access to anything. What is
-    /// wrong is on the computer: the service of smart cards, the key isolation, the credential provider, Credential Guard, or
-    /// a policy that forbids NTLM to something that needs it.
+    /// Kerberos went well to the end, and yet the user does not get a desktop, or gets one without access to anything.
+    /// What is wrong is on the computer: the service of smart cards, the key isolation, the credential provider,
+    /// Credential Guard, or a policy that forbids NTLM to something that needs it.
     ///
     /// ## How we know
     ///
-    /// Not from packets: after the ticket for the computer itself, nothing on the network tells whether a desktop came up.
-    /// So this rule never finds anything. It is here because people look for it, and it says of a complete sign-in that the
-    /// capture cannot show more.
+    /// Not from packets: after the ticket for the computer itself, nothing on the network tells whether a desktop came
+    /// up. So this rule never finds anything. It is here because people look for it, and it says of a complete sign-in
+    /// that the capture cannot show more.
     ///
     /// ## What to do
     ///
     /// 1. On the computer, see that these services run: `Get-Service SCardSvr,KeyIso,NgcSvc,NgcCtnrSvc`.
-    /// 2. Look for errors in the logs Microsoft-Windows-HelloForBusiness and User Device Registration, and for NTLM that
-    ///    is blocked in Microsoft-Windows-NTLM.
+    /// 2. Look for errors in the logs Microsoft-Windows-HelloForBusiness and User Device Registration, and for NTLM
+    ///    that is blocked in Microsoft-Windows-NTLM.
     /// 3. See whether Credential Guard runs (`msinfo32`), and whether the ticket is there: `klist`.
     ///
     /// ## Sources

@@ -17,9 +17,10 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// A request has pre-authentication data of type 14 or 15 and none of type 16; or it has both, was answered with
-    /// an error, and the client got no ticket within ten seconds: clients that send both forms to be on the safe
-    /// side are no fault, and neither are those that try the old one after the new. Type 15 in the domain controller's list of what it takes says nothing.
+    /// A request has pre-authentication data of type 14 or 15 and none of type 16; or it has both, was answered with an
+    /// error, and the client got no ticket within ten seconds: clients that send both forms to be on the safe side are
+    /// no fault, and neither are those that try the old one after the new. Type 15 in the domain controller's list of
+    /// what it takes says nothing.
     ///
     /// ## What to do
     ///

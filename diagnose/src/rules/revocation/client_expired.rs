@@ -25,8 +25,8 @@ rule! {
     /// The certificate in the request was past its end (notAfter) when the packet was captured, or more than five
     /// minutes before its beginning (notBefore), and the KDC answered with an error about certificates: 62, 70 or 71;
     /// Samba and Heimdal answer 31, which is taken so if the clocks agree. The clock of the capture may be wrong: if by
-    /// the KDC's own time, in its error, the certificate is valid, the finding is less sure. The self-signed certificates of key trust are not judged by
-    /// 62, 70 and 71: there the directory decides.
+    /// the KDC's own time, in its error, the certificate is valid, the finding is less sure. The self-signed
+    /// certificates of key trust are not judged by 62, 70 and 71: there the directory decides.
     ///
     /// ## What to do
     ///

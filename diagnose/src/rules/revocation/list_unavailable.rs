@@ -121,8 +121,8 @@ fn got_any(fetch: &Fetch, facts: &Facts) -> bool {
     })
 }
 
-/// Whether the client was granted a ticket shortly before or after, by a domain controller that does PKINIT, and was never
-/// seen to use one.
+/// Whether the client was granted a ticket shortly before or after, by a domain controller that does PKINIT, and was
+/// never seen to use one.
 fn got_a_ticket_and_left_it(fetch: &Fetch, facts: &Facts, at: CaptureTime) -> bool {
     !facts.clients_seen_from_the_start.contains(&fetch.client)
         && facts.granted_to_client(fetch.client, at, REVOCATION_SECONDS.of(facts))

@@ -10,14 +10,15 @@ use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule
 rule! {
     /// ## What happened
     ///
-    /// The account with which Entra Connect works in Active Directory was refused: its password is wrong or has expired, or it
-    /// is disabled or locked. So no key is written, and nothing else is synchronised.
+    /// The account with which Entra Connect works in Active Directory was refused: its password is wrong or has
+    /// expired, or it is disabled or locked. So no key is written, and nothing else is synchronised.
     ///
     /// ## How we know
     ///
-    /// A request for a ticket in the name `MSOL_…` was answered with error 6, 18, 23 or 24; or an LDAP bind of a client that
-    /// is known to synchronise was answered with result 49, whose text has the error of Windows (`data 532`: the password has
-    /// expired). The domain controller says so itself. It is withdrawn if the client gets in within ten minutes.
+    /// A request for a ticket in the name `MSOL_…` was answered with error 6, 18, 23 or 24; or an LDAP bind of a client
+    /// that is known to synchronise was answered with result 49, whose text has the error of Windows (`data 532`: the
+    /// password has expired). The domain controller says so itself. It is withdrawn if the client gets in within ten
+    /// minutes.
     ///
     /// ## What to do
     ///
@@ -29,7 +30,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// RFC 4511 appendix A.2 (result 49); RFC 4120 §7.5.9; the texts of Windows for failed binds. Not seen in a capture.
+    /// RFC 4511 appendix A.2 (result 49); RFC 4120 §7.5.9; the texts of Windows for failed binds. Not seen in a
+    /// capture.
     pub static CONNECTOR_REFUSED = {
         code: "SYN-03",
         title: "the account of Entra Connect is refused at the directory",

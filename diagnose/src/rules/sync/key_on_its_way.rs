@@ -30,14 +30,13 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// A request signed with a self-signed certificate was answered with error 62
-    /// (KDC_ERR_CLIENT_NOT_TRUSTED) or 75 (KDC_ERR_CLIENT_NAME_MISMATCH), and one of these holds: the same
-    /// domain controller, which had not accepted this key before, accepted it within the 30 minutes after
-    /// (likely); only another domain controller did (possible, as the two may differ); or the certificate has
-    /// the name that Windows Hello gives it, and was made not more than 30 minutes before the request
-    /// (possible: its start of validity, which Windows sets ten minutes early, is all that tells; likely if an export of
-    /// the directory, `--directory`, has the account without the key; and none if the export had it before). It would be
-    /// wrong if somebody wrote the key by hand, or mended the directory, just then.
+    /// A request signed with a self-signed certificate was answered with error 62 (KDC_ERR_CLIENT_NOT_TRUSTED) or 75
+    /// (KDC_ERR_CLIENT_NAME_MISMATCH), and one of these holds: the same domain controller, which had not accepted this
+    /// key before, accepted it within the 30 minutes after (likely); only another domain controller did (possible, as
+    /// the two may differ); or the certificate has the name that Windows Hello gives it, and was made not more than 30
+    /// minutes before the request (possible: its start of validity, which Windows sets ten minutes early, is all that
+    /// tells; likely if an export of the directory, `--directory`, has the account without the key; and none if the
+    /// export had it before). It would be wrong if somebody wrote the key by hand, or mended the directory, just then.
     ///
     /// ## What to do
     ///

@@ -25,17 +25,18 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// Self-signed keys of at least five users (or of three, if these are more than a fifth of all whose keys worked) were
-    /// accepted, and were then refused with error 62 or 75, the first time within one hour, each by a domain controller
-    /// that had accepted it, by two domain controllers in all, and never accepted again. Users who have another key that
-    /// works are left out. Likely if other self-signed keys are still accepted by these domain controllers; otherwise
-    /// possible, as an update that demands certificates of the NTAuth store makes all keys fail in the same way. Likely, too,
-    /// if an export of the directory (`--directory`) made later has none of these keys.
+    /// Self-signed keys of at least five users (or of three, if these are more than a fifth of all whose keys worked)
+    /// were accepted, and were then refused with error 62 or 75, the first time within one hour, each by a domain
+    /// controller that had accepted it, by two domain controllers in all, and never accepted again. Users who have
+    /// another key that works are left out. Likely if other self-signed keys are still accepted by these domain
+    /// controllers; otherwise possible, as an update that demands certificates of the NTAuth store makes all keys fail
+    /// in the same way. Likely, too, if an export of the directory (`--directory`) made later has none of these keys.
     ///
     /// ## What to do
     ///
     /// 1. Stop the synchronisation before it deletes more: `Set-ADSyncScheduler -SyncCycleEnabled $false`.
-    /// 2. Find out who deleted the keys: security event 5136 on the domain controllers, attribute msDS-KeyCredentialLink.
+    /// 2. Find out who deleted the keys: security event 5136 on the domain controllers, attribute
+    ///    msDS-KeyCredentialLink.
     /// 3. If they are still in Microsoft Entra, mend the synchronisation's rules and scope, and run a full one:
     ///    `Start-ADSyncSyncCycle -PolicyType Initial`. Else restore the objects from a backup (authoritative restore).
     /// 4. If nothing was deleted, look for KDC events 21 and 45, and for updates of that hour (KB5057784).

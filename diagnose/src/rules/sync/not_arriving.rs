@@ -21,31 +21,33 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// A new key of Windows Hello is still refused an hour or more after it was made. The user's device has registered it
-    /// with Microsoft Entra, and Entra Connect should have written it into Active Directory within about 30 minutes.
+    /// A new key of Windows Hello is still refused an hour or more after it was made. The user's device has registered
+    /// it with Microsoft Entra, and Entra Connect should have written it into Active Directory within about 30 minutes.
     ///
     /// ## How we know
     ///
     /// A request whose certificate has the name that Windows Hello gives it was refused with error 62
-    /// (KDC_ERR_CLIENT_NOT_TRUSTED) or 75 (KDC_ERR_CLIENT_NAME_MISMATCH), between one hour and one day after the certificate
-    /// was made (its start of validity, which Windows sets ten minutes early), and the key was not accepted before, nor is
-    /// it in the directory as far as LDAP in clear shows it. Likely if the capture began before the key was made, else
-    /// possible: the key may have worked before, and have been deleted. An export of the directory (`--directory`) that was
-    /// made an hour or more after the key and has the account without it makes it likely, too. If it is accepted later in the capture, the finding
-    /// is of medium severity: it was late. It would also look like this with a longer cycle of synchronisation.
+    /// (KDC_ERR_CLIENT_NOT_TRUSTED) or 75 (KDC_ERR_CLIENT_NAME_MISMATCH), between one hour and one day after the
+    /// certificate was made (its start of validity, which Windows sets ten minutes early), and the key was not accepted
+    /// before, nor is it in the directory as far as LDAP in clear shows it. Likely if the capture began before the key
+    /// was made, else possible: the key may have worked before, and have been deleted. An export of the directory
+    /// (`--directory`) that was made an hour or more after the key and has the account without it makes it likely, too.
+    /// If it is accepted later in the capture, the finding is of medium severity: it was late. It would also look like
+    /// this with a longer cycle of synchronisation.
     ///
     /// ## What to do
     ///
-    /// 1. On the Entra Connect server, see whether it synchronises: `Get-ADSyncScheduler`, and errors of the last export in
-    ///    the Synchronization Service Manager.
+    /// 1. On the Entra Connect server, see whether it synchronises: `Get-ADSyncScheduler`, and errors of the last
+    ///    export in the Synchronization Service Manager.
     /// 2. See whether its account may write keys: `Get-ADSyncADConnectorAccount`, member of Key Admins (SYN-04).
-    /// 3. See whether the user is in the scope of the synchronisation, and the forest's schema is of Windows Server 2016.
+    /// 3. See whether the user is in the scope of the synchronisation, and the forest's schema is of Windows Server
+    ///    2016.
     /// 4. If the key is in the directory, at one domain controller only: `repadmin /showrepl`.
     ///
     /// ## Sources
     ///
-    /// Microsoft: Windows Hello for Business, enrolment with hybrid key trust (every 30 minutes). One hour, two cycles, and
-    /// one day are our choice. Not seen in a capture.
+    /// Microsoft: Windows Hello for Business, enrolment with hybrid key trust (every 30 minutes). One hour, two cycles,
+    /// and one day are our choice. Not seen in a capture.
     pub static NOT_ARRIVING = {
         code: "SYN-01",
         title: "a new key has not arrived for longer than a synchronisation takes",
@@ -88,7 +90,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     nothing_found(logon, facts, &REFUSED)
 }
 
-/// When a key of Windows Hello was made, in seconds since 1970, if this refusal of it is one too late for a key on its way.
+/// When a key of Windows Hello was made, in seconds since 1970, if this refusal of it is one too late for a key on its
+/// way.
 pub(super) fn late(facts: &Facts, key_id: &str, key: &KeyUse, refused: Seen) -> Option<i64> {
     let made = key.hello_since.filter(|_| key.self_signed)?.as_second().saturating_add(HELLO_EARLY_SECONDS);
     let age = refused.at.seconds().saturating_sub(made);

@@ -8,25 +8,28 @@ use crate::{Confidence, Evidence, Found, Scope, Severity, Subject, Verdict, rule
 rule! {
     /// ## What happened
     ///
-    /// The schema of Active Directory has no attribute for keys of Windows Hello (msDS-KeyCredentialLink). It comes with the
-    /// schema of Windows Server 2016. Without it no key can be written.
+    /// The schema of Active Directory has no attribute for keys of Windows Hello (msDS-KeyCredentialLink). It comes
+    /// with the schema of Windows Server 2016. Without it no key can be written.
     ///
     /// ## How we know
     ///
-    /// A write of this attribute over LDAP that is not encrypted was answered with result 17 (undefinedAttributeType): the
-    /// domain controller says so itself. Or an export of the directory (`--directory`) has the schema with an objectVersion
-    /// below 87, and nothing in it has the attribute.
+    /// A write of this attribute over LDAP that is not encrypted was answered with result 17 (undefinedAttributeType):
+    /// the domain controller says so itself. Or an export of the directory (`--directory`) has the schema with an
+    /// objectVersion below 87, and nothing in it has the attribute.
     ///
     /// ## What to do
     ///
-    /// 1. See which schema it is: `(Get-ADObject (Get-ADRootDSE).schemaNamingContext -Properties objectVersion).objectVersion`.
-    ///    87 is Windows Server 2016, 88 is 2019 and 2022, 91 is 2025.
-    /// 2. Extend it: run `adprep /forestprep` from the media of Windows Server 2016 or later, as a member of Schema Admins.
+    /// 1. See which schema it is:
+    ///    `(Get-ADObject (Get-ADRootDSE).schemaNamingContext -Properties objectVersion).objectVersion`. 87 is Windows
+    ///    Server 2016, 88 is 2019 and 2022, 91 is 2025.
+    /// 2. Extend it: run `adprep /forestprep` from the media of Windows Server 2016 or later, as a member of Schema
+    ///    Admins.
     /// 3. Refresh the schema in Entra Connect ("Refresh directory schema" in its wizard), then synchronise in full.
     ///
     /// ## Sources
     ///
-    /// RFC 4511 appendix A.2 (result 17); MS-ADA2 2.358; Microsoft: hybrid key trust prerequisites. Not seen in a capture.
+    /// RFC 4511 appendix A.2 (result 17); MS-ADA2 2.358; Microsoft: hybrid key trust prerequisites. Not seen in a
+    /// capture.
     pub static SCHEMA_TOO_OLD = {
         code: "SYN-08",
         title: "the schema has no attribute for keys",

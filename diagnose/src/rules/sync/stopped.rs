@@ -13,15 +13,15 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// The server that synchronises with Microsoft Entra has not been heard of for more than three of its cycles, while the
-    /// domain controllers work on. New keys do not arrive as long as it stands still.
+    /// The server that synchronises with Microsoft Entra has not been heard of for more than three of its cycles, while
+    /// the domain controllers work on. New keys do not arrive as long as it stands still.
     ///
     /// ## How we know
     ///
-    /// A client that got tickets as `MSOL_…` sent nothing more to any domain controller in the capture for 90 minutes: no
-    /// request for a ticket, no ticket shown. Meanwhile, in the last half hour, domain controllers served others, and no
-    /// other client got tickets as `MSOL_…`. That is silence, so it counts only in a capture of both directions without
-    /// losses; and it is wrong where the server turned to a domain controller outside of the capture.
+    /// A client that got tickets as `MSOL_…` sent nothing more to any domain controller in the capture for 90 minutes:
+    /// no request for a ticket, no ticket shown. Meanwhile, in the last half hour, domain controllers served others,
+    /// and no other client got tickets as `MSOL_…`. That is silence, so it counts only in a capture of both directions
+    /// without losses; and it is wrong where the server turned to a domain controller outside of the capture.
     ///
     /// ## What to do
     ///

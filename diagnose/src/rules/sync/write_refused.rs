@@ -17,36 +17,38 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// The server that synchronises with Microsoft Entra (Entra Connect) tried to write users' keys of Windows Hello into
-    /// Active Directory, and the domain controller refused: its account may not write them. So the keys of these users never
-    /// arrive, and their sign-ins with Windows Hello are refused.
+    /// The server that synchronises with Microsoft Entra (Entra Connect) tried to write users' keys of Windows Hello
+    /// into Active Directory, and the domain controller refused: its account may not write them. So the keys of these
+    /// users never arrive, and their sign-ins with Windows Hello are refused.
     ///
     /// ## How we know
     ///
-    /// A request to change the attribute msDS-KeyCredentialLink was answered with result 50 (insufficientAccessRights), in an
-    /// LDAP connection that is not encrypted: the domain controller says so itself, so it is proven. It is withdrawn for a
-    /// user whose keys are written within 24 hours after. Entra Connect encrypts its connections, as a rule; then nothing
-    /// of this can be seen, and its log is the place to look. An administrator's tool that is refused looks the same.
+    /// A request to change the attribute msDS-KeyCredentialLink was answered with result 50 (insufficientAccessRights),
+    /// in an LDAP connection that is not encrypted: the domain controller says so itself, so it is proven. It is
+    /// withdrawn for a user whose keys are written within 24 hours after. Entra Connect encrypts its connections, as a
+    /// rule; then nothing of this can be seen, and its log is the place to look. An administrator's tool that is
+    /// refused looks the same.
     ///
-    /// Without such an answer it is possible only: a client that got tickets as `MSOL_…` turned to a domain controller in
-    /// each of two cycles of 30 minutes, and after these new keys of at least two users were refused as SYN-01 has it.
-    /// The synchronisation's rules and scope can be the reason as well. Likely if an export of the directory (`--directory`)
-    /// made after these refusals has none of these keys.
+    /// Without such an answer it is possible only: a client that got tickets as `MSOL_…` turned to a domain controller
+    /// in each of two cycles of 30 minutes, and after these new keys of at least two users were refused as SYN-01 has
+    /// it. The synchronisation's rules and scope can be the reason as well. Likely if an export of the directory
+    /// (`--directory`) made after these refusals has none of these keys.
     ///
     /// ## What to do
     ///
     /// 1. Find the account: on the Entra Connect server, `Get-ADSyncADConnectorAccount`.
     /// 2. Make it a member of the group Key Admins of the domain:
-    ///    `Add-ADGroupMember -Identity 'Key Admins' -Members ACCOUNT`. In a forest of several domains, use Enterprise Key
-    ///    Admins, or delegate the right to write msDS-KeyCredentialLink.
-    /// 3. If only some users are concerned, they do not inherit permissions: `Get-ADSyncObjectsWithInheritanceDisabled`.
-    ///    Members of protected groups (adminCount 1) are among these.
+    ///    `Add-ADGroupMember -Identity 'Key Admins' -Members ACCOUNT`. In a forest of several domains, use Enterprise
+    ///    Key Admins, or delegate the right to write msDS-KeyCredentialLink.
+    /// 3. If only some users are concerned, they do not inherit permissions:
+    ///    `Get-ADSyncObjectsWithInheritanceDisabled`. Members of protected groups (adminCount 1) are among these.
     /// 4. Run `Start-ADSyncSyncCycle -PolicyType Delta`, and look for export errors with code 8344.
     ///
     /// ## Sources
     ///
     /// RFC 4511 appendix A.2 (result 50); Microsoft: configure directory synchronization for Windows Hello for Business
-    /// (Key Admins). 24 hours are our choice. Writes of this attribute in clear were captured in a lab; not one refused.
+    /// (Key Admins). 24 hours are our choice. Writes of this attribute in clear were captured in a lab; not one
+    /// refused.
     pub static WRITE_REFUSED = {
         code: "SYN-04",
         title: "the directory refuses keys that are written into it",

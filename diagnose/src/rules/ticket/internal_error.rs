@@ -18,13 +18,13 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// It answered with error 29 (KDC_ERR_SVC_UNAVAILABLE), or with 60 (KRB_ERR_GENERIC), which is likely and
-    /// medium only, as it stands for whatever has no code of its own; its text, where it has one, is told beside it.
-    /// The finding is
-    /// withdrawn when this domain controller issues a ticket to anyone, or the client gets one, within half a minute
-    /// after; if the capture ends before, it is one step less sure. It is not taken from answers to requests in another
-    /// user's name, to armored ones (POL-07), and to ones that mix two forms of PKINIT (POL-09); nor is 60 from answers to
-    /// requests with a ticket, which may be about the ticket (TKT-05), or to ones that name no user or no service.
+    /// It answered with error 29 (KDC_ERR_SVC_UNAVAILABLE), or with 60 (KRB_ERR_GENERIC), which is likely and medium
+    /// only, as it stands for whatever has no code of its own; its text, where it has one, is told beside it. The
+    /// finding is withdrawn when this domain controller issues a ticket to anyone, or the client gets one, within half
+    /// a minute after; if the capture ends before, it is one step less sure. It is not taken from answers to requests
+    /// in another user's name, to armored ones (POL-07), and to ones that mix two forms of PKINIT (POL-09); nor is 60
+    /// from answers to requests with a ticket, which may be about the ticket (TKT-05), or to ones that name no user or
+    /// no service.
     ///
     /// ## What to do
     ///

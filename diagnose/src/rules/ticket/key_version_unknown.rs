@@ -22,11 +22,11 @@ rule! {
     /// ## How we know
     ///
     /// The domain controller answered a request with a ticket-granting ticket with error 44 (KRB_AP_ERR_BADKEYVER); or
-    /// with 41 (KRB_AP_ERR_MODIFIED), 31 (KRB_AP_ERR_BAD_INTEGRITY) or, as MIT KDCs do, 60 (KRB_ERR_GENERIC), and the ticket's key version shows why: its upper
-    /// half names a read-only domain controller (Entra counts as one), or it differs from that of the tickets which
-    /// this domain controller issues itself. The finding is withdrawn when the client gets a ticket within ten seconds:
-    /// after a change of the key, clients sign in again by themselves; if the capture ends before, it is one step less
-    /// sure.
+    /// with 41 (KRB_AP_ERR_MODIFIED), 31 (KRB_AP_ERR_BAD_INTEGRITY) or, as MIT KDCs do, 60 (KRB_ERR_GENERIC), and the
+    /// ticket's key version shows why: its upper half names a read-only domain controller (Entra counts as one), or it
+    /// differs from that of the tickets which this domain controller issues itself. The finding is withdrawn when the
+    /// client gets a ticket within ten seconds: after a change of the key, clients sign in again by themselves; if the
+    /// capture ends before, it is one step less sure.
     ///
     /// ## What to do
     ///

@@ -14,19 +14,19 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// Kerberos failed for a user of Windows Hello, and the computer signed in to a server by NTLM instead. With a key alone
-    /// there is no password to make NTLM's answer from: it works only where the user got a ticket before, whose data holds
-    /// what NTLM needs, or typed a password. Where NTLM is restricted, nothing works.
+    /// Kerberos failed for a user of Windows Hello, and the computer signed in to a server by NTLM instead. With a key
+    /// alone there is no password to make NTLM's answer from: it works only where the user got a ticket before, whose
+    /// data holds what NTLM needs, or typed a password. Where NTLM is restricted, nothing works.
     ///
     /// ## How we know
     ///
     /// In the minute after a KDC refused a request of this sign-in with a self-signed certificate (or a request for a
-    /// service with its ticket), the same client signed in by NTLM as the same user, and showed that server no ticket from
-    /// a minute before to a minute after. That NTLM came because of the refusal is likely, not proven: whoever names a
-    /// server by its address gets NTLM as well, and a local account of the same name looks like the user.
+    /// service with its ticket), the same client signed in by NTLM as the same user, and showed that server no ticket
+    /// from a minute before to a minute after. That NTLM came because of the refusal is likely, not proven: whoever
+    /// names a server by its address gets NTLM as well, and a local account of the same name looks like the user.
     ///
-    /// It is possible only where nothing was refused: a user who signed in with a key signs in by NTLM to a server whose
-    /// name DNS gave this capture, and the computer asked no KDC for anything in the minute before and showed no
+    /// It is possible only where nothing was refused: a user who signed in with a key signs in by NTLM to a server
+    /// whose name DNS gave this capture, and the computer asked no KDC for anything in the minute before and showed no
     /// ticket there.
     ///
     /// ## What to do
@@ -39,8 +39,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// MS-PKCA 3.1.5.2 and MS-PAC 2.6.4 (NTLM_SUPPLEMENTAL_CREDENTIAL); MS-NLMP 3.1.5.1.2. A minute is our choice. Not seen
-    /// in a capture.
+    /// MS-PKCA 3.1.5.2 and MS-PAC 2.6.4 (NTLM_SUPPLEMENTAL_CREDENTIAL); MS-NLMP 3.1.5.1.2. A minute is our choice. Not
+    /// seen in a capture.
     pub static NTLM_INSTEAD = {
         code: "TKT-06",
         title: "the client turns to NTLM after trouble with Kerberos",

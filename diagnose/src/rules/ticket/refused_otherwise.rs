@@ -11,7 +11,8 @@ use crate::{
     windows::ADJUSTED_SECONDS,
 };
 
-/// Errors of a KDC for which no other rule is made: they end a sign-in, and their names say why as far as it can be seen.
+/// Errors of a KDC for which no other rule is made: they end a sign-in, and their names say why as far as it can be
+/// seen.
 const CODES: [i32; 38] = [
     2, 3, 4, 5, 9, 10, 11, 15, 17, 19, 21, 22, 26, 28, 35, 36, 38, 39, 40, 41, 42, 43, 45, 46, 47, 49, 50, 51, 61, 67,
     82, 83, 84, 85, 86, 92, 94, 95,
@@ -38,18 +39,18 @@ const OF_PARTIAL_TICKETS: [ErrorCode; 5] = [
 rule! {
     /// ## What happened
     ///
-    /// The domain controller refused a request for a reason that is rare where people sign in with Windows Hello: a service's
-    /// account has expired, a request asks for what the domain controller does not know, an account has no key. The
-    /// evidence names the error and, where the domain controller gives one, the status.
+    /// The domain controller refused a request for a reason that is rare where people sign in with Windows Hello: a
+    /// service's account has expired, a request asks for what the domain controller does not know, an account has no
+    /// key. The evidence names the error and, where the domain controller gives one, the status.
     ///
     /// ## How we know
     ///
     /// The domain controller answered with an error for which no other finding is made, with 12 (KDC_ERR_POLICY) and a
-    /// status that no other finding reads, or to a request for a service ticket with 31 (KRB_AP_ERR_BAD_INTEGRITY) or 41
-    /// (KRB_AP_ERR_MODIFIED) where the key version of the ticket does not explain it (TKT-05), with 6
-    /// (KDC_ERR_C_PRINCIPAL_UNKNOWN), or with 12 and no status; or inside armor (FAST) with 12, whose status is hidden; or, where a partial ticket of
-    /// Microsoft Entra was to be exchanged for a full one, with 6, 12, 13, 32 or 33; and the client got no ticket within ten
-    /// seconds. If the capture ends before, the finding is one step less sure.
+    /// status that no other finding reads, or to a request for a service ticket with 31 (KRB_AP_ERR_BAD_INTEGRITY) or
+    /// 41 (KRB_AP_ERR_MODIFIED) where the key version of the ticket does not explain it (TKT-05), with 6
+    /// (KDC_ERR_C_PRINCIPAL_UNKNOWN), or with 12 and no status; or inside armor (FAST) with 12, whose status is hidden;
+    /// or, where a partial ticket of Microsoft Entra was to be exchanged for a full one, with 6, 12, 13, 32 or 33; and
+    /// the client got no ticket within ten seconds. If the capture ends before, the finding is one step less sure.
     ///
     /// ## What to do
     ///
@@ -62,13 +63,13 @@ rule! {
     ///    /computer:dc1`.
     /// 5. For 6 and 12, see whether the account was deleted or disabled since it signed in:
     ///    `Get-ADUser alice -Properties Enabled,whenChanged`.
-    /// 6. For the rest, look at the Security log of the domain controller at that time: event 4768 for a sign-in, 4769 for a
-    ///    service ticket, with the error as result code.
+    /// 6. For the rest, look at the Security log of the domain controller at that time: event 4768 for a sign-in, 4769
+    ///    for a service ticket, with the error as result code.
     ///
     /// ## Sources
     ///
-    /// RFC 4120 §7.5.9; RFC 6113 §5.3; RFC 8636 §4; MS-KILE 2.2.1 and 3.3.5. 12 and 6 to requests for service tickets were seen
-    /// in captures of Samba, of accounts that were disabled and deleted since they signed in.
+    /// RFC 4120 §7.5.9; RFC 6113 §5.3; RFC 8636 §4; MS-KILE 2.2.1 and 3.3.5. 12 and 6 to requests for service tickets
+    /// were seen in captures of Samba, of accounts that were disabled and deleted since they signed in.
     pub static REFUSED_OTHERWISE = {
         code: "TKT-10",
         title: "the domain controller refuses the request with a rare error",

@@ -13,15 +13,16 @@ use crate::{
 rule! {
     /// ## What happened
     ///
-    /// The KDC granted a sign-in in a form that computers with Credential Guard do not take: it enveloped the key with RSA, or
-    /// it left out the field with which it agrees to use a Diffie-Hellman value again. The client did nothing with the ticket.
+    /// The KDC granted a sign-in in a form that computers with Credential Guard do not take: it enveloped the key with
+    /// RSA, or it left out the field with which it agrees to use a Diffie-Hellman value again. The client did nothing
+    /// with the ticket.
     ///
     /// ## How we know
     ///
-    /// The AS-REP has the key in an envelope (encKeyPack), or the request has clientDHNonce and the reply no serverDHNonce;
-    /// and the ticket was not used within 30 seconds. It is likely if the client asked a KDC again in that time, else
-    /// possible: tools ask for a ticket and do nothing with it. A client without Credential Guard has another reason. It counts
-    /// only in a capture of both directions without losses.
+    /// The AS-REP has the key in an envelope (encKeyPack), or the request has clientDHNonce and the reply no
+    /// serverDHNonce; and the ticket was not used within 30 seconds. It is likely if the client asked a KDC again in
+    /// that time, else possible: tools ask for a ticket and do nothing with it. A client without Credential Guard has
+    /// another reason. It counts only in a capture of both directions without losses.
     ///
     /// ## What to do
     ///
@@ -32,8 +33,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// MS-PKCA appendix A (Credential Guard); RFC 4556 §3.2.3.1 (serverDHNonce); text of client event 203. Not seen in a
-    /// capture with Windows.
+    /// MS-PKCA appendix A (Credential Guard); RFC 4556 §3.2.3.1 (serverDHNonce); text of client event 203. Not seen in
+    /// a capture with Windows.
     pub static UNUSABLE_REPLY = {
         code: "TKT-07",
         title: "the reply is of no use to Credential Guard",

@@ -73,8 +73,8 @@ pub(crate) fn missing_rights() -> String {
     )
 }
 
-/// Gives up all rights: becomes an ordinary user where it was root, drops every capability, and shuts itself in where the
-/// kernel can do that. What may still be written is the folder of `writes`. The error is a sentence.
+/// Gives up all rights: becomes an ordinary user where it was root, drops every capability, and shuts itself in where
+/// the kernel can do that. What may still be written is the folder of `writes`. The error is a sentence.
 ///
 /// Called once the device is open and before anything is read from it, and before there are other threads.
 pub(crate) fn give_up_rights(user: Option<&str>, writes: Option<&Path>) -> Result<(), String> {
