@@ -24,7 +24,11 @@ use self::{
     logons::{Sketch, note_faults},
     writer::Writer,
 };
-pub(crate) use self::{past::Past, signs::Signs, writer::harmless};
+pub(crate) use self::{
+    past::{Known, Past},
+    signs::Signs,
+    writer::harmless,
+};
 use crate::{
     KeysReport, Severity, ThresholdReport, checklist, controllers::DomainControllerReport, thresholds::changed,
 };
@@ -265,8 +269,19 @@ pub struct ChecklistItem {
 impl<'s> Report<LogonReports<'s>> {
     /// Runs the catalogue and writes down the result. `past` is what was said of logons that were released.
     pub(crate) fn new(inputs: &'s [String], logons: &'s Logons, facts: &'s Facts, past: &'s Past) -> Self {
-        let mut findings = past.findings().clone();
-        let signs = past.signs().clone().into_watch();
+        Self::going_on(past.known().clone(), inputs, logons, facts, past)
+    }
+
+    /// The same, from what is `known` of logons that were released: what `past` has, or what was taken from it.
+    pub(crate) fn going_on(
+        known: Known,
+        inputs: &'s [String],
+        logons: &'s Logons,
+        facts: &'s Facts,
+        past: &'s Past,
+    ) -> Self {
+        let Known { mut findings, mut of_kdc, mut tallies, mut faults, signs } = known;
+        let signs = signs.into_watch();
         let sketches = findings.look_at(logons, facts, |logon| {
             signs.note(logon, facts);
             Sketch::of(logon)
@@ -278,10 +293,7 @@ impl<'s> Report<LogonReports<'s>> {
         let writer = Writer::new(inputs, facts);
         let items = checklist::items(&signs, facts, &diagnoses);
         let checklist = items.into_iter().map(|item| writer.item(item)).collect();
-        let mut faults = past.faults().clone();
         note_faults(&mut faults, &diagnoses, &sketches);
-        let mut of_kdc = past.of_kdc().clone();
-        let mut tallies = past.tallies().clone();
         let reports = LogonReports::new(writer, logons, past, sketches, &diagnoses, &mut of_kdc, &mut tallies);
         let limits = past::limits(logons, facts, findings_beyond, tallies.beyond());
         let capture = reports.capture(&failures, limits);

@@ -180,6 +180,13 @@ impl Session {
     pub fn report(&self) -> Report<LogonReports<'_>> {
         Report::new(&self.inputs, self.tracer.logons(), self.tracer.facts(), &self.past)
     }
+
+    /// The same when nothing follows: what was found in sign-ins that were released is taken for it, so that it is not
+    /// held twice, and a later report would lack it.
+    pub fn last_report(&mut self) -> Report<LogonReports<'_>> {
+        let known = self.past.take_known();
+        Report::going_on(known, &self.inputs, self.tracer.logons(), self.tracer.facts(), &self.past)
+    }
 }
 
 /// How things stand behind a batch.

@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Live) -> anyhow::Result<Status> {
         }
     });
     warn(&session);
-    let report = session.report();
+    let report = session.last_report();
     if report.capture.packets > 0 || ended.is_ok() {
         match arguments.format {
             Format::Text => {

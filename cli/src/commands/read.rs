@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Read) -> anyhow::Result<Status> {
     bar.done();
     tell_passed_over(&source, told);
     warn(&session);
-    let mut report = session.report();
+    let mut report = session.last_report();
     if report.capture.packets == 0 {
         // Nothing could be read: then there is nothing to report on.
         ended?;

@@ -31,17 +31,23 @@ pub(crate) struct Past {
     most: usize,
     /// Times that some were released.
     lots: usize,
-    findings: Findings,
+    known: Known,
     /// Those that are told in full, in the order in which they began; without their findings, which `findings` has.
     records: Records,
     /// The others, by outcome.
     retired: BTreeMap<&'static str, u64>,
-    of_kdc: OfKdc,
-    tallies: Tallies,
-    faults: Faults,
-    signs: Signs,
     /// When each client last looked for a domain controller for the sake of one of them.
     located: BTreeMap<IpAddr, CaptureTime>,
+}
+
+/// What was found in logons that were released, and counts of them: what a report goes on from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(super) findings: Findings,
+    pub(super) of_kdc: OfKdc,
+    pub(super) tallies: Tallies,
+    pub(super) faults: Faults,
+    pub(super) signs: Signs,
 }
 
 impl Default for Past {
@@ -49,13 +55,9 @@ impl Default for Past {
         Self {
             most: Self::MAX_LOGONS,
             lots: 0,
-            findings: Findings::default(),
+            known: Known::default(),
             records: Records::default(),
             retired: BTreeMap::new(),
-            of_kdc: OfKdc::new(),
-            tallies: Tallies::default(),
-            faults: Faults::default(),
-            signs: Signs::default(),
             located: BTreeMap::new(),
         }
     }
@@ -102,14 +104,14 @@ impl Past {
             let doubted = found().any(|(rule, found)| casts_doubt(rule.code, severity((rule, found))));
             let is_grave = found().map(severity).any(|severity| severity >= Severity::High);
             let outcome = sketch.outcome(facts, doubted);
-            sketch.count(outcome, &mut self.of_kdc);
+            sketch.count(outcome, &mut self.known.of_kdc);
             let rejected = found().any(|(rule, _)| rule.code == REJECTED);
-            self.tallies.note(&sketch, outcome, rejected);
-            self.signs.note(logon, facts);
+            self.known.tallies.note(&sketch, outcome, rejected);
+            self.known.signs.note(logon, facts);
             if let Some((kdc, certificate)) = sketch.signer() {
-                self.faults.judge((kdc, certificate));
+                self.known.faults.judge((kdc, certificate));
                 for (rule, _) in found().filter(|(rule, _)| Faults::is_about(rule.code)) {
-                    self.faults.note(kdc, certificate, rule.code);
+                    self.known.faults.note(kdc, certificate, rule.code);
                 }
             }
             let before = self.located.insert(logon.client, sketch.located_until);
@@ -119,12 +121,12 @@ impl Past {
                 gone.push(logon.id);
                 *self.retired.entry(outcome.name()).or_default() += 1;
             }
-            self.findings.add(answers, Some(logon.id));
+            self.known.findings.add(answers, Some(logon.id));
         }
         self.records.sort();
         self.retire(&mut gone);
         gone.sort_unstable();
-        self.findings.forget(|id| gone.binary_search(&id).is_ok());
+        self.known.findings.forget(|id| gone.binary_search(&id).is_ok());
         self.lots += 1;
         if self.lots.is_multiple_of(Self::LOTS_TO_FORGET) {
             self.forget(grouper);
@@ -153,7 +155,7 @@ impl Past {
     fn forget(&mut self, grouper: &mut Grouper) {
         let Some(oldest) = grouper.logons().oldest() else { return };
         let before = oldest.plus_seconds(-Self::LOOK_BACK_SECONDS);
-        self.findings.look_at_devices(grouper.facts(), |found| {
+        self.known.findings.look_at_devices(grouper.facts(), |found| {
             !found.evidence.is_empty() && found.evidence.iter().all(|evidence| evidence.seen.at < before)
         });
         grouper.forget(before);
@@ -161,8 +163,13 @@ impl Past {
         self.located.retain(|_, until| *until >= looked);
     }
 
-    pub(super) fn findings(&self) -> &Findings {
-        &self.findings
+    pub(super) fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// Takes what was found, and does not copy it: only the last report may.
+    pub(crate) fn take_known(&mut self) -> Known {
+        std::mem::take(&mut self.known)
     }
 
     pub(super) fn records(&self) -> &Records {
@@ -171,22 +178,6 @@ impl Past {
 
     pub(super) fn retired(&self) -> &BTreeMap<&'static str, u64> {
         &self.retired
-    }
-
-    pub(super) fn of_kdc(&self) -> &OfKdc {
-        &self.of_kdc
-    }
-
-    pub(super) fn tallies(&self) -> &Tallies {
-        &self.tallies
-    }
-
-    pub(super) fn faults(&self) -> &Faults {
-        &self.faults
-    }
-
-    pub(super) fn signs(&self) -> &Signs {
-        &self.signs
     }
 
     pub(super) fn located(&self) -> &BTreeMap<IpAddr, CaptureTime> {
