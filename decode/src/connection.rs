@@ -1,8 +1,9 @@
 //! TCP connections by their headers alone: whether they opened, who refused or closed them, how much they carried.
 //!
-//! In: the segments of one connection, and ICMP messages about it. Out: one [`Connection`] when its fate is known. What
-//! the payload says is none of its business, so it runs for all [`MATTERING_PORTS`], whether or not their streams are
-//! put together.
+//! In: the segments of one connection, and ICMP messages about it. Out: one [`Connection`] when its fate is known, and
+//! before it, of a connection to a KDC where one side repeats what the other does not acknowledge, an
+//! [`Unacknowledged`]. What the payload says is none of its business, so it runs for all [`MATTERING_PORTS`], whether or
+//! not their streams are put together.
 //!
 //! The event is `seen` from the first packet to the packet that decided the fate. Where silence decided it (a timeout,
 //! the end of the capture) that is the last packet of the connection. Such events come out of `tick` and `finish` only,
@@ -11,7 +12,7 @@
 use capture::{CaptureTime, PacketId};
 
 use crate::{
-    Closing, Connection, Direction, Event, FlowKey, Message, Path, Refusal, Seen,
+    Closing, Connection, Direction, Event, FlowKey, KDC_PORT, Message, Path, Refusal, Seen, Unacknowledged,
     decoder::{Side, length},
     wire::Segment,
 };
@@ -42,6 +43,14 @@ const MAX_AHEAD: u64 = 1 << 30;
 
 /// How far a SYN may be behind data that the capture shows before it: a first window of ten segments and some.
 const MAX_INVERSION: u64 = 64 << 10;
+
+/// How often a segment is repeated without an acknowledgement before that is told: as often as TCP takes before it looks
+/// for another way (RFC 9293 §3.8.3, R1), which is two seconds or less with the timers of Windows and Linux.
+const MAX_REPEATS: u32 = 3;
+
+/// What comes again sooner than this, in nanoseconds, is a copy of the packet, or was sent before an acknowledgement
+/// could have come: the shortest timer in use is 200 milliseconds.
+const REPEATED_AFTER: i64 = 100_000_000;
 
 /// Offset of the first byte; not 0, so that earlier ones have an offset, too.
 const ORIGIN: u64 = 1 << 32;
@@ -77,6 +86,22 @@ pub struct Tracker {
     went_on: bool,
     first_fin: Option<Side>,
     told: Told,
+    /// What was repeated last, of either side. `None` until something is: most connections repeat nothing.
+    repeated: Option<Box<[Repeated; 2]>>,
+}
+
+/// What one side repeats because it is not acknowledged.
+#[derive(Clone, Copy, Debug)]
+struct Repeated {
+    /// Offset behind what the peer acknowledged.
+    from: u64,
+    times: u32,
+    at: CaptureTime,
+    told: bool,
+}
+
+impl Repeated {
+    const NOTHING: Self = Self { from: 0, times: 0, at: CaptureTime(0), told: false };
 }
 
 /// Whether the event of a connection was emitted.
@@ -154,6 +179,7 @@ impl Tracker {
             went_on: false,
             first_fin: None,
             told: Told::No,
+            repeated: None,
         }
     }
 
@@ -215,6 +241,38 @@ impl Tracker {
             self.first_fin.get_or_insert(side);
         }
         (self.client.is_complete() && self.server.is_complete()).then(|| Fate::Closed(self.closing(side)))
+    }
+
+    /// What `side` repeats on a connection to a KDC with this segment without being acknowledged, once that is often
+    /// enough to be told, and only once. To be asked before [`Tracker::segment`].
+    ///
+    /// Only to a KDC: of other connections live capture leaves out packets, and acknowledgements with them.
+    pub fn repeats(&mut self, segment: &Segment<'_>, side: Side) -> Option<Unacknowledged> {
+        let ports = [segment.path.source.port, segment.path.destination.port];
+        if segment.payload.is_empty() || !ports.contains(&KDC_PORT) {
+            return None;
+        }
+        let (own, index) = match side {
+            Side::Client => (&self.client, 0),
+            Side::Server => (&self.server, 1),
+        };
+        let bytes = length(&segment.payload).saturating_add(u64::from(segment.cut));
+        if !own.is_repeated_unacknowledged(segment.sequence, bytes) {
+            return None;
+        }
+        let from = own.acknowledged;
+        let both = self.repeated.get_or_insert_with(|| Box::new([Repeated::NOTHING; 2]));
+        let repeated = both.get_mut(index)?;
+        if repeated.from != from {
+            *repeated = Repeated { from, told: repeated.told, ..Repeated::NOTHING };
+        }
+        if repeated.told || segment.at.since(repeated.at) < REPEATED_AFTER {
+            return None;
+        }
+        (repeated.times, repeated.at) = (repeated.times.saturating_add(1), segment.at);
+        repeated.told = repeated.times >= MAX_REPEATS;
+        let sent = repeated.times.saturating_add(1);
+        repeated.told.then(|| Unacknowledged { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), sent })
     }
 
     /// Takes an ICMP message about a packet of this connection, on `flow`, that travelled as `about` says.
@@ -416,6 +474,15 @@ impl Half {
         if fin && self.fin.is_none() {
             self.fin = Some(end);
         }
+    }
+
+    /// Whether `size` bytes from here on were sent before, and begin with, or before, the first that the peer has not
+    /// acknowledged. Not where no acknowledgement was seen at all: they may be on a way that is not captured. A byte
+    /// alone asks whether the peer has room again (RFC 9293 §3.8.6.1).
+    fn is_repeated_unacknowledged(&self, sequence: u32, size: u64) -> bool {
+        let Some(start) = self.offset(sequence) else { return false };
+        let end = start.saturating_add(size);
+        size > 1 && end <= self.high && (start..end).contains(&self.acknowledged)
     }
 
     fn acknowledge(&mut self, number: u32) {

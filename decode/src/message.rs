@@ -27,6 +27,8 @@ pub enum Message {
     /// What became of a TCP connection to a port that matters, or with something in it that is known by its content.
     /// One a connection.
     Connection(Box<Connection>),
+    /// A segment that its receiver does not acknowledge, on a TCP connection that is told of.
+    Unacknowledged(Unacknowledged),
     /// ICMP or ICMPv6 destination unreachable.
     Unreachable(Box<Unreachable>),
     /// Something that was not decoded.
@@ -115,7 +117,7 @@ impl Message {
             Self::Smb(message) => message.protocol(),
             Self::Tls(_) => Protocol::Tls,
             Self::Http(_) => Protocol::Http,
-            Self::Connection(_) => Protocol::Tcp,
+            Self::Connection(_) | Self::Unacknowledged(_) => Protocol::Tcp,
             Self::Unreachable(_) => Protocol::Icmp,
             Self::Gap(gap) => gap.protocol,
             Self::Damage(_) => Protocol::Capture,
@@ -192,6 +194,18 @@ pub struct Connection {
     pub directions_seen: (bool, bool),
     /// Bytes that a peer acknowledged and the capture does not hold, both ways together.
     pub missing: u64,
+}
+
+/// Bytes that were sent again and again on a TCP connection, and not acknowledged, though something was before: small
+/// segments arrive and large ones do not, or the way broke. At most once a connection and direction.
+///
+/// The event's path runs as the bytes did; it is seen in the packet that brought them last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unacknowledged {
+    /// Payload bytes of that segment.
+    pub bytes: u32,
+    /// How often they were sent.
+    pub sent: u32,
 }
 
 /// What refused a connection.

@@ -62,6 +62,91 @@ fn a_client_port_that_looks_like_one_that_matters() {
     assert!(net.lines().is_empty());
 }
 
+/// A segment in seconds 1, 2, 3 and so on, as often as wanted, of which the server acknowledged what was before it.
+fn repeated(net: &mut Net, offset: i64, payload: &[u8], times: usize) {
+    for _ in 0..times {
+        let second = net.second + 1;
+        net.until(second);
+        net.send(&seg(CLIENT, offset, payload));
+    }
+}
+
+#[test]
+fn what_is_repeated_and_not_acknowledged_is_told_once() {
+    let mut net = Net::opened();
+    let request = kerberos(0x6a, 3000, 1);
+    net.data(CLIENT, 0, &request, 1460);
+    net.lines();
+    repeated(&mut net, 0, &request[..1460], 2);
+    assert!(net.lines().is_empty(), "a loss or two are usual");
+    repeated(&mut net, 0, &request[..1460], 3);
+    assert_eq!(net.lines(), ["9-9 c>s unacknowledged 1460 sent 4"]);
+}
+
+#[test]
+fn what_the_server_repeats_is_told_too() {
+    let mut net = Net::opened();
+    let reply = kerberos(0x6b, 3000, 1);
+    net.data(SERVER, 0, &reply, 1460);
+    net.lines();
+    for second in 1..4 {
+        net.until(second);
+        net.send(&seg(SERVER, 0, &reply[..1460]));
+    }
+    assert_eq!(net.lines(), ["9-9 s>c unacknowledged 1460 sent 4"]);
+}
+
+#[test]
+fn what_is_acknowledged_in_between_is_not_told() {
+    let mut net = Net::opened();
+    let request = kerberos(0x6a, 3000, 1);
+    net.data(CLIENT, 0, &request, 1460);
+    net.lines();
+    repeated(&mut net, 0, &request[..1460], 2);
+    net.send(&seg(SERVER, 0, &[]).ack(1460));
+    repeated(&mut net, 1460, &request[1460..2920], 2);
+    // What was acknowledged long ago comes again.
+    repeated(&mut net, 0, &request[..1460], 3);
+    assert!(net.lines().is_empty());
+}
+
+#[test]
+fn copies_and_questions_for_room_are_not_told() {
+    let mut net = Net::opened();
+    let request = kerberos(0x6a, 3000, 1);
+    net.data(CLIENT, 0, &request, 1460);
+    net.lines();
+    net.until(1);
+    for _ in 0..9 {
+        net.send(&seg(CLIENT, 0, &request[..1460]));
+    }
+    assert!(net.lines().is_empty(), "copies of a packet come at once");
+    net.send(&seg(SERVER, 0, &[]).ack(3000));
+    repeated(&mut net, 3000, &[0], 9);
+    assert!(!net.lines().iter().any(|line| line.contains("unacknowledged")));
+}
+
+#[test]
+fn where_no_acknowledgement_is_seen_nothing_is_missed() {
+    let mut net = Net::new();
+    let request = kerberos(0x6a, 1400, 1);
+    net.send(&seg(CLIENT, -1, &[]).flags(SYN));
+    net.send(&seg(CLIENT, 0, &request));
+    net.lines();
+    repeated(&mut net, 0, &request, 9);
+    assert!(net.lines().is_empty());
+}
+
+#[test]
+fn only_of_kerberos_is_told_what_is_not_acknowledged() {
+    let mut net = Net::new();
+    net.server_port = 443;
+    net.open();
+    net.data(CLIENT, 0, &[1; 3000], 1460);
+    repeated(&mut net, 0, &[1; 1460], 9);
+    assert!(net.lines().is_empty());
+}
+
 #[test]
 fn three_unanswered_syns_are_told_at_a_tick() {
     let mut net = Net::new();

@@ -28,6 +28,14 @@ fn line(step: &Step, logon: &Logon) -> String {
             if repeats > 0 {
                 let _ = write!(text, ", sent {} times", repeats + 1);
             }
+            let undelivered = step
+                .exchange
+                .and_then(|index| logon.exchanges.get(index))
+                .filter(|exchange| exchange.ended() == Some(step.seen))
+                .and_then(|exchange| exchange.undelivered);
+            if let Some(undelivered) = undelivered {
+                let _ = write!(text, ", not acknowledged though sent {} times", undelivered.sent);
+            }
             if let Some(path) = step.event.path {
                 let to_kdc = step
                     .exchange
@@ -58,6 +66,7 @@ fn line(step: &Step, logon: &Logon) -> String {
         | Message::Smb(_)
         | Message::Tls(_)
         | Message::Http(_)
+        | Message::Unacknowledged(_)
         | Message::Gap(_)
         | Message::Damage(_) => String::new(),
     }

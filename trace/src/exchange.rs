@@ -31,6 +31,19 @@ pub struct Exchange {
     pub reply: Option<Arc<Event>>,
     /// What is known of the reply when there is none.
     pub silence: Silence,
+    /// What of it, over TCP, is not acknowledged: of the request while there is no reply, else of the reply.
+    pub undelivered: Option<Undelivered>,
+}
+
+/// Bytes that a sender repeats and its peer does not acknowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// The last of those packets.
+    pub seen: Seen,
+    /// Payload bytes of that packet.
+    pub bytes: u32,
+    /// How often they were sent.
+    pub sent: u32,
 }
 
 /// Why an exchange has no reply.

@@ -166,6 +166,11 @@ impl Grouper {
                     self.connection(event, connection, path);
                 }
             }
+            Message::Unacknowledged(unacknowledged) => {
+                if let Some(path) = event.path {
+                    self.undelivered(event.seen, *unacknowledged, path);
+                }
+            }
             Message::Unreachable(unreachable) => self.unreachable(event, unreachable),
             Message::Gap(_) => {
                 if let Some(path) = event.path {

@@ -29,7 +29,7 @@ mod visibility;
 
 pub use cloud::Cloud;
 pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, Statement, Tie};
-pub use exchange::{Exchange, Fate, Silence};
+pub use exchange::{Exchange, Fate, Silence, Undelivered};
 pub use facts::{
     CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, OnKeys, RefusedOnly,
     RefusedPkinit, TicketsOf, Timed, When,

@@ -16,6 +16,7 @@ use decode::{
 
 use crate::{
     Attempt, Exchange, Logon, LogonId, Method, Principal, Service, Session, SessionAnswer, SessionProof, Silence,
+    Undelivered,
 };
 
 /// A logon that nothing happens to.
@@ -474,7 +475,8 @@ packed_fields! {
     Endpoint { address, port }
     Path { transport, source, destination }
     Principal { name, realm }
-    Exchange { stage, client, kdc, transport, request, repeats, repeat_count, reply, silence }
+    Undelivered { seen, bytes, sent }
+    Exchange { stage, client, kdc, transport, request, repeats, repeat_count, reply, silence, undelivered }
     Attempt { kdc, event, settled }
     Session { service, server, opened, proof, answer, certain }
     Logon {

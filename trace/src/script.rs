@@ -59,6 +59,7 @@
 //!   `http STATUS METHOD URL [crl SECONDS] [ocsp good|revoked|unknown|N] [page]`: a CRL whose next one is due after so
 //!   many seconds, what a responder says of serial number 01 or its status, a body that is none of both.
 //!   `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
+//! * `unacknowledged [bytes N] [sent N]`: so many bytes on this flow are sent again and again and not acknowledged.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`
 //!   and `pong-cut`: it cut an answer of DNS, to a ping.
 //! * `T export NAME [keys K1,K2] [spki] [bad-id] [bad-hash] [sid S]`: an export of the directory made at that time has
@@ -75,8 +76,8 @@ use std::{
 
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
-    Closing, Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport, Unreachable,
-    WireText,
+    Closing, Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport,
+    Unacknowledged, Unreachable, WireText,
     directory::Object,
     dns, http,
     kerberos::{
@@ -247,8 +248,10 @@ impl Line<'_> {
         };
         let port = self.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(port);
         let to_server = to_server
-            || (matches!(kind, "client-hello" | "certificate" | "alert" | "encrypted-alert" | "data" | "http")
-                && CLIENTS.contains(&self.from));
+            || (matches!(
+                kind,
+                "unacknowledged" | "client-hello" | "certificate" | "alert" | "encrypted-alert" | "data" | "http"
+            ) && CLIENTS.contains(&self.from));
         let client_port = 50_000 + self.number("flow").unwrap_or(0);
         let by_datagram = self.has("udp") || port == 53 || matches!(kind, "ping" | "pong" | "pong-cut");
         let transport = if by_datagram { Transport::Udp } else { Transport::Tcp };
@@ -270,6 +273,7 @@ impl Line<'_> {
             "tgs-rep" => kerberos(kerberos::Message::KdcReply(self.kdc_reply(Stage::Tgs))),
             "krb-error" => kerberos(kerberos::Message::Error(self.error())),
             "connect" => (Some(path), Message::Connection(Box::new(self.connection()))),
+            "unacknowledged" => (Some(path), Message::Unacknowledged(self.unacknowledged())),
             "icmp" => self.icmp(last_udp),
             "srv" | "srv-answer" | "a-answer" => (Some(path), Message::Dns(Box::new(self.dns(kind)))),
             "client-hello" | "server-hello" | "certificate" | "alert" | "encrypted-alert" | "data" => {
@@ -294,6 +298,11 @@ impl Line<'_> {
             seen.first = PacketId { arrival: number, number, ..seen.last };
         }
         Event::direct(seen, path, message)
+    }
+
+    fn unacknowledged(&self) -> Unacknowledged {
+        let number = |name| self.number(name).and_then(|number| u32::try_from(number).ok());
+        Unacknowledged { bytes: number("bytes").unwrap_or(1460), sent: number("sent").unwrap_or(4) }
     }
 
     fn object(&self, name: &str) -> Object {

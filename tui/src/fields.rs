@@ -42,8 +42,8 @@ pub(crate) fn fields(event: &Event) -> Vec<Field> {
         Message::Http(message) => as_json(message, &mut fields),
         Message::Connection(connection) => fields.extend(connection_fields(connection)),
         Message::Unreachable(unreachable) => fields.extend(unreachable_fields(unreachable)),
-        // They stand for what was not decoded, and are no step of a sign-in.
-        Message::Gap(_) | Message::Damage(_) => {}
+        // They are no step of a sign-in.
+        Message::Unacknowledged(_) | Message::Gap(_) | Message::Damage(_) => {}
     }
     fields
 }

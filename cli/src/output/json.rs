@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use decode::{
-    Carrier, Closing, Connection, Event, GapKind, Message, Path, Refusal, Unreachable, WireText, text::is_harmful,
+    Carrier, Closing, Connection, Event, GapKind, Message, Path, Refusal, Unacknowledged, Unreachable, WireText,
+    text::is_harmful,
 };
 use serde::{Serialize, ser::SerializeMap as _};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
@@ -139,6 +140,7 @@ impl<'e> Line<'e> {
             Message::Tls(message) => (message.name(), None),
             Message::Http(message) => (message.name(), None),
             Message::Connection(_) => ("connection", None),
+            Message::Unacknowledged(_) => ("unacknowledged", None),
             Message::Unreachable(_) => ("unreachable", None),
             Message::Gap(gap) => ("gap", Some(gap.kind.name())),
             Message::Damage(_) => ("damage", Some("undecodable")),
@@ -173,6 +175,12 @@ impl Serialize for Fields<'_> {
             Message::Tls(message) => message.serialize(serializer),
             Message::Http(message) => message.serialize(serializer),
             Message::Connection(connection) => ConnectionFields::new(connection).serialize(serializer),
+            Message::Unacknowledged(Unacknowledged { bytes, sent }) => {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry("bytes", bytes)?;
+                map.serialize_entry("sent", sent)?;
+                map.end()
+            }
             Message::Unreachable(unreachable) => UnreachableFields::new(unreachable).serialize(serializer),
             Message::Gap(gap) => {
                 let mut map = serializer.serialize_map(Some(2))?;

@@ -256,6 +256,7 @@ impl Net {
                 connection.bytes_to_client,
                 connection.missing
             ),
+            Message::Unacknowledged(what) => format!("{place} unacknowledged {} sent {}", what.bytes, what.sent),
             Message::Unreachable(unreachable) => format!("{place} unreachable {}", unreachable.code),
             other => format!("{place} {}", other.protocol().name()),
         }

@@ -1,15 +1,19 @@
-//! Connections to KDCs that came to nothing, and which logon lacked them; holes in those that were made.
+//! Connections to KDCs that came to nothing, and which logon lacked them; holes in those that were made, and what did
+//! not get through them.
 
 use std::{net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
 use decode::{
-    Connection, Endpoint, Event, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unreachable,
+    Connection, Endpoint, Event, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unacknowledged, Unreachable,
     kerberos::{ErrorCode, Stage},
 };
 
 use super::{Grouper, has_passed};
-use crate::{Attempt, Exchange, Logon, exchange::Silence};
+use crate::{
+    Attempt, Exchange, Logon,
+    exchange::{Silence, Undelivered},
+};
 
 /// LDAP over UDP, for netlogon pings.
 const LDAP_PORT: u16 = 389;
@@ -127,6 +131,32 @@ impl Grouper {
             self.unsettled.push((index, logon.attempts.len(), began));
         }
         logon.attempts.push(attempt);
+    }
+
+    /// A client or a KDC repeats what the other does not acknowledge: the request that waits on that connection, or the
+    /// reply that came on it last.
+    pub(super) fn undelivered(&mut self, seen: Seen, what: Unacknowledged, path: Path) {
+        let undelivered = Some(Undelivered { seen, bytes: what.bytes, sent: what.sent });
+        if path.destination.port == KDC_PORT {
+            let (flow, _) = path.flow();
+            for waiting in self.pairing.on(&flow) {
+                if let Some(exchange) = self.logons.exchange(waiting.place) {
+                    exchange.undelivered = undelivered;
+                }
+            }
+            return;
+        }
+        let client = path.destination;
+        for &index in self.recent.get(&client.address).into_iter().flatten().rev() {
+            let exchanges = self.logons.lately(index, seen.at).map(|logon| logon.exchanges.iter_mut().rev());
+            let answered = exchanges.into_iter().flatten().find(|exchange| {
+                exchange.transport == Transport::Tcp && (exchange.client, exchange.kdc) == (client, path.source)
+            });
+            if let Some(exchange) = answered {
+                exchange.undelivered = undelivered.filter(|_| exchange.reply.is_some());
+                return;
+            }
+        }
     }
 
     /// Something on this path was not decoded: replies that still wait on its flow may be in it.

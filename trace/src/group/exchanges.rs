@@ -48,6 +48,7 @@ impl Grouper {
             repeat_count: 0,
             reply: None,
             silence: Silence::Waiting,
+            undelivered: None,
         };
         let logon = match request.stage {
             Stage::As => self.logon_of_as(request, path, event.seen),
@@ -215,6 +216,7 @@ impl Grouper {
                 repeat_count: 0,
                 reply: Some(Arc::clone(event)),
                 silence: Silence::Waiting,
+                undelivered: None,
             },
         );
         if let Some(place) = place.filter(|_| path.transport == Transport::Udp) {
@@ -227,6 +229,7 @@ impl Grouper {
         logon.ended = logon.ended.max(event.seen);
         let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return };
         exchange.reply = Some(Arc::clone(event));
+        let delayed = exchange.undelivered.take().is_some();
         let (kdc, transport, asked_again) = (exchange.kdc.address, exchange.transport, exchange.repeat_count > 0);
         let asked = exchange.repeats.last().copied().or(exchange.request.as_deref().map(|event| event.seen));
         if transport == Transport::Udp {
@@ -235,7 +238,8 @@ impl Grouper {
         }
         let Some(dc) = self.facts.domain_controller(kdc) else { return };
         dc.heard = true;
-        if let Some(asked) = asked
+        // How long the request was on its way says nothing about the domain controller.
+        if let Some(asked) = asked.filter(|_| !delayed)
             && let Ok(nanoseconds) = u64::try_from(event.seen.at.since(asked.at))
             && dc.response_times.len() < crate::DomainController::MAX_SAMPLES
         {
