@@ -85,7 +85,7 @@ pub static CATALOGUE: &[&Rule] = &[
     &rules::network::refused::PORT_REFUSED,
     &rules::network::no_reply::NO_REPLY,
     &rules::network::udp_only::UDP_ONLY,
-    &rules::network::fragments_lost::FRAGMENTS_LOST,
+    &rules::network::large_messages_lost::LARGE_MESSAGES_LOST,
     &rules::network::partly_blocked::PARTLY_BLOCKED,
     &rules::network::only_the_cloud::ONLY_THE_CLOUD,
     &rules::network::kdc_proxy_fails::KDC_PROXY_FAILS,

@@ -18,7 +18,6 @@ const WITHOUT_A_SAMPLE: &[(&str, &str)] = &[
     ("LOC-04", "no domain controller without an address was recorded"),
     ("LOC-08", "the lab has one site"),
     ("LOC-10", "no client with cloud Kerberos trust was recorded"),
-    ("NET-05", "no client that sends large requests over UDP in vain was recorded"),
     ("NET-06", "no domain controller was recorded with some of its ports blocked"),
     ("NET-09", "no domain controller of the lab was slow"),
     ("POL-10", "no capture can show it"),

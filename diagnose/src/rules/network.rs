@@ -1,13 +1,13 @@
-//! Faults of the way to a domain controller: silent, refused, open without a reply, or open for UDP only.
+//! Faults of the way to a domain controller: silent, refused, open without a reply, or open for UDP or small packets only.
 
 use std::net::IpAddr;
 
 use decode::{Connection, Message, Refusal};
-use trace::Attempt;
+use trace::{Attempt, Undelivered};
 
-pub(crate) mod fragments_lost;
 pub(crate) mod hops;
 pub(crate) mod kdc_proxy_fails;
+pub(crate) mod large_messages_lost;
 pub(crate) mod no_reply;
 pub(crate) mod only_the_cloud;
 pub(crate) mod partly_blocked;
@@ -15,6 +15,15 @@ pub(crate) mod refused;
 pub(crate) mod slow;
 pub(crate) mod udp_only;
 pub(crate) mod unanswered;
+
+/// Payload bytes of a packet that may be too large for a way, where small ones get through: IPv6 wants a way for packets
+/// of 1,280 bytes (RFC 8200 §5), and tunnels over Ethernet leave more than 1,200 for TCP's payload.
+const LARGE_SEGMENT: u32 = 1_200;
+
+/// Whether what is not acknowledged may be too large for the way.
+fn is_large(lost: Undelivered) -> bool {
+    lost.bytes >= LARGE_SEGMENT
+}
 
 /// The TCP connection that came to nothing, where the attempt was one.
 fn connection_of(attempt: &Attempt) -> Option<&Connection> {

@@ -79,6 +79,10 @@ pub(crate) fn check(logon: &Logon, facts: &Facts) -> Verdict {
         Ok(shown) => shown,
         Err(verdict) => return verdict,
     };
+    // What did not arrive cannot be used.
+    if shown.exchange.undelivered.is_some() {
+        return Verdict::Clear;
+    }
     if logon.ticket_used() || logon.method == Method::Anonymous || logon.requested.is_none() {
         return Verdict::Clear;
     }
@@ -191,6 +195,22 @@ mod tests {
         );
         assert_eq!(finding.found.confidence, Confidence::Likely);
         assert!(finding.found.evidence.iter().any(|evidence| evidence.field == "x509ce.KeyPurposeId"));
+    }
+
+    #[test]
+    fn clear_when_the_reply_does_not_arrive() {
+        clear(
+            &CERTIFICATE_REJECTED,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            0.010 dc > pc  as-rep alice ticket T1 pkinit
+            2.100 dc > pc  unacknowledged
+            20.00 pc > dc  as-req alice pkinit flow 2
+            20.01 dc > pc  as-rep alice ticket T2 pkinit flow 2
+            22.10 dc > pc  unacknowledged flow 2
+            60    end
+        ",
+        );
     }
 
     #[test]

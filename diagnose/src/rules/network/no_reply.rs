@@ -4,6 +4,7 @@ use capture::CaptureTime;
 use decode::{Seen, Transport, kerberos::Stage};
 use trace::{Class, Exchange, Facts, Logon, Silence};
 
+use super::is_large;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
@@ -17,7 +18,7 @@ rule! {
     /// request. Clients wait ten seconds and try elsewhere or give up: the sign-in is slow, or fails. The domain
     /// controller may be overloaded, or wait itself: for the holder of the role PDC emulator, a global catalog,
     /// or the revocation list of the user's certificate. A device that inspects traffic may swallow the request,
-    /// too.
+    /// too; then it is not even acknowledged.
     ///
     /// ## How we know
     ///
@@ -25,8 +26,8 @@ rule! {
     /// time, after which it would no longer have wanted this one. Silence is no proof: where only one direction
     /// was captured, or packets are missing from the capture, the question stays open. It is less sure where
     /// some other conversation was captured one way only, or where the same domain controller answered the same
-    /// sign-in later: then the network may have failed for a moment. A capture at the client does not tell
-    /// whether the request arrived.
+    /// sign-in later: then the network may have failed for a moment. Where the request was sent again and again and
+    /// not acknowledged, it is possible, no more; of large packets NET-05 tells that.
     ///
     /// ## What to do
     ///
@@ -60,7 +61,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let mut verdict = Verdict::Clear;
     for exchange in logon.exchanges.iter().filter(|exchange| exchange.transport == Transport::Tcp) {
         let Some(asked) = exchange.request.as_deref().map(|event| event.seen) else { continue };
-        if exchange.reply.is_some() || was_answered_elsewhere(logon, asked) {
+        let is_too_large = exchange.undelivered.is_some_and(is_large);
+        if exchange.reply.is_some() || is_too_large || was_answered_elsewhere(logon, asked) {
             continue;
         }
         match unanswered(logon, facts, exchange, asked) {
@@ -104,24 +106,32 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
         .iter()
         .any(|other| other.kdc.address == kdc && other.reply.as_deref().is_some_and(|reply| reply.seen > asked));
     let others = if answers { "; other requests it does answer" } else { "" };
-    let summary = format!(
-        "the domain controller took the connection and did not reply to the request within {} seconds{others}",
-        Exchange::REPLY_WAIT_SECONDS
-    );
+    let summary = match exchange.undelivered {
+        None => format!(
+            "the domain controller took the connection and did not reply to the request within {} seconds{others}",
+            Exchange::REPLY_WAIT_SECONDS
+        ),
+        Some(lost) => format!(
+            "the domain controller took the connection and did not acknowledge the request, sent {} times{others}",
+            lost.sent
+        ),
+    };
+    let lost = exchange.undelivered.map(|lost| {
+        let means = format!("sent {} times and not acknowledged", lost.sent);
+        Evidence::new(lost.seen, "tcp.len", lost.bytes.to_string(), means)
+    });
     let kind = if exchange.stage == Stage::As { "10" } else { "12" };
     let next = logon.exchanges.iter().filter_map(|other| other.request.as_deref().map(|event| (other, event.seen)));
     let next = next.filter(|(_, seen)| *seen > asked).min_by_key(|(_, seen)| *seen).map(|(other, seen)| {
         let means = if other.kdc.address == kdc { "the client asks again" } else { "the client turns to another" };
         Evidence::new(seen, "ip.dst", other.kdc.address.to_string(), means)
     });
-    Found::new(
-        Confidence::Likely.lowered_unless(visibility.one_sided == 0 && !replied_later),
-        Subject::DomainController(kdc),
-        summary,
-    )
-    .with(Evidence::new(asked, "kerberos.msg_type", kind, format!("{} asks, and no reply comes", logon.client)))
-    .with_some(next)
-    .into()
+    let clean = visibility.one_sided == 0 && !replied_later && lost.is_none();
+    Found::new(Confidence::Likely.lowered_unless(clean), Subject::DomainController(kdc), summary)
+        .with(Evidence::new(asked, "kerberos.msg_type", kind, format!("{} asks, and no reply comes", logon.client)))
+        .with_some(lost)
+        .with_some(next)
+        .into()
 }
 
 #[cfg(test)]
@@ -188,6 +198,33 @@ mod tests {
         );
         assert_eq!(finding.packets(), [1, 2]);
         assert_eq!(finding.found.confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn no_more_than_possible_when_the_request_is_not_acknowledged() {
+        let finding = found(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            2.100 pc > dc  unacknowledged bytes 210 sent 4
+            11             end
+        ",
+        );
+        assert_eq!(finding.packets(), [1, 2]);
+        assert_eq!(finding.found.confidence, Confidence::Possible);
+        assert!(finding.found.summary.contains("not acknowledge"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn clear_when_it_is_too_large_for_the_way() {
+        clear(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            2.100 pc > dc  unacknowledged bytes 1460 sent 4
+            11             end
+        ",
+        );
     }
 
     #[test]

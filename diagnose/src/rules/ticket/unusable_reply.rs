@@ -62,7 +62,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     } else {
         return Verdict::Clear;
     };
-    if logon.ticket_used() {
+    // What did not arrive cannot be used.
+    if logon.ticket_used() || exchange.undelivered.is_some() {
         return Verdict::Clear;
     }
     if facts.visibility.is_one_sided() {

@@ -1,0 +1,208 @@
+//! NET-05.
+
+use decode::{Transport, kerberos::Stage};
+use trace::{Exchange, Facts, Logon, Silence, Undelivered};
+
+use super::is_large;
+use crate::{
+    Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
+    rule::rule,
+    rules::{LOSSY, ONE_SIDED, REPLY_MISSING},
+};
+
+rule! {
+    /// ## What happened
+    ///
+    /// A request with a key or a certificate is too large for one packet, and so is the reply to it. Over TCP they fill
+    /// packets of the greatest size, and a tunnel on the way (a VPN, mostly) takes smaller ones only and does not say
+    /// so: the connection opens, and what is sent on it does not arrive. Over UDP they are sent in fragments, and a
+    /// device on the way drops those. Signing in with a password works meanwhile: its messages are small. Windows uses
+    /// TCP for such requests unless somebody set MaxPacketSize.
+    ///
+    /// ## How we know
+    ///
+    /// Over TCP, bytes of the request or of the reply came four times or more in packets of 1,200 bytes or more, and
+    /// were not acknowledged, though the other side did acknowledge what was before. A packet filter of the recording
+    /// host itself, or one behind it, looks the same. Over UDP, the same AS-REQ came in several packets at least twice.
+    /// Nothing answered within ten seconds, or the ticket was not used. That is silence: it counts only in a capture
+    /// of both directions without losses. A domain controller that drops the request for another reason looks the
+    /// same.
+    ///
+    /// ## What to do
+    ///
+    /// 1. Find the largest packet that gets through: `ping -f -l 1372 dc01` with other numbers, to and fro. Lower the MTU
+    ///    of the VPN to that and 28 bytes more, or let it adjust the MSS of TCP.
+    /// 2. Let ICMP "fragmentation needed" (type 3, code 4; in IPv6 type 2) through every firewall on the way.
+    /// 3. If it came over UDP, let the client use TCP: `udp_preference_limit = 1` in krb5.conf; on Windows,
+    ///    MaxPacketSize = 1 in the registry key Lsa, Kerberos, Parameters, or delete the value. Firewalls drop
+    ///    fragments by default.
+    ///
+    /// ## Sources
+    ///
+    /// RFC 4120 §7.2.1; RFC 2923 §2.1 (black holes of path MTU discovery); Microsoft: force Kerberos to use TCP instead
+    /// of UDP. Over TCP, the sample `large-packets-lost`. Over UDP not seen in a capture.
+    pub static LARGE_MESSAGES_LOST = {
+        code: "NET-05",
+        title: "large Kerberos messages are lost on the way",
+        severity: Severity::Medium,
+        since: "0.1.0",
+        supersedes: ["NET-03"],
+        errors: [],
+        statuses: [],
+        events: ["System Kerberos 10"],
+        check: Scope::Logon(check),
+    };
+}
+
+fn check(logon: &Logon, facts: &Facts) -> Verdict {
+    let mut exchanges = logon.exchanges.iter();
+    let lost = exchanges.find_map(|exchange| Some((exchange, exchange.undelivered.filter(|&lost| is_large(lost))?)));
+    match lost {
+        Some((exchange, lost)) => not_acknowledged(logon, facts, exchange, lost),
+        None => fragments(logon, facts),
+    }
+}
+
+/// What large bytes over TCP say that were not acknowledged.
+fn not_acknowledged(logon: &Logon, facts: &Facts, exchange: &Exchange, lost: Undelivered) -> Verdict {
+    // It arrived in the end, or the client got another.
+    if exchange.reply.is_some() && logon.ticket_used() {
+        return Verdict::Clear;
+    }
+    if facts.visibility.is_one_sided() {
+        return Verdict::Unseen(ONE_SIDED);
+    }
+    if facts.visibility.has_drops() {
+        return Verdict::Unseen(LOSSY);
+    }
+    if exchange.reply.is_none() && exchange.silence == Silence::Hidden {
+        return Verdict::Unseen(REPLY_MISSING);
+    }
+    if !facts.passed(lost.seen.at, Exchange::REPLY_WAIT_SECONDS) {
+        return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
+    }
+    let (whose, message, kind) = match (&exchange.reply, exchange.stage) {
+        (None, Stage::As) => ("request", &exchange.request, "10"),
+        (None, Stage::Tgs) => ("request", &exchange.request, "12"),
+        (reply, _) if exchange.error().is_some() => ("reply", reply, "30"),
+        (reply, Stage::As) => ("reply", reply, "11"),
+        (reply, Stage::Tgs) => ("reply", reply, "13"),
+    };
+    let Undelivered { seen, bytes, sent } = lost;
+    let summary = format!(
+        "{bytes} bytes of the {whose} were sent {sent} times over TCP and not acknowledged: large packets are probably \
+         lost on the way"
+    );
+    let message = message.as_deref().map(|message| {
+        Evidence::new(message.seen, "kerberos.msg_type", kind, format!("the {whose}, complete in this packet"))
+    });
+    Found::new(Confidence::Likely, Subject::DomainController(exchange.kdc.address), summary)
+        .with(Evidence::new(seen, "tcp.len", bytes.to_string(), format!("sent {sent} times and not acknowledged")))
+        .with_some(message)
+        .into()
+}
+
+/// What requests over UDP say that came in fragments.
+fn fragments(logon: &Logon, facts: &Facts) -> Verdict {
+    for exchange in logon.as_exchanges().filter(|exchange| exchange.transport == Transport::Udp) {
+        let in_parts = exchange.request.as_deref().filter(|request| request.seen.first != request.seen.last);
+        let Some(request) = in_parts.filter(|_| exchange.reply.is_none() && exchange.repeat_count > 0) else {
+            continue;
+        };
+        if facts.visibility.is_one_sided() {
+            return Verdict::Unseen(ONE_SIDED);
+        }
+        if facts.visibility.has_drops() {
+            return Verdict::Unseen(LOSSY);
+        }
+        match exchange.silence {
+            Silence::Hidden => return Verdict::Unseen(REPLY_MISSING),
+            Silence::Unreachable(_) => continue,
+            Silence::Waiting | Silence::TimedOut => {}
+        }
+        let last = exchange.repeats.last().copied().unwrap_or(request.seen);
+        if !facts.passed(last.at, Exchange::REPLY_WAIT_SECONDS) {
+            return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
+        }
+        let times = exchange.repeat_count.saturating_add(1);
+        let summary =
+            format!("{} sent a request in several packets over UDP {times} times, and no answer came", logon.client);
+        let evidence = |seen, means: &str| Evidence::new(seen, "ip.fragment", "several packets", means);
+        return Found::new(Confidence::Likely, Subject::DomainController(exchange.kdc.address), summary)
+            .with(evidence(request.seen, "the request, put together from its fragments"))
+            .with(evidence(last, "the same again"))
+            .into();
+    }
+    Verdict::Clear
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LARGE_MESSAGES_LOST;
+    use crate::testing::{clear, found, pending, unseen};
+
+    fn asked(how: &str) -> String {
+        format!("0.0 pc > dc as-req alice pkinit nonce 7 {how}\n1.0 pc > dc as-req alice pkinit nonce 7 {how}\n")
+    }
+
+    #[test]
+    fn found_when_fragments_are_sent_twice_in_vain() {
+        let finding = found(&LARGE_MESSAGES_LOST, &format!("{}30 end", asked("udp fragments")));
+        assert_eq!(finding.packets(), [1, 2]);
+        assert!(finding.found.summary.contains("2 times"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn found_when_a_request_or_a_reply_over_tcp_is_not_acknowledged() {
+        let request = "0.0 pc > dc as-req alice pkinit\n2.1 pc > dc unacknowledged bytes 1460 sent 4\n30 end";
+        let finding = found(&LARGE_MESSAGES_LOST, request);
+        assert_eq!(finding.packets(), [2, 1]);
+        assert!(finding.found.summary.starts_with("1460 bytes of the request"), "{}", finding.found.summary);
+        let finding = found(&LARGE_MESSAGES_LOST, &format!("{REPLY}30 end"));
+        assert_eq!(finding.packets(), [3, 2]);
+        assert!(finding.found.summary.starts_with("1460 bytes of the reply"), "{}", finding.found.summary);
+    }
+
+    const REPLY: &str = "
+        0.0 pc > dc as-req alice pkinit
+        0.1 dc > pc as-rep alice ticket T1 pkinit
+        2.1 dc > pc unacknowledged bytes 1460 sent 4
+    ";
+
+    #[test]
+    fn clear_when_it_arrives_in_the_end() {
+        clear(&LARGE_MESSAGES_LOST, &format!("{REPLY}3.0 pc > dc tgs-req cifs/files ticket T1 flow 2\n30 end"));
+        let request = "0.0 pc > dc as-req alice pkinit\n2.1 pc > dc unacknowledged bytes 1460 sent 4";
+        clear(&LARGE_MESSAGES_LOST, &format!("{request}\n2.5 dc > pc as-rep alice ticket T1 pkinit\n30 end"));
+    }
+
+    #[test]
+    fn clear_when_what_is_not_acknowledged_is_small() {
+        let request = "0.0 pc > dc as-req alice\n2.1 pc > dc unacknowledged bytes 210 sent 4\n30 end";
+        clear(&LARGE_MESSAGES_LOST, request);
+    }
+
+    #[test]
+    fn pending_or_unseen_over_tcp() {
+        let request = "0.0 pc > dc as-req alice pkinit\n2.1 pc > dc unacknowledged bytes 1460 sent 4\n";
+        pending(&LARGE_MESSAGES_LOST, &format!("{request}5 open"));
+        unseen(&LARGE_MESSAGES_LOST, &format!("{request}30 dropped"));
+    }
+
+    #[test]
+    fn clear_when_it_is_answered_small_or_by_tcp() {
+        clear(&LARGE_MESSAGES_LOST, &format!("{}1.1 dc > pc krb-error 62 udp\n30 end", asked("udp fragments")));
+        clear(&LARGE_MESSAGES_LOST, &format!("{}30 end", asked("udp")));
+        clear(&LARGE_MESSAGES_LOST, &format!("{}30 end", asked("fragments")));
+    }
+
+    #[test]
+    fn pending_until_its_time_is_up() {
+        pending(&LARGE_MESSAGES_LOST, &format!("{}2 open", asked("udp fragments")));
+    }
+
+    #[test]
+    fn unseen_when_packets_are_missing() {
+        unseen(&LARGE_MESSAGES_LOST, &format!("{}30 dropped", asked("udp fragments")));
+    }
+}
