@@ -11,9 +11,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use capture::{Batch, CaptureTime, Progress, Source as _};
 use decode::wire::fingerprint;
-use trace::ClockOffset;
-
-use crate::percentile::median;
+use trace::{ClockOffset, percentile::median};
 
 /// Estimates by how much the clock of each capture is ahead of the first one's; those of which it cannot be told are
 /// left out. A file that cannot be read gives nothing: whoever reads it next will tell why.

@@ -9,9 +9,9 @@ use std::{
 
 use decode::x509::Certificate;
 use serde::{Serialize, Serializer};
-use trace::{DomainController, Facts, LogonId};
+use trace::{DomainController, Facts, LogonId, percentile::percentile};
 
-use crate::{Diagnosis, Subject, percentile::percentile, report::harmless};
+use crate::{Diagnosis, Subject, report::harmless};
 
 /// A domain controller.
 #[derive(Clone, Debug, Serialize)]

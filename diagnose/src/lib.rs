@@ -16,7 +16,6 @@ mod endpoints;
 mod finding;
 mod hosts;
 mod keys;
-mod percentile;
 mod report;
 mod rule;
 mod rules;

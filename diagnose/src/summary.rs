@@ -28,13 +28,17 @@ fn line(step: &Step, logon: &Logon) -> String {
             if repeats > 0 {
                 let _ = write!(text, ", sent {} times", repeats + 1);
             }
-            let undelivered = step
-                .exchange
-                .and_then(|index| logon.exchanges.get(index))
-                .filter(|exchange| exchange.ended() == Some(step.seen))
-                .and_then(|exchange| exchange.undelivered);
-            if let Some(undelivered) = undelivered {
-                let _ = write!(text, ", not acknowledged though sent {} times", undelivered.sent);
+            if let Some(exchange) = step.exchange.and_then(|index| logon.exchanges.get(index)) {
+                let is_request = exchange.request.as_deref().is_some_and(|event| event.seen == step.seen);
+                let (lost, came_late) = if is_request {
+                    (exchange.undelivered_request(), exchange.reply.is_some())
+                } else {
+                    (exchange.undelivered_reply(), false)
+                };
+                if let Some(lost) = lost {
+                    let how = if came_late { "before it was acknowledged" } else { "and not acknowledged" };
+                    let _ = write!(text, ", sent {} times {how}", lost.sent);
+                }
             }
             if let Some(path) = step.event.path {
                 let to_kdc = step

@@ -31,7 +31,7 @@ pub struct Exchange {
     pub reply: Option<Arc<Event>>,
     /// What is known of the reply when there is none.
     pub silence: Silence,
-    /// What of it, over TCP, is not acknowledged: of the request while there is no reply, else of the reply.
+    /// What of it, over TCP, was not acknowledged for long, or never.
     pub undelivered: Option<Undelivered>,
 }
 
@@ -44,6 +44,8 @@ pub struct Undelivered {
     pub bytes: u32,
     /// How often they were sent.
     pub sent: u32,
+    /// Whether they are of the reply, and not of the request.
+    pub of_reply: bool,
 }
 
 /// Why an exchange has no reply.
@@ -85,6 +87,16 @@ impl Exchange {
             },
             _ => Fate::Silent(self.silence),
         }
+    }
+
+    /// What of the request was not acknowledged, at least for long: it came late where there is a reply.
+    pub fn undelivered_request(&self) -> Option<Undelivered> {
+        self.undelivered.filter(|undelivered| !undelivered.of_reply)
+    }
+
+    /// What of the reply was not acknowledged.
+    pub fn undelivered_reply(&self) -> Option<Undelivered> {
+        self.undelivered.filter(|undelivered| undelivered.of_reply)
     }
 
     /// The decoded request.

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use self::worked_out::WorkedOut;
 pub use self::{
     timed::{Timed, When},
-    worked_out::{RefusedOnly, TicketsOf},
+    worked_out::{RefusedOnly, TicketsOf, UsualTimes},
 };
 use crate::{Cloud, Credentials, Locator, LogonId, Pings, Ports, RefusedBinds, Visibility, session::account_in};
 

@@ -14,6 +14,7 @@ mod locate;
 mod logon;
 mod pack;
 mod pair;
+pub mod percentile;
 mod ping;
 mod ports;
 mod refused_bind;
@@ -32,7 +33,7 @@ pub use credential::{Credentials, KEY_ATTRIBUTE, KeyObject, KeyRead, KeyWrite, S
 pub use exchange::{Exchange, Fate, Silence, Undelivered};
 pub use facts::{
     CertificateSeen, DomainController, Facts, Holder, Issuance, KeyUse, Located, NtlmUse, OnKeys, RefusedOnly,
-    RefusedPkinit, TicketsOf, Timed, When,
+    RefusedPkinit, TicketsOf, Timed, UsualTimes, When,
 };
 pub use group::Grouper;
 pub use kept::{Logons, Released};

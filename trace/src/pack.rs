@@ -475,7 +475,7 @@ packed_fields! {
     Endpoint { address, port }
     Path { transport, source, destination }
     Principal { name, realm }
-    Undelivered { seen, bytes, sent }
+    Undelivered { seen, bytes, sent, of_reply }
     Exchange { stage, client, kdc, transport, request, repeats, repeat_count, reply, silence, undelivered }
     Attempt { kdc, event, settled }
     Session { service, server, opened, proof, answer, certain }

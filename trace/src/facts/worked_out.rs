@@ -11,6 +11,7 @@ use capture::CaptureTime;
 use decode::{Seen, kerberos::ErrorCode};
 
 use super::{DomainController, Facts, KeyUse};
+use crate::percentile::{median, percentile};
 
 /// Answers that hold until something new comes.
 #[derive(Debug, Default)]
@@ -20,6 +21,18 @@ pub(super) struct WorkedOut {
     tickets: OnceLock<HashMap<(String, IpAddr), TicketsOf>>,
     computer: OnceLock<Option<IpAddr>>,
     used: OnceLock<BTreeMap<IpAddr, Seen>>,
+    usual_times: OnceLock<BTreeMap<IpAddr, UsualTimes>>,
+}
+
+/// How long one domain controller takes for an answer, in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct UsualTimes {
+    /// How many answers this is from, up to [`DomainController::MAX_SAMPLES`].
+    pub count: usize,
+    /// The median.
+    pub median: u64,
+    /// Where its slowest twentieth begins.
+    pub slow: u64,
 }
 
 /// Keys in self-signed certificates that one domain controller refuses with 75 and another accepts.
@@ -141,6 +154,18 @@ impl Facts {
             self.domain_controllers.iter().filter_map(|(kdc, dc)| Some((*kdc, first(dc)?))).collect()
         });
         used.get(&kdc).copied()
+    }
+
+    /// How long each domain controller takes for an answer, of those that gave any.
+    pub fn usual_times(&self) -> &BTreeMap<IpAddr, UsualTimes> {
+        self.worked_out.usual_times.get_or_init(|| {
+            let usual = |dc: &DomainController| {
+                let mut times = dc.response_times.clone();
+                let slow = percentile(&mut times, 95, u64::cmp)?;
+                Some(UsualTimes { count: times.len(), median: median(&mut times, u64::cmp)?, slow })
+            };
+            self.domain_controllers.iter().filter_map(|(kdc, dc)| Some((*kdc, usual(dc)?))).collect()
+        })
     }
 
     /// A client that got tickets in the name of a computer, and used one which the capture saw issued.

@@ -136,8 +136,9 @@ impl Grouper {
     /// A client or a KDC repeats what the other does not acknowledge: the request that waits on that connection, or the
     /// reply that came on it last.
     pub(super) fn undelivered(&mut self, seen: Seen, what: Unacknowledged, path: Path) {
-        let undelivered = Some(Undelivered { seen, bytes: what.bytes, sent: what.sent });
-        if path.destination.port == KDC_PORT {
+        let of_reply = path.source.port == KDC_PORT;
+        let undelivered = Some(Undelivered { seen, bytes: what.bytes, sent: what.sent, of_reply });
+        if !of_reply {
             let (flow, _) = path.flow();
             for waiting in self.pairing.on(&flow) {
                 if let Some(exchange) = self.logons.exchange(waiting.place) {
@@ -153,7 +154,9 @@ impl Grouper {
                 exchange.transport == Transport::Tcp && (exchange.client, exchange.kdc) == (client, path.source)
             });
             if let Some(exchange) = answered {
-                exchange.undelivered = undelivered.filter(|_| exchange.reply.is_some());
+                if exchange.reply.is_some() {
+                    exchange.undelivered = undelivered;
+                }
                 return;
             }
         }

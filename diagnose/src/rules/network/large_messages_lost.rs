@@ -55,20 +55,20 @@ rule! {
 }
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
-    let mut exchanges = logon.exchanges.iter();
-    let lost = exchanges.find_map(|exchange| Some((exchange, exchange.undelivered.filter(|&lost| is_large(lost))?)));
+    let lost = logon.exchanges.iter().find_map(|exchange| {
+        let lost = exchange.undelivered.filter(|&lost| is_large(lost))?;
+        // It arrived in the end, or the client got another ticket.
+        let arrived = exchange.reply.is_some() && (!lost.of_reply || logon.ticket_used());
+        (!arrived).then_some((exchange, lost))
+    });
     match lost {
-        Some((exchange, lost)) => not_acknowledged(logon, facts, exchange, lost),
+        Some((exchange, lost)) => not_acknowledged(facts, exchange, lost),
         None => fragments(logon, facts),
     }
 }
 
 /// What large bytes over TCP say that were not acknowledged.
-fn not_acknowledged(logon: &Logon, facts: &Facts, exchange: &Exchange, lost: Undelivered) -> Verdict {
-    // It arrived in the end, or the client got another.
-    if exchange.reply.is_some() && logon.ticket_used() {
-        return Verdict::Clear;
-    }
+fn not_acknowledged(facts: &Facts, exchange: &Exchange, lost: Undelivered) -> Verdict {
     if facts.visibility.is_one_sided() {
         return Verdict::Unseen(ONE_SIDED);
     }
@@ -88,7 +88,7 @@ fn not_acknowledged(logon: &Logon, facts: &Facts, exchange: &Exchange, lost: Und
         (reply, Stage::As) => ("reply", reply, "11"),
         (reply, Stage::Tgs) => ("reply", reply, "13"),
     };
-    let Undelivered { seen, bytes, sent } = lost;
+    let Undelivered { seen, bytes, sent, .. } = lost;
     let summary = format!(
         "{bytes} bytes of the {whose} were sent {sent} times over TCP and not acknowledged: large packets are probably \
          lost on the way"

@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use decode::Seen;
-use trace::{DomainController, Exchange, Facts, Logon};
+use trace::{Exchange, Facts, Logon, UsualTimes, percentile::median};
 
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
-    percentile::{median, percentile},
     rule::rule,
     windows::{COMPARED_REPLIES, FELT_MICROSECONDS, SLOW_MICROSECONDS, SLOWER_BY},
 };
@@ -69,8 +68,11 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if open && !facts.finished() { Verdict::Pending } else { Verdict::Clear }
 }
 
-/// The last request, the answer, and the microseconds between.
+/// The last request, the answer, and the microseconds between. `None` where the request came late: that is the network.
 fn took(exchange: &Exchange) -> Option<(Seen, Seen, u64)> {
+    if exchange.undelivered_request().is_some() {
+        return None;
+    }
     let asked = exchange.repeats.last().copied().or(exchange.request.as_deref().map(|event| event.seen))?;
     let answered = exchange.reply.as_deref()?.seen;
     let took = u64::try_from(answered.at.since(asked.at)).ok()?;
@@ -80,16 +82,13 @@ fn took(exchange: &Exchange) -> Option<(Seen, Seen, u64)> {
 /// The usual time of the others, if this domain controller's slowest twentieth begins at so many times that, and
 /// `took` belongs to it.
 fn slower_than_others(took: u64, kdc: IpAddr, facts: &Facts) -> Option<u64> {
-    let own = facts.domain_controllers.get(&kdc).filter(|dc| enough(dc, facts))?;
-    let slowest = percentile(&mut own.response_times.clone(), 95, u64::cmp)?;
-    let others = facts.domain_controllers.iter().filter(|(address, dc)| **address != kdc && enough(dc, facts));
-    let mut others: Vec<u64> = others.filter_map(|(_, dc)| median(&mut dc.response_times.clone(), u64::cmp)).collect();
+    let all = facts.usual_times();
+    let enough = |times: &UsualTimes| times.count >= COMPARED_REPLIES.of(facts);
+    let slowest = all.get(&kdc).filter(|own| enough(own))?.slow;
+    let others = all.iter().filter(|(address, times)| **address != kdc && enough(times));
+    let mut others: Vec<u64> = others.map(|(_, times)| times.median).collect();
     let usual = median(&mut others, u64::cmp)?;
     (took >= slowest && slowest > usual.saturating_mul(SLOWER_BY.of(facts))).then_some(usual)
-}
-
-fn enough(dc: &DomainController, facts: &Facts) -> bool {
-    dc.response_times.len() >= COMPARED_REPLIES.of(facts)
 }
 
 /// `2.500 s` or `312 ms`.
@@ -138,6 +137,8 @@ mod tests {
         clear(&SLOW, &many(20, [0.4, 0.3]));
         clear(&SLOW, &many(10, [0.4, 0.01]));
         clear(&SLOW, &many(20, [0.15, 0.01]));
+        let late = "0.0 pc > dc as-req alice pkinit\n2.1 pc > dc unacknowledged\n3.1 dc > pc krb-error 62";
+        clear(&SLOW, late);
         let repeated = "0.0 pc > dc as-req alice nonce 5 udp\n3.0 pc > dc as-req alice nonce 5 udp\n";
         clear(&SLOW, &format!("{repeated}3.1 dc > pc krb-error 6 udp"));
     }

@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use trace::{DomainController, Facts};
+use trace::{DomainController, Facts, percentile::median};
 
 use super::skew::amount;
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
-    percentile::median,
     rule::rule,
     windows::{CLOCK_SAMPLES, CLOCKS_AGREE_SECONDS},
 };

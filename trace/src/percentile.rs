@@ -3,18 +3,14 @@
 use std::cmp::Ordering;
 
 /// The value below which so many percent of these are, by this order; `None` where there are none. They change places.
-pub(crate) fn percentile<T: Copy>(
-    values: &mut [T],
-    percent: usize,
-    order: impl FnMut(&T, &T) -> Ordering,
-) -> Option<T> {
+pub fn percentile<T: Copy>(values: &mut [T], percent: usize, order: impl FnMut(&T, &T) -> Ordering) -> Option<T> {
     let last = values.len().checked_sub(1)?;
     let place = (values.len().saturating_mul(percent) / 100).min(last);
     Some(*values.select_nth_unstable_by(place, order).1)
 }
 
 /// The value in the middle; of two there, the larger one.
-pub(crate) fn median<T: Copy>(values: &mut [T], order: impl FnMut(&T, &T) -> Ordering) -> Option<T> {
+pub fn median<T: Copy>(values: &mut [T], order: impl FnMut(&T, &T) -> Ordering) -> Option<T> {
     percentile(values, 50, order)
 }
 
