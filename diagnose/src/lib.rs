@@ -38,7 +38,7 @@ pub use hosts::{HostContact, HostReport};
 pub use keys::{DirectoryReport, KeyReport, KeyState, KeysReport, OwnerReport, UseReport};
 pub use report::{
     CaptureReport, ChecklistItem, ClockReport, ComparisonReport, EvidenceReport, FindingReport, LogonReport,
-    LogonReports, Report, Row, ShedReport, SideReport, StepReport,
+    LogonReports, Outline, Report, Row, ShedReport, SideReport, StepReport,
 };
 pub use rule::{Confidence, Page, Rule, Scope, Severity, Verdict};
 pub use session::{ReadError, Session, SoFar, read_all};

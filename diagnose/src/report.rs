@@ -18,7 +18,7 @@ use trace::{Facts, Logons};
 
 pub use self::{
     comparisons::{ComparisonReport, SideReport},
-    logons::{LogonReports, Row},
+    logons::{LogonReports, Outline, Row},
 };
 use self::{
     logons::{Sketch, note_faults},

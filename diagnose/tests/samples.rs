@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use diagnose::{FindingReport, LogonReport, Report, Session};
+use diagnose::{FindingReport, LogonReport, LogonReports, Report, Row, Session};
 use serde::Deserialize;
 use trace::Settings;
 
@@ -71,8 +71,12 @@ fn sample(path: &Path) -> datatest_stable::Result<()> {
     let mut source = capture::open(&[path.with_file_name("capture.pcap")])?;
     let mut session = Session::new(Settings::default());
     session.run(&mut source, capture::Batch::DEFAULT_PACKETS, |_| {})?;
-    let report = session.report().collected();
+    let report = session.report();
+    let torn = report.logons.rows().iter().filter(|row| !outline_agrees(&report.logons, row));
+    let mut torn: Vec<String> = torn.map(|row| format!("the outline of sign-in {} differs from it", row.id)).collect();
+    let report = report.collected();
     let mut faults = faults(&expected, &report);
+    faults.append(&mut torn);
     let readme = fs::read_to_string(path.with_file_name("README.md"))?;
     if readme.contains("*crafted*") != expected.capture.crafted {
         faults.push("expect.toml and README.md do not agree on whether the sample is crafted".to_owned());
@@ -81,6 +85,15 @@ fn sample(path: &Path) -> datatest_stable::Result<()> {
         return Ok(());
     }
     Err(format!("{}\nthe report says:\n{}", faults.join("\n"), outline(&report)).into())
+}
+
+/// Whether the outline of a logon is the logon without its steps.
+fn outline_agrees(logons: &LogonReports<'_>, row: &Row) -> bool {
+    let (Some(whole), Some(outline)) = (logons.get(row), logons.outline(row)) else { return false };
+    let mut own = whole.steps.iter().filter(|step| !step.inferred).map(|step| step.packet);
+    let packets = own.next().map(|first| (first, own.next_back().unwrap_or(first)));
+    let bare = LogonReport { steps: Vec::new(), ..whole };
+    packets == outline.packets && format!("{bare:?}") == format!("{:?}", outline.logon)
 }
 
 /// What the report does not say, or should not.

@@ -394,6 +394,19 @@ impl Logon {
         if answered { Reached::Asked } else { Reached::Nothing }
     }
 
+    /// Where the first and the last was seen of its [`Logon::steps`] and of the sessions that are certainly its. `None`:
+    /// there are none.
+    pub fn first_and_last(&self) -> Option<(Seen, Seen)> {
+        let messages = self.exchanges.iter().flat_map(|exchange| [&exchange.request, &exchange.reply]).flatten();
+        let messages = messages.chain(self.attempts.iter().map(|attempt| &attempt.event)).map(|event| event.seen);
+        let certain = self.sessions.iter().filter(|session| session.certain);
+        let sessions = certain.flat_map(|session| [Some(session.opened), session.answer.map(|(seen, _)| seen)]);
+        messages.chain(sessions.flatten()).fold(None, |known, seen| match known {
+            None => Some((seen, seen)),
+            Some((first, last)) => Some((seen.min(first), seen.max(last))),
+        })
+    }
+
     /// Everything that belongs to it, in the order of the wire.
     pub fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();

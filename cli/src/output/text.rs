@@ -12,8 +12,8 @@
 use std::{collections::BTreeMap, io::Write};
 
 use diagnose::{
-    CaptureReport, ComparisonReport, FindingReport, LogonReport, LogonReports, Report, Row, Severity, ShedReport,
-    ThresholdReport,
+    CaptureReport, ComparisonReport, FindingReport, LogonReport, LogonReports, Outline, Report, Row, Severity,
+    ShedReport, ThresholdReport,
 };
 use jiff::Timestamp;
 use trace::Class;
@@ -37,7 +37,7 @@ pub(crate) fn write(
     header(report, hidden, output)?;
     let by_code = findings_of(report);
     let mut told = BTreeMap::new();
-    for logon in worst_first(report, &by_code).into_iter().filter_map(|row| report.logons.get(row)) {
+    for logon in worst_first(report, &by_code).into_iter().filter_map(|row| report.logons.outline(row)) {
         self::logon(&logon, &by_code, &mut told, marks, output)?;
     }
     let rest: Vec<&FindingReport> = report.findings.iter().filter(|finding| finding.logons.is_empty()).collect();
@@ -208,7 +208,7 @@ fn worst_first<'r>(
 }
 
 fn logon(
-    logon: &LogonReport,
+    Outline { logon, packets }: &Outline,
     findings: &BTreeMap<u64, Vec<&FindingReport>>,
     told: &mut BTreeMap<(&'static str, String), u64>,
     marks: &Marks,
@@ -226,13 +226,10 @@ fn logon(
     let client = named(&logon.client_name, &logon.client);
     let kdc = logon.kdc.as_ref().map(|kdc| format!(" -> {}", named(&logon.kdc_name, kdc))).unwrap_or_default();
     writeln!(output, "{indent}{client}{kdc}")?;
-    let mut own = logon.steps.iter().filter(|step| !step.inferred);
-    let packets = match (own.next(), own.next_back()) {
-        (Some(first), Some(last)) if first.packet != last.packet => {
-            format!(" (packets {} to {})", first.packet, last.packet)
-        }
-        (Some(only), _) => format!(" (packet {})", only.packet),
-        _ => String::new(),
+    let packets = match packets {
+        Some((first, last)) if first != last => format!(" (packets {first} to {last})"),
+        Some((only, _)) => format!(" (packet {only})"),
+        None => String::new(),
     };
     let what = format!("{} UTC, {}: {}{packets}", milliseconds(&logon.started), took(logon), logon.reached);
     paragraph(&indent, &indent, &what, output)?;

@@ -42,6 +42,15 @@ pub struct Row {
     place: Place,
 }
 
+/// A logon without its steps.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// All but the steps.
+    pub logon: LogonReport,
+    /// Numbers of the packets of its first and its last message. `None`: it has none.
+    pub packets: Option<(u64, u64)>,
+}
+
 /// Where the rest of it is.
 #[derive(Clone, Copy, Debug)]
 enum Place {
@@ -221,6 +230,25 @@ impl<'s> LogonReports<'s> {
             Place::Past(place) => self.past.records().open(place, findings),
             Place::Kept(place, outcome, before) => {
                 self.logons.at(place).map(|logon| self.writer.logon(&logon, outcome, findings, before))
+            }
+        }
+    }
+
+    /// One of them without its steps, which costs a third. `None` cannot be with a row of this report.
+    pub fn outline(&self, row: &Row) -> Option<Outline> {
+        match row.place {
+            Place::Past(_) => {
+                let mut logon = self.get(row)?;
+                let steps = std::mem::take(&mut logon.steps);
+                let mut own = steps.iter().filter(|step| !step.inferred).map(|step| step.packet);
+                let packets = own.next().map(|first| (first, own.next_back().unwrap_or(first)));
+                Some(Outline { logon, packets })
+            }
+            Place::Kept(place, outcome, _) => {
+                let findings = self.codes_of(row.id).collect();
+                let logon = self.logons.at(place)?;
+                let packets = logon.first_and_last().map(|(first, last)| (first.last.number, last.last.number));
+                Some(Outline { logon: self.writer.without_steps(&logon, outcome, findings), packets })
             }
         }
     }
