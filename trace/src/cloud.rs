@@ -9,11 +9,7 @@
 //! A name is the first of these that there is: the server name in the hello, the host of CONNECT, the name that the
 //! client was given this address for by DNS. Without any, it is the address.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
 use decode::{
@@ -21,6 +17,8 @@ use decode::{
     tls::{self, Alert, Body, Version},
     x509::Certificate,
 };
+
+use crate::hashed::{HashMap, HashSet};
 
 mod fetch;
 mod service;

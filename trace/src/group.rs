@@ -16,11 +16,7 @@ mod exchanges;
 mod sessions;
 mod worth;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::VecDeque, net::IpAddr, sync::Arc};
 
 use capture::{CaptureTime, Losses};
 use decode::{
@@ -28,7 +24,10 @@ use decode::{
     kerberos::{self, TicketId},
 };
 
-use crate::{Exchange, Facts, Logons, Released, exchange::Silence, pair::Pairing, session::Sessions, tickets::Tickets};
+use crate::{
+    Exchange, Facts, Logons, Released, exchange::Silence, hashed::HashMap, pair::Pairing, session::Sessions,
+    tickets::Tickets,
+};
 
 pub(crate) use worth::{Use, use_of};
 

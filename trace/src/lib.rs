@@ -9,6 +9,7 @@ mod credential;
 mod exchange;
 mod facts;
 mod group;
+mod hashed;
 mod kept;
 mod locate;
 mod logon;

@@ -1,7 +1,7 @@
 //! How clients look for domain controllers: locator questions to DNS and what came back. FACTS: MS-ADTS 6.3.6.1.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::Arc,
 };
@@ -9,7 +9,7 @@ use std::{
 use capture::CaptureTime;
 use decode::{Endpoint, Event, Message, Path, Seen, WireText, dns};
 
-use crate::spot::Spot;
+use crate::{hashed::HashMap, spot::Spot};
 
 /// A resolver tries again after a second, then two, four and so on: within this time it is the same lookup.
 const REPEAT_WITHIN: i64 = 10 * CaptureTime::SECOND;

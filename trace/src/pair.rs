@@ -2,13 +2,15 @@
 //!
 //! KRB-ERROR, AS-REP and TGS-REP carry no identifier of their request: the flow pairs them, in order. RFC 4120 §7.2.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::cmp::Reverse;
 
 use capture::CaptureTime;
 use decode::{
     FlowKey, Message,
     kerberos::{self, KdcReply, KdcRequest},
 };
+
+use crate::hashed::HashMap;
 
 /// An exchange by its place: index of the logon, index within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! MS-ADTS 6.3.3, 6.3.5.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::Arc,
 };
@@ -13,7 +13,7 @@ use decode::{
     ldap::{self, Netlogon, Operation, SearchRequest},
 };
 
-use crate::{locate::near, spot::Spot};
+use crate::{hashed::HashMap, locate::near, spot::Spot};
 
 /// A client asks again within this time when nothing comes back: it is the same ping.
 const REPEAT_WITHIN: i64 = 10 * CaptureTime::SECOND;

@@ -3,7 +3,7 @@
 //! In: bind messages, and Kerberos messages carried in either. Out: one [`Session`] a connection, once it is known how
 //! it came out, for whoever knows whose it is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use capture::CaptureTime;
 use decode::{
@@ -11,6 +11,8 @@ use decode::{
     kerberos::{ErrorCode, NtStatus, TicketId},
     ldap::{AdError, Authentication, BindRequest, ResultCode},
 };
+
+use crate::hashed::HashMap;
 
 /// A session of a client with a service.
 #[derive(Clone, Debug)]

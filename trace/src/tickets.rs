@@ -1,8 +1,10 @@
 //! Which logon a ticket belongs to.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use decode::kerberos::TicketId;
+
+use crate::hashed::HashMap;
 
 /// Tickets whose issue was seen, with the index of their logon.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     vec::Drain,
 };
@@ -27,6 +27,7 @@ use rayon::prelude::*;
 use crate::{
     Class, ClockOffset, Facts, Grouper, Level, Logons, Shed, Visibility,
     group::{Use, use_of},
+    hashed::HashSet,
 };
 
 /// Connections of one shard that are remembered for having asked the directory for keys.
@@ -103,7 +104,7 @@ impl Decoding {
             config,
             events: Vec::new(),
             counted: is_counting.then(Visibility::default),
-            asking: HashSet::new(),
+            asking: HashSet::default(),
         };
         Self {
             wire: Wire::new(),
@@ -212,7 +213,7 @@ impl Decoding {
     fn give_back(&mut self) {
         for lane in &mut self.shards {
             lane.shard = Shard::new(lane.config);
-            lane.asking = HashSet::new();
+            lane.asking = HashSet::default();
         }
         self.lanes.iter_mut().for_each(|lane| *lane = Vec::new());
     }
