@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use decode::{
-    Endpoint, Event, Message, Seen, Transport,
+    Closing, Endpoint, Event, Message, Seen, Transport,
     kerberos::{self, ErrorCode, KdcReply, KdcRequest, KrbError, PaType, PrincipalName, Stage},
 };
 
@@ -57,6 +57,13 @@ pub enum Silence {
     TimedOut,
     /// An ICMP message says that the request did not arrive.
     Unreachable(Seen),
+    /// The connection ended without it.
+    Closed {
+        /// Where.
+        seen: Seen,
+        /// By whom; never [`Closing::Forgotten`].
+        how: Closing,
+    },
     /// The capture has a hole where it could have been.
     Hidden,
 }

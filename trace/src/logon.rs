@@ -341,7 +341,6 @@ impl Logon {
         if self.refusal().is_some() {
             return Outcome::Failed;
         }
-        let answered_by_a_kdc = self.deciding_exchanges().any(|exchange| exchange.reply.is_some());
         let last = self.deciding_exchanges().next_back();
         let too_big = last.is_some_and(|exchange| exchange.fate() == Fate::Refused(ErrorCode::RESPONSE_TOO_BIG));
         let last_silent = last.is_none_or(|exchange| exchange.reply.is_none());
@@ -357,8 +356,9 @@ impl Logon {
         if (last_silent || too_big) && self.attempts.iter().any(|attempt| attempt.settled && came_after(attempt)) {
             return Outcome::Failed;
         }
-        let given_up = last.is_some_and(|exchange| !exchange.may_be_answered()) && !answered_by_a_kdc;
-        let asked = self.deciding_exchanges().map(|exchange| exchange.repeat_count.saturating_add(1)).sum::<u32>();
+        let given_up = last.is_some_and(|exchange| exchange.reply.is_none() && !exchange.may_be_answered());
+        let unanswered = self.deciding_exchanges().filter(|exchange| exchange.reply.is_none());
+        let asked = unanswered.map(|exchange| exchange.repeat_count.saturating_add(1)).sum::<u32>();
         let by_stream = last.is_some_and(|exchange| exchange.transport == Transport::Tcp);
         let told = last.is_some_and(|exchange| matches!(exchange.silence, Silence::Unreachable(_)));
         if given_up && (asked > 1 || by_stream || told) { Outcome::Failed } else { Outcome::Undecided }

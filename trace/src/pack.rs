@@ -11,7 +11,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
-    Carriage, Endpoint, Event, Message, Path, Seen, Transport, WireText, kerberos, ldap::AdError, x509::Certificate,
+    Carriage, Closing, Endpoint, Event, Message, Path, Seen, Transport, WireText, kerberos, ldap::AdError,
+    x509::Certificate,
 };
 
 use crate::{
@@ -424,6 +425,10 @@ impl Pack for Silence {
             Self::TimedOut => (1, None),
             Self::Hidden => (2, None),
             Self::Unreachable(seen) => (3, Some(*seen)),
+            Self::Closed { seen, how: Closing::ClientFin } => (4, Some(*seen)),
+            Self::Closed { seen, how: Closing::ClientReset } => (5, Some(*seen)),
+            Self::Closed { seen, how: Closing::ServerFin } => (6, Some(*seen)),
+            Self::Closed { seen, how: Closing::ServerReset | Closing::Forgotten } => (7, Some(*seen)),
         };
         kind.pack(to);
         if let Some(seen) = seen {
@@ -436,7 +441,11 @@ impl Pack for Silence {
             0 => Some(Self::Waiting),
             1 => Some(Self::TimedOut),
             2 => Some(Self::Hidden),
-            _ => Seen::unpack(from).map(Self::Unreachable),
+            3 => Seen::unpack(from).map(Self::Unreachable),
+            4 => Seen::unpack(from).map(|seen| Self::Closed { seen, how: Closing::ClientFin }),
+            5 => Seen::unpack(from).map(|seen| Self::Closed { seen, how: Closing::ClientReset }),
+            6 => Seen::unpack(from).map(|seen| Self::Closed { seen, how: Closing::ServerFin }),
+            _ => Seen::unpack(from).map(|seen| Self::Closed { seen, how: Closing::ServerReset }),
         }
     }
 }
@@ -506,6 +515,11 @@ mod tests {
         4.000 pc3 > dc  connect unanswered syns 4
         5.000 pc3 > dc2 as-req dave flow 2
         5.010 dc2 > pc3 krb-error 18 status 0xc0000072 flow 2
+        6.000 pc2 > dc  as-req erin pkinit flow 7
+        8.100 pc2 > dc  unacknowledged flow 7
+        8.200 pc2 > dc  connect open closed client-reset flow 7
+        9.000 pc2 > dc2 as-req erin pkinit flow 8
+        9.100 pc2 > dc2 connect open closed server-fin flow 8
     ";
 
     fn packed_and_unpacked(logon: &Logon) -> Logon {

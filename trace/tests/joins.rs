@@ -973,3 +973,29 @@ fn a_connection_in_vain_long_after_a_logon_is_another() {
     );
     assert_eq!(logons.iter().map(Logon::outcome).collect::<Vec<_>>(), [Outcome::Succeeded, Outcome::Failed]);
 }
+
+#[test]
+fn a_connection_that_ends_without_a_reply_has_failed() {
+    let asked = "0.000 pc > dc as-req alice\n0.004 dc > pc krb-error 25\n0.010 pc > dc as-req alice pkinit flow 2\n";
+    let outcome = |rest: &str| only(&format!("{asked}{rest}")).outcome();
+    assert_eq!(outcome("1 end"), Outcome::Undecided);
+    for how in ["server-reset", "server-fin", "client-reset", "client-fin"] {
+        assert_eq!(outcome(&format!("0.020 pc > dc connect open closed {how} flow 2")), Outcome::Failed, "{how}");
+    }
+    assert_eq!(outcome("0.020 pc > dc connect open flow 2"), Outcome::Undecided);
+    assert_eq!(outcome("0.020 pc > dc connect one-sided closed server-fin flow 2"), Outcome::Undecided);
+    assert_eq!(
+        outcome("0.020 dc > pc hole flow 2\n0.021 pc > dc connect open closed server-fin flow 2"),
+        Outcome::Undecided
+    );
+    assert_eq!(outcome("11 end"), Outcome::Failed, "its time was up");
+}
+
+#[test]
+fn who_was_asked_for_a_proof_and_brings_none_has_not_failed() {
+    let logon = only("0.000 pc > dc as-req alice\n0.004 dc > pc krb-error 25\n60 end");
+    assert_eq!(logon.outcome(), Outcome::Undecided);
+    let logon =
+        only("0.0 pc > dc as-req alice udp\n0.1 dc > pc krb-error 25 udp\n0.2 pc > dc as-req alice pkinit udp\n60 end");
+    assert_eq!(logon.outcome(), Outcome::Undecided, "a single datagram");
+}

@@ -5,7 +5,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
 use decode::{
-    Connection, Endpoint, Event, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unacknowledged, Unreachable,
+    Closing, Connection, Endpoint, Event, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unacknowledged,
+    Unreachable,
     kerberos::{ErrorCode, Stage},
 };
 
@@ -34,12 +35,29 @@ impl Grouper {
         if path.destination.port != KDC_PORT {
             return;
         }
+        self.ended(event.seen, connection, path);
         self.note_traffic(path.source.address, connection.began.at);
         if connection.opened != Some(false) {
             return;
         }
         self.facts.domain_controller(path.destination.address);
         self.attempt(path.source.address, path.destination, event, connection.began);
+    }
+
+    /// A connection to a KDC has ended: what still waits on it gets no reply, unless the capture lacks something of it.
+    fn ended(&mut self, seen: Seen, connection: &Connection, path: Path) {
+        let Some(how) = connection.closed.filter(|how| *how != Closing::Forgotten) else { return };
+        if connection.missing > 0 || connection.directions_seen != (true, true) {
+            return;
+        }
+        let (flow, _) = path.flow();
+        for waiting in self.pairing.on(&flow) {
+            if let Some(exchange) = self.logons.exchange(waiting.place)
+                && matches!(exchange.silence, Silence::Waiting | Silence::TimedOut)
+            {
+                exchange.silence = Silence::Closed { seen, how };
+            }
+        }
     }
 
     pub(super) fn unreachable(&mut self, event: &Arc<Event>, unreachable: &Unreachable) {
@@ -133,17 +151,17 @@ impl Grouper {
         logon.attempts.push(attempt);
     }
 
-    /// A client or a KDC repeats what the other does not acknowledge: the request that waits on that connection, or the
-    /// reply that came on it last.
+    /// A client or a KDC repeats what the other does not acknowledge: the last request that waits on that connection, or
+    /// the reply that came on it last.
     pub(super) fn undelivered(&mut self, seen: Seen, what: Unacknowledged, path: Path) {
         let of_reply = path.source.port == KDC_PORT;
         let undelivered = Some(Undelivered { seen, bytes: what.bytes, sent: what.sent, of_reply });
         if !of_reply {
             let (flow, _) = path.flow();
-            for waiting in self.pairing.on(&flow) {
-                if let Some(exchange) = self.logons.exchange(waiting.place) {
-                    exchange.undelivered = undelivered;
-                }
+            // What was asked before it on the same connection may have arrived.
+            let last = self.pairing.on(&flow).last();
+            if let Some(exchange) = last.and_then(|waiting| self.logons.exchange(waiting.place)) {
+                exchange.undelivered = undelivered;
             }
             return;
         }

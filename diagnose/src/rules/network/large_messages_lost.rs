@@ -118,7 +118,7 @@ fn fragments(logon: &Logon, facts: &Facts) -> Verdict {
         match exchange.silence {
             Silence::Hidden => return Verdict::Unseen(REPLY_MISSING),
             Silence::Unreachable(_) => continue,
-            Silence::Waiting | Silence::TimedOut => {}
+            Silence::Waiting | Silence::TimedOut | Silence::Closed { .. } => {}
         }
         let last = exchange.repeats.last().copied().unwrap_or(request.seen);
         if !facts.passed(last.at, Exchange::REPLY_WAIT_SECONDS) {

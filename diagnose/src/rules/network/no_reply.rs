@@ -1,7 +1,7 @@
 //! NET-03.
 
 use capture::CaptureTime;
-use decode::{Seen, Transport, kerberos::Stage};
+use decode::{Closing, Seen, Transport, kerberos::Stage};
 use trace::{Class, Exchange, Facts, Logon, Silence};
 
 use super::is_large;
@@ -18,12 +18,13 @@ rule! {
     /// request. Clients wait ten seconds and try elsewhere or give up: the sign-in is slow, or fails. The domain
     /// controller may be overloaded, or wait itself: for the holder of the role PDC emulator, a global catalog,
     /// or the revocation list of the user's certificate. A device that inspects traffic may swallow the request,
-    /// too; then it is not even acknowledged.
+    /// too; then it is not even acknowledged, or the connection is reset.
     ///
     /// ## How we know
     ///
-    /// A complete request over TCP had no reply for ten seconds, and the client got no answer elsewhere in that
-    /// time, after which it would no longer have wanted this one. Silence is no proof: where only one direction
+    /// A complete request over TCP had no reply for ten seconds, or the domain controller closed or reset the connection
+    /// instead, and the client got no answer elsewhere in that time, after which it would no longer have wanted this
+    /// one. Where the client closed the connection sooner it is possible only: perhaps its user changed their mind. Silence is no proof: where only one direction
     /// was captured, or packets are missing from the capture, the question stays open. It is less sure where
     /// some other conversation was captured one way only, or where the same domain controller answered the same
     /// sign-in later: then the network may have failed for a moment. Where the request was sent again and again and
@@ -95,10 +96,15 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
     match exchange.silence {
         Silence::Hidden => return Verdict::Unseen(REPLY_MISSING),
         Silence::Unreachable(_) => return Verdict::Clear,
-        Silence::Waiting | trace::Silence::TimedOut => {}
+        Silence::Waiting | Silence::TimedOut | Silence::Closed { .. } => {}
     }
     let last_asked = exchange.repeats.last().copied().unwrap_or(asked);
-    if !facts.passed(last_asked.at, Exchange::REPLY_WAIT_SECONDS) {
+    let closed = match exchange.silence {
+        Silence::Closed { seen, how } => Some(Closed { seen, how, after: seen.at.since(last_asked.at) }),
+        _ => None,
+    };
+    let is_decided = closed.as_ref().is_some_and(Closed::by_kdc);
+    if !is_decided && !facts.passed(last_asked.at, Exchange::REPLY_WAIT_SECONDS) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
     let replied_later = logon
@@ -106,16 +112,14 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
         .iter()
         .any(|other| other.kdc.address == kdc && other.reply.as_deref().is_some_and(|reply| reply.seen > asked));
     let others = if answers { "; other requests it does answer" } else { "" };
-    let summary = match exchange.undelivered {
-        None => format!(
-            "the domain controller took the connection and did not reply to the request within {} seconds{others}",
-            Exchange::REPLY_WAIT_SECONDS
-        ),
-        Some(lost) => format!(
-            "the domain controller took the connection and did not acknowledge the request, sent {} times{others}",
-            lost.sent
-        ),
+    let in_haste = closed.as_ref().is_some_and(Closed::in_haste);
+    let what = match (exchange.undelivered, &closed) {
+        (Some(lost), _) => format!("did not acknowledge the request, sent {} times", lost.sent),
+        (None, Some(closed)) if closed.by_kdc() => format!("{} it instead of a reply", closed.words()),
+        (None, Some(closed)) if in_haste => format!("did not reply before the client {} it", closed.words()),
+        _ => format!("did not reply to the request within {} seconds", Exchange::REPLY_WAIT_SECONDS),
     };
+    let summary = format!("the domain controller took the connection and {what}{others}");
     let lost = exchange.undelivered.map(|lost| {
         let means = format!("sent {} times and not acknowledged", lost.sent);
         Evidence::new(lost.seen, "tcp.len", lost.bytes.to_string(), means)
@@ -126,12 +130,47 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
         let means = if other.kdc.address == kdc { "the client asks again" } else { "the client turns to another" };
         Evidence::new(seen, "ip.dst", other.kdc.address.to_string(), means)
     });
-    let clean = visibility.one_sided == 0 && !replied_later && lost.is_none();
+    let clean = visibility.one_sided == 0 && !replied_later && lost.is_none() && !in_haste;
     Found::new(Confidence::Likely.lowered_unless(clean), Subject::DomainController(kdc), summary)
         .with(Evidence::new(asked, "kerberos.msg_type", kind, format!("{} asks, and no reply comes", logon.client)))
         .with_some(lost)
+        .with_some(closed.map(|closed| closed.evidence()))
         .with_some(next)
         .into()
+}
+
+/// The end of a connection on which a request had no reply.
+struct Closed {
+    seen: Seen,
+    how: Closing,
+    /// Nanoseconds after the request.
+    after: i64,
+}
+
+impl Closed {
+    fn by_kdc(&self) -> bool {
+        matches!(self.how, Closing::ServerFin | Closing::ServerReset)
+    }
+
+    /// Whether the client did not wait for as long as clients do.
+    fn in_haste(&self) -> bool {
+        !self.by_kdc() && self.after < Exchange::REPLY_WAIT_SECONDS * CaptureTime::SECOND
+    }
+
+    fn is_reset(&self) -> bool {
+        matches!(self.how, Closing::ServerReset | Closing::ClientReset)
+    }
+
+    fn words(&self) -> &'static str {
+        if self.is_reset() { "reset" } else { "closed" }
+    }
+
+    fn evidence(&self) -> Evidence {
+        let flag = if self.is_reset() { "RST" } else { "FIN" };
+        let who = if self.by_kdc() { "the domain controller" } else { "the client" };
+        let milliseconds = self.after / 1_000_000;
+        Evidence::new(self.seen, "tcp.flags", flag, format!("{who} ends the connection {milliseconds} ms later"))
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +252,34 @@ mod tests {
         assert_eq!(finding.packets(), [1, 2]);
         assert_eq!(finding.found.confidence, Confidence::Possible);
         assert!(finding.found.summary.contains("not acknowledge"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn found_at_once_when_the_connection_is_reset_instead() {
+        let finding = found(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            0.010 pc > dc  connect open closed server-reset
+        ",
+        );
+        assert_eq!(finding.packets(), [1, 2]);
+        assert_eq!(finding.found.confidence, Confidence::Likely);
+        assert!(finding.found.summary.ends_with("and reset it instead of a reply"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn no_more_than_possible_when_the_client_closes_early() {
+        let finding = found(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            2.000 pc > dc  connect open closed client-fin
+            11             end
+        ",
+        );
+        assert_eq!(finding.found.confidence, Confidence::Possible);
+        assert!(finding.found.summary.ends_with("before the client closed it"), "{}", finding.found.summary);
     }
 
     #[test]
