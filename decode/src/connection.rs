@@ -45,11 +45,11 @@ const MAX_AHEAD: u64 = 1 << 30;
 const MAX_INVERSION: u64 = 64 << 10;
 
 /// How often a segment is repeated without an acknowledgement before that is told: as often as TCP takes before it looks
-/// for another way (RFC 9293 §3.8.3, R1), which is two seconds or less with the timers of Windows and Linux.
+/// for another way (RFC 9293 §3.8.3, R1), two seconds or so with the timers of Windows and Linux.
 const MAX_REPEATS: u32 = 3;
 
-/// What comes again sooner than this, in nanoseconds, is a copy of the packet, or was sent before an acknowledgement
-/// could have come: the shortest timer in use is 200 milliseconds.
+/// Such a repetition comes at least so many nanoseconds after the packet of the connection before it: the shortest timer in
+/// use is 200 milliseconds.
 const REPEATED_AFTER: i64 = 100_000_000;
 
 /// Offset of the first byte; not 0, so that earlier ones have an offset, too.
@@ -96,12 +96,21 @@ struct Repeated {
     /// Offset behind what the peer acknowledged.
     from: u64,
     times: u32,
-    at: CaptureTime,
-    told: bool,
+    /// Payload bytes of the largest of these segments.
+    bytes: u32,
 }
 
 impl Repeated {
-    const NOTHING: Self = Self { from: 0, times: 0, at: CaptureTime(0), told: false };
+    const NOTHING: Self = Self { from: 0, times: 0, bytes: 0 };
+
+    /// Whether it was repeated often enough to be told.
+    fn is_told(&self) -> bool {
+        self.times >= MAX_REPEATS
+    }
+
+    fn told(&self, at_last: bool) -> Unacknowledged {
+        Unacknowledged { bytes: self.bytes, sent: self.times.saturating_add(1), at_last }
+    }
 }
 
 /// Whether the event of a connection was emitted.
@@ -244,35 +253,45 @@ impl Tracker {
     }
 
     /// What `side` repeats on a connection to a KDC with this segment without being acknowledged, once that is often
-    /// enough to be told, and only once. To be asked before [`Tracker::segment`].
+    /// enough to be told; or what of the other side it acknowledges after that was told. With the direction of those bytes.
+    /// To be asked before [`Tracker::segment`].
     ///
     /// Only to a KDC: of other connections live capture leaves out packets, and acknowledgements with them.
-    pub fn repeats(&mut self, segment: &Segment<'_>, side: Side) -> Option<Unacknowledged> {
-        let ports = [segment.path.source.port, segment.path.destination.port];
-        if segment.payload.is_empty() || !ports.contains(&KDC_PORT) {
+    pub fn repeats(&mut self, segment: &Segment<'_>, side: Side) -> Option<(Unacknowledged, Path)> {
+        let Path { source, destination, .. } = segment.path;
+        if source.port != KDC_PORT && destination.port != KDC_PORT {
             return None;
         }
-        let (own, index) = match side {
-            Side::Client => (&self.client, 0),
-            Side::Server => (&self.server, 1),
+        let (own, peer, [index, other]) = match side {
+            Side::Client => (&self.client, &self.server, [0, 1]),
+            Side::Server => (&self.server, &self.client, [1, 0]),
         };
+        if let Some(told) = self.repeated.as_mut().and_then(|both| both.get_mut(other)).filter(|other| other.is_told())
+            && segment.acknowledgement.is_some_and(|number| peer.is_acknowledged_beyond(told.from, number))
+        {
+            let what = told.told(true);
+            *told = Repeated::NOTHING;
+            return Some((what, Path { source: destination, destination: source, ..segment.path }));
+        }
         let bytes = length(&segment.payload).saturating_add(u64::from(segment.cut));
-        if !own.is_repeated_unacknowledged(segment.sequence, bytes) {
+        if bytes == 0 || !own.is_repeated_unacknowledged(segment.sequence, bytes) {
             return None;
         }
         let from = own.acknowledged;
+        // A timer rings in silence; copies of a packet come at once, and what is sent early comes with others.
+        let is_late = segment.at.since(self.last.at) >= REPEATED_AFTER;
         let both = self.repeated.get_or_insert_with(|| Box::new([Repeated::NOTHING; 2]));
         let repeated = both.get_mut(index)?;
         if repeated.from != from {
-            *repeated = Repeated { from, told: repeated.told, ..Repeated::NOTHING };
+            *repeated = Repeated { from, ..Repeated::NOTHING };
         }
-        if repeated.told || segment.at.since(repeated.at) < REPEATED_AFTER {
+        if repeated.is_told() || !is_late {
             return None;
         }
-        (repeated.times, repeated.at) = (repeated.times.saturating_add(1), segment.at);
-        repeated.told = repeated.times >= MAX_REPEATS;
-        let sent = repeated.times.saturating_add(1);
-        repeated.told.then(|| Unacknowledged { bytes: u32::try_from(bytes).unwrap_or(u32::MAX), sent })
+        repeated.times = repeated.times.saturating_add(1);
+        // Systems try smaller segments when large ones are lost.
+        repeated.bytes = repeated.bytes.max(u32::try_from(bytes).unwrap_or(u32::MAX));
+        repeated.is_told().then(|| (repeated.told(false), segment.path))
     }
 
     /// Takes an ICMP message about a packet of this connection, on `flow`, that travelled as `about` says.
@@ -483,6 +502,11 @@ impl Half {
         let Some(start) = self.offset(sequence) else { return false };
         let end = start.saturating_add(size);
         size > 1 && end <= self.high && (start..end).contains(&self.acknowledged)
+    }
+
+    /// Whether this acknowledgement is of more than what is before `from`.
+    fn is_acknowledged_beyond(&self, from: u64, number: u32) -> bool {
+        self.offset(number).is_some_and(|offset| offset > from && offset.saturating_sub(self.high) <= MAX_AHEAD)
     }
 
     fn acknowledge(&mut self, number: u32) {

@@ -27,7 +27,7 @@ pub enum Message {
     /// What became of a TCP connection to a port that matters, or with something in it that is known by its content.
     /// One a connection.
     Connection(Box<Connection>),
-    /// A segment that its receiver does not acknowledge, on a TCP connection that is told of.
+    /// A segment that its receiver does not acknowledge, on a TCP connection to a KDC.
     Unacknowledged(Unacknowledged),
     /// ICMP or ICMPv6 destination unreachable.
     Unreachable(Box<Unreachable>),
@@ -197,15 +197,17 @@ pub struct Connection {
 }
 
 /// Bytes that were sent again and again on a TCP connection, and not acknowledged, though something was before: small
-/// segments arrive and large ones do not, or the way broke. At most once a connection and direction.
+/// segments arrive and large ones do not, or the way broke. Told once, and once more if they are acknowledged after all.
 ///
-/// The event's path runs as the bytes did; it is seen in the packet that brought them last.
+/// The event's path runs as the bytes did; it is seen in the packet that brought them last, or acknowledged them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unacknowledged {
     /// Payload bytes of that segment.
     pub bytes: u32,
-    /// How often they were sent.
+    /// How often they were sent, at least.
     pub sent: u32,
+    /// Whether this packet acknowledges them after all.
+    pub at_last: bool,
 }
 
 /// What refused a connection.

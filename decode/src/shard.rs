@@ -279,8 +279,9 @@ impl Shard {
         flow.touched = self.clock.elapsed;
         if let Some(tracker) = &mut flow.tracker {
             let side = tracker.side(direction);
-            let unacknowledged = tracker.repeats(segment, side).map(Message::Unacknowledged);
-            out.events.extend(unacknowledged.map(|message| Event::direct(mark.into(), Some(segment.path), message)));
+            if let Some((what, path)) = tracker.repeats(segment, side) {
+                out.events.push(Event::direct(mark.into(), Some(path), Message::Unacknowledged(what)));
+            }
             let fate = tracker.segment(segment, side);
             if flow.streams.is_none() && !flow.dropped && carries(segment) {
                 let decoder = decoder(self.config.decoders, &key, tracker, segment);

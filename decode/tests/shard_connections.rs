@@ -81,6 +81,10 @@ fn what_is_repeated_and_not_acknowledged_is_told_once() {
     assert!(net.lines().is_empty(), "a loss or two are usual");
     repeated(&mut net, 0, &request[..1460], 3);
     assert_eq!(net.lines(), ["9-9 c>s unacknowledged 1460 sent 4"]);
+    net.send(&seg(SERVER, 0, &[]).ack(1460));
+    assert_eq!(net.lines()[..1], ["12-12 c>s acknowledged at last 1460 sent 4"]);
+    repeated(&mut net, 1460, &request[1460..2920], 4);
+    assert_eq!(net.lines(), ["15-15 c>s unacknowledged 1460 sent 4"], "another part, which is lost, too");
 }
 
 #[test]
@@ -117,7 +121,10 @@ fn copies_and_questions_for_room_are_not_told() {
     net.data(CLIENT, 0, &request, 1460);
     net.lines();
     net.until(1);
-    for _ in 0..9 {
+    // Each packet twice: two repetitions are usual.
+    for second in 1..3 {
+        net.until(second);
+        net.send(&seg(CLIENT, 0, &request[..1460]));
         net.send(&seg(CLIENT, 0, &request[..1460]));
     }
     assert!(net.lines().is_empty(), "copies of a packet come at once");

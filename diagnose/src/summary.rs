@@ -28,16 +28,13 @@ fn line(step: &Step, logon: &Logon) -> String {
             if repeats > 0 {
                 let _ = write!(text, ", sent {} times", repeats + 1);
             }
-            if let Some(exchange) = step.exchange.and_then(|index| logon.exchanges.get(index)) {
-                let is_request = exchange.request.as_deref().is_some_and(|event| event.seen == step.seen);
-                let (lost, came_late) = if is_request {
-                    (exchange.undelivered_request(), exchange.reply.is_some())
-                } else {
-                    (exchange.undelivered_reply(), false)
-                };
-                if let Some(lost) = lost {
-                    let how = if came_late { "before it was acknowledged" } else { "and not acknowledged" };
-                    let _ = write!(text, ", sent {} times {how}", lost.sent);
+            let exchange = step.exchange.and_then(|index| logon.exchanges.get(index));
+            if let Some((exchange, lost)) = exchange.and_then(|exchange| Some((exchange, exchange.undelivered?))) {
+                let of = if lost.of_reply { &exchange.reply } else { &exchange.request };
+                if of.as_deref().is_some_and(|event| event.seen == step.seen) {
+                    let never = exchange.never_delivered().is_some();
+                    let how = if never { "and not acknowledged" } else { "before it was acknowledged" };
+                    let _ = write!(text, ", sent {} times or more {how}", lost.sent);
                 }
             }
             if let Some(path) = step.event.path {

@@ -42,10 +42,12 @@ pub struct Undelivered {
     pub seen: Seen,
     /// Payload bytes of that packet.
     pub bytes: u32,
-    /// How often they were sent.
+    /// How often they were sent, at least.
     pub sent: u32,
     /// Whether they are of the reply, and not of the request.
     pub of_reply: bool,
+    /// Whether they were acknowledged after all.
+    pub at_last: bool,
 }
 
 /// Why an exchange has no reply.
@@ -96,14 +98,19 @@ impl Exchange {
         }
     }
 
-    /// What of the request was not acknowledged, at least for long: it came late where there is a reply.
-    pub fn undelivered_request(&self) -> Option<Undelivered> {
-        self.undelivered.filter(|undelivered| !undelivered.of_reply)
+    /// What of it was never acknowledged: of the request, or of the reply.
+    pub fn never_delivered(&self) -> Option<Undelivered> {
+        self.undelivered.filter(|lost| !lost.at_last && (lost.of_reply || self.reply.is_none()))
     }
 
-    /// What of the reply was not acknowledged.
-    pub fn undelivered_reply(&self) -> Option<Undelivered> {
-        self.undelivered.filter(|undelivered| undelivered.of_reply)
+    /// Whether something of the reply was never acknowledged.
+    pub fn lacks_reply(&self) -> bool {
+        self.never_delivered().is_some_and(|lost| lost.of_reply)
+    }
+
+    /// Whether something of the request was not acknowledged for long.
+    pub fn came_late(&self) -> bool {
+        self.undelivered.is_some_and(|lost| !lost.of_reply)
     }
 
     /// The decoded request.

@@ -484,7 +484,7 @@ packed_fields! {
     Endpoint { address, port }
     Path { transport, source, destination }
     Principal { name, realm }
-    Undelivered { seen, bytes, sent, of_reply }
+    Undelivered { seen, bytes, sent, of_reply, at_last }
     Exchange { stage, client, kdc, transport, request, repeats, repeat_count, reply, silence, undelivered }
     Attempt { kdc, event, settled }
     Session { service, server, opened, proof, answer, certain }
@@ -517,9 +517,9 @@ mod tests {
         5.010 dc2 > pc3 krb-error 18 status 0xc0000072 flow 2
         6.000 pc2 > dc  as-req erin pkinit flow 7
         8.100 pc2 > dc  unacknowledged flow 7
-        8.200 pc2 > dc  connect open closed client-reset flow 7
+        8.200 pc2 > dc  connect open since 17 closed client-reset flow 7
         9.000 pc2 > dc2 as-req erin pkinit flow 8
-        9.100 pc2 > dc2 connect open closed server-fin flow 8
+        9.100 pc2 > dc2 connect open since 20 closed server-fin flow 8
     ";
 
     fn packed_and_unpacked(logon: &Logon) -> Logon {
@@ -532,6 +532,10 @@ mod tests {
         assert!(played.logons().len() >= 4);
         assert!(played.logons().iter().any(|logon| !logon.sessions.is_empty()));
         assert!(played.logons().iter().any(|logon| !logon.attempts.is_empty()));
+        let exchanges = || played.logons().iter().flat_map(|logon| &logon.exchanges);
+        assert!(exchanges().any(|exchange| exchange.undelivered.is_some()));
+        let closed = exchanges().filter(|exchange| matches!(exchange.silence, crate::Silence::Closed { .. }));
+        assert_eq!(closed.count(), 2);
         for logon in played.logons() {
             assert_eq!(format!("{:?}", packed_and_unpacked(logon)), format!("{logon:?}"));
         }

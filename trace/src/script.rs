@@ -59,7 +59,8 @@
 //!   `http STATUS METHOD URL [crl SECONDS] [ocsp good|revoked|unknown|N] [page]`: a CRL whose next one is due after so
 //!   many seconds, what a responder says of serial number 01 or its status, a body that is none of both.
 //!   `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
-//! * `unacknowledged [bytes N] [sent N]`: so many bytes on this flow are sent again and again and not acknowledged.
+//! * `unacknowledged [bytes N] [sent N] [at-last]`: so many bytes on this flow are sent again and again and not
+//!   acknowledged; `at-last`: now they are.
 //! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`
 //!   and `pong-cut`: it cut an answer of DNS, to a ping.
 //! * `T export NAME [keys K1,K2] [spki] [bad-id] [bad-hash] [sid S]`: an export of the directory made at that time has
@@ -302,7 +303,8 @@ impl Line<'_> {
 
     fn unacknowledged(&self) -> Unacknowledged {
         let number = |name| self.number(name).and_then(|number| u32::try_from(number).ok());
-        Unacknowledged { bytes: number("bytes").unwrap_or(1460), sent: number("sent").unwrap_or(4) }
+        let (bytes, sent) = (number("bytes").unwrap_or(1460), number("sent").unwrap_or(4));
+        Unacknowledged { bytes, sent, at_last: self.has("at-last") }
     }
 
     fn object(&self, name: &str) -> Object {

@@ -980,12 +980,16 @@ fn a_connection_that_ends_without_a_reply_has_failed() {
     let outcome = |rest: &str| only(&format!("{asked}{rest}")).outcome();
     assert_eq!(outcome("1 end"), Outcome::Undecided);
     for how in ["server-reset", "server-fin", "client-reset", "client-fin"] {
-        assert_eq!(outcome(&format!("0.020 pc > dc connect open closed {how} flow 2")), Outcome::Failed, "{how}");
+        assert_eq!(
+            outcome(&format!("0.020 pc > dc connect open since 3 closed {how} flow 2")),
+            Outcome::Failed,
+            "{how}"
+        );
     }
     assert_eq!(outcome("0.020 pc > dc connect open flow 2"), Outcome::Undecided);
-    assert_eq!(outcome("0.020 pc > dc connect one-sided closed server-fin flow 2"), Outcome::Undecided);
+    assert_eq!(outcome("0.020 pc > dc connect one-sided since 3 closed server-fin flow 2"), Outcome::Undecided);
     assert_eq!(
-        outcome("0.020 dc > pc hole flow 2\n0.021 pc > dc connect open closed server-fin flow 2"),
+        outcome("0.020 dc > pc hole flow 2\n0.021 pc > dc connect open since 3 closed server-fin flow 2"),
         Outcome::Undecided
     );
     assert_eq!(outcome("11 end"), Outcome::Failed, "its time was up");
@@ -998,4 +1002,41 @@ fn who_was_asked_for_a_proof_and_brings_none_has_not_failed() {
     let logon =
         only("0.0 pc > dc as-req alice udp\n0.1 dc > pc krb-error 25 udp\n0.2 pc > dc as-req alice pkinit udp\n60 end");
     assert_eq!(logon.outcome(), Outcome::Undecided, "a single datagram");
+}
+
+#[test]
+fn a_client_that_drops_a_connection_once_it_has_its_answer_has_not_failed() {
+    let asked = "0.0 pc > dc as-req alice flow 1\n1.0 pc > dc2 as-req alice nonce 1 flow 2\n";
+    let answered =
+        "1.2 dc > pc krb-error 25 flow 1\n1.201 pc > dc2 connect open since 2 ago 1 closed client-reset flow 2\n3 end";
+    assert_eq!(only(&format!("{asked}{answered}")).outcome(), Outcome::Undecided);
+}
+
+#[test]
+fn what_ends_a_later_connection_between_the_same_ports_decides_no_earlier_request() {
+    let later = "60.0 pc > dc connect open since 9 ago 0 closed server-reset\n61 end";
+    let logon = only(&format!("0.0 pc > dc as-req alice pkinit\n{later}"));
+    assert_eq!(logon.exchanges[0].silence, trace::Silence::TimedOut);
+}
+
+#[test]
+fn what_is_acknowledged_at_last_was_only_late() {
+    let asked = "0.0 pc > dc as-req alice pkinit\n2.1 pc > dc unacknowledged\n";
+    let lost = only(&format!("{asked}3 end"));
+    assert!(lost.exchanges[0].never_delivered().is_some() && lost.exchanges[0].came_late());
+    for late in ["2.5 pc > dc unacknowledged at-last\n3 end", "2.5 dc > pc as-rep alice ticket T1 pkinit"] {
+        let logon = only(&format!("{asked}{late}"));
+        assert!(logon.exchanges[0].never_delivered().is_none() && logon.exchanges[0].came_late(), "{late}");
+    }
+    let reply =
+        "0.0 pc > dc as-req alice pkinit\n0.1 dc > pc as-rep alice ticket T1 pkinit\n2.1 dc > pc unacknowledged\n";
+    assert!(only(reply).exchanges[0].lacks_reply());
+    assert!(!only(&format!("{reply}4.5 dc > pc unacknowledged at-last")).exchanges[0].lacks_reply());
+    // A part of the reply: it has not come yet.
+    let part = only("0.0 pc > dc as-req alice pkinit\n2.1 dc > pc unacknowledged\n3 end");
+    assert!(part.exchanges[0].lacks_reply() && part.exchanges[0].reply.is_none());
+    // Of two requests on a connection the first may have arrived.
+    let two = "0.0 pc > dc as-req alice\n0.1 pc > dc as-req bob\n2.2 pc > dc unacknowledged\n3 end";
+    let lost: Vec<bool> = play(two).logons().iter().map(|logon| logon.exchanges[0].came_late()).collect();
+    assert_eq!(lost, [false, true]);
 }

@@ -175,10 +175,11 @@ impl Serialize for Fields<'_> {
             Message::Tls(message) => message.serialize(serializer),
             Message::Http(message) => message.serialize(serializer),
             Message::Connection(connection) => ConnectionFields::new(connection).serialize(serializer),
-            Message::Unacknowledged(Unacknowledged { bytes, sent }) => {
-                let mut map = serializer.serialize_map(Some(2))?;
+            Message::Unacknowledged(Unacknowledged { bytes, sent, at_last }) => {
+                let mut map = serializer.serialize_map(Some(3))?;
                 map.serialize_entry("bytes", bytes)?;
                 map.serialize_entry("sent", sent)?;
+                map.serialize_entry("at_last", at_last)?;
                 map.end()
             }
             Message::Unreachable(unreachable) => UnreachableFields::new(unreachable).serialize(serializer),

@@ -256,7 +256,10 @@ impl Net {
                 connection.bytes_to_client,
                 connection.missing
             ),
-            Message::Unacknowledged(what) => format!("{place} unacknowledged {} sent {}", what.bytes, what.sent),
+            Message::Unacknowledged(what) => {
+                let word = if what.at_last { "acknowledged at last" } else { "unacknowledged" };
+                format!("{place} {word} {} sent {}", what.bytes, what.sent)
+            }
             Message::Unreachable(unreachable) => format!("{place} unreachable {}", unreachable.code),
             other => format!("{place} {}", other.protocol().name()),
         }

@@ -50,9 +50,19 @@ impl Grouper {
         if connection.missing > 0 || connection.directions_seen != (true, true) {
             return;
         }
+        let by_client = matches!(how, Closing::ClientFin | Closing::ClientReset);
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
-            if let Some(exchange) = self.logons.exchange(waiting.place)
+            let Some(logon) = self.logons.get_mut(waiting.place.logon) else { continue };
+            let Some(asked) = logon.exchanges.get(waiting.place.exchange).and_then(Exchange::began) else { continue };
+            // What was asked on an earlier connection between the same ports; and a client that has its answer from
+            // elsewhere needs no other.
+            let replies = logon.exchanges.iter().filter_map(|exchange| exchange.reply.as_deref());
+            let is_answered = replies.into_iter().any(|reply| (asked..seen).contains(&reply.seen));
+            if asked.last < connection.began.last || (by_client && is_answered) {
+                continue;
+            }
+            if let Some(exchange) = logon.exchanges.get_mut(waiting.place.exchange)
                 && matches!(exchange.silence, Silence::Waiting | Silence::TimedOut)
             {
                 exchange.silence = Silence::Closed { seen, how };
@@ -151,29 +161,36 @@ impl Grouper {
         logon.attempts.push(attempt);
     }
 
-    /// A client or a KDC repeats what the other does not acknowledge: the last request that waits on that connection, or
-    /// the reply that came on it last.
+    /// A client or a KDC repeats what the other does not acknowledge: the last request that waits on that connection,
+    /// or a reply: the one that is awaited there, else the one that came there last.
     pub(super) fn undelivered(&mut self, seen: Seen, what: Unacknowledged, path: Path) {
+        let Unacknowledged { bytes, sent, at_last } = what;
         let of_reply = path.source.port == KDC_PORT;
-        let undelivered = Some(Undelivered { seen, bytes: what.bytes, sent: what.sent, of_reply });
+        let undelivered = Undelivered { seen, bytes, sent, of_reply, at_last };
+        // Whoever uses the same ports later asks for something else.
+        let lately = |exchange: &Exchange| {
+            let age = exchange.ended().map(|ended| seen.at.since(ended.at));
+            age.is_some_and(|age| age <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND)
+        };
+        let (flow, _) = path.flow();
+        // What was asked before it on the same connection may have arrived.
+        let last = self.pairing.on(&flow).last().map(|waiting| waiting.place);
+        if let Some(exchange) = last.and_then(|place| self.logons.exchange(place)).filter(|exchange| lately(exchange)) {
+            exchange.undelivered = Some(undelivered);
+            return;
+        }
         if !of_reply {
-            let (flow, _) = path.flow();
-            // What was asked before it on the same connection may have arrived.
-            let last = self.pairing.on(&flow).last();
-            if let Some(exchange) = last.and_then(|waiting| self.logons.exchange(waiting.place)) {
-                exchange.undelivered = undelivered;
-            }
             return;
         }
         let client = path.destination;
         for &index in self.recent.get(&client.address).into_iter().flatten().rev() {
             let exchanges = self.logons.lately(index, seen.at).map(|logon| logon.exchanges.iter_mut().rev());
-            let answered = exchanges.into_iter().flatten().find(|exchange| {
+            let there = exchanges.into_iter().flatten().find(|exchange| {
                 exchange.transport == Transport::Tcp && (exchange.client, exchange.kdc) == (client, path.source)
             });
-            if let Some(exchange) = answered {
-                if exchange.reply.is_some() {
-                    exchange.undelivered = undelivered;
+            if let Some(exchange) = there {
+                if exchange.reply.is_some() && lately(exchange) {
+                    exchange.undelivered = Some(undelivered);
                 }
                 return;
             }

@@ -229,7 +229,7 @@ impl Grouper {
         logon.ended = logon.ended.max(event.seen);
         let Some(exchange) = logon.exchanges.get_mut(place.exchange) else { return };
         exchange.reply = Some(Arc::clone(event));
-        let delayed = exchange.undelivered.is_some();
+        let delayed = exchange.came_late();
         let (kdc, transport, asked_again) = (exchange.kdc.address, exchange.transport, exchange.repeat_count > 0);
         let asked = exchange.repeats.last().copied().or(exchange.request.as_deref().map(|event| event.seen));
         if transport == Transport::Udp {

@@ -80,7 +80,7 @@ pub(crate) fn check(logon: &Logon, facts: &Facts) -> Verdict {
         Err(verdict) => return verdict,
     };
     // What did not arrive cannot be used.
-    if shown.exchange.undelivered_reply().is_some() {
+    if shown.exchange.lacks_reply() {
         return Verdict::Clear;
     }
     if logon.ticket_used() || logon.method == Method::Anonymous || logon.requested.is_none() {

@@ -1,7 +1,7 @@
 //! NET-05.
 
-use decode::{Transport, kerberos::Stage};
-use trace::{Exchange, Facts, Logon, Silence, Undelivered};
+use decode::{Closing, Transport, kerberos::Stage};
+use trace::{Class, Exchange, Facts, Logon, Silence, Undelivered};
 
 use super::is_large;
 use crate::{
@@ -21,17 +21,18 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// Over TCP, bytes of the request or of the reply came four times or more in packets of 1,200 bytes or more, and
-    /// were not acknowledged, though the other side did acknowledge what was before. A packet filter of the recording
-    /// host itself, or one behind it, looks the same. Over UDP, the same AS-REQ came in several packets at least twice.
-    /// Nothing answered within ten seconds, or the ticket was not used. That is silence: it counts only in a capture
-    /// of both directions without losses. A domain controller that drops the request for another reason looks the
-    /// same.
+    /// Over TCP, bytes of the request or of the reply came four times or more in packets of 1,200 bytes or more,
+    /// and were never acknowledged, though the other side did acknowledge what was before. That is possible, no
+    /// more: a way that broke at that moment, or a packet filter behind the recorder, looks the same. It shows in a
+    /// capture on the sender's side of the fault: of a request, at the client. Over UDP, the same AS-REQ came in
+    /// several packets at least twice. Nothing answered within ten seconds, or the client gave up before, or the
+    /// ticket was not used. That is silence: it counts only in a capture of both directions without losses. A
+    /// domain controller that drops the request for another reason looks the same.
     ///
     /// ## What to do
     ///
-    /// 1. Find the largest packet that gets through: `ping -f -l 1372 dc01` with other numbers, to and fro. Lower the MTU
-    ///    of the VPN to that and 28 bytes more, or let it adjust the MSS of TCP.
+    /// 1. Find the largest packet that gets through: `ping -f -l 1372 dc01` with other numbers, to and fro. Lower the
+    ///    MTU of the VPN to that and 28 bytes more, or let it adjust the MSS of TCP.
     /// 2. Let ICMP "fragmentation needed" (type 3, code 4; in IPv6 type 2) through every firewall on the way.
     /// 3. If it came over UDP, let the client use TCP: `udp_preference_limit = 1` in krb5.conf; on Windows,
     ///    MaxPacketSize = 1 in the registry key Lsa, Kerberos, Parameters, or delete the value. Firewalls drop
@@ -39,8 +40,8 @@ rule! {
     ///
     /// ## Sources
     ///
-    /// RFC 4120 §7.2.1; RFC 2923 §2.1 (black holes of path MTU discovery); Microsoft: force Kerberos to use TCP instead
-    /// of UDP. Over TCP, the sample `large-packets-lost`. Over UDP not seen in a capture.
+    /// RFC 4120 §7.2.1; RFC 2923 §2.1 (black holes of path MTU discovery); Microsoft: force Kerberos to use TCP
+    /// instead of UDP. Over TCP, the sample `large-packets-lost`. Over UDP not seen in a capture.
     pub static LARGE_MESSAGES_LOST = {
         code: "NET-05",
         title: "large Kerberos messages are lost on the way",
@@ -56,9 +57,9 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let lost = logon.exchanges.iter().find_map(|exchange| {
-        let lost = exchange.undelivered.filter(|&lost| is_large(lost))?;
-        // It arrived in the end, or the client got another ticket.
-        let arrived = exchange.reply.is_some() && (!lost.of_reply || logon.ticket_used());
+        let lost = exchange.never_delivered().filter(|&lost| is_large(lost))?;
+        // A ticket that is used has arrived, or another did.
+        let arrived = lost.of_reply && exchange.stage == Stage::As && logon.ticket_used();
         (!arrived).then_some((exchange, lost))
     });
     match lost {
@@ -72,31 +73,37 @@ fn not_acknowledged(facts: &Facts, exchange: &Exchange, lost: Undelivered) -> Ve
     if facts.visibility.is_one_sided() {
         return Verdict::Unseen(ONE_SIDED);
     }
-    if facts.visibility.has_drops() {
+    if facts.visibility.misses(&[Class::Kerberos]) {
         return Verdict::Unseen(LOSSY);
     }
-    if exchange.reply.is_none() && exchange.silence == Silence::Hidden {
-        return Verdict::Unseen(REPLY_MISSING);
-    }
-    if !facts.passed(lost.seen.at, Exchange::REPLY_WAIT_SECONDS) {
+    let is_decided = match exchange.silence {
+        Silence::Hidden if exchange.reply.is_none() => return Verdict::Unseen(REPLY_MISSING),
+        // That is NET-03.
+        Silence::Closed { how: Closing::ServerFin | Closing::ServerReset, .. } if !lost.of_reply => {
+            return Verdict::Clear;
+        }
+        Silence::Closed { .. } => true,
+        _ => false,
+    };
+    if !is_decided && !facts.passed(lost.seen.at, Exchange::REPLY_WAIT_SECONDS) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
-    let (whose, message, kind) = match (&exchange.reply, exchange.stage) {
-        (None, Stage::As) => ("request", &exchange.request, "10"),
-        (None, Stage::Tgs) => ("request", &exchange.request, "12"),
-        (reply, _) if exchange.error().is_some() => ("reply", reply, "30"),
-        (reply, Stage::As) => ("reply", reply, "11"),
-        (reply, Stage::Tgs) => ("reply", reply, "13"),
+    let (whose, message, kind) = match (lost.of_reply, exchange.stage) {
+        (false, Stage::As) => ("request", &exchange.request, "10"),
+        (false, Stage::Tgs) => ("request", &exchange.request, "12"),
+        (true, _) if exchange.error().is_some() => ("reply", &exchange.reply, "30"),
+        (true, Stage::As) => ("reply", &exchange.reply, "11"),
+        (true, Stage::Tgs) => ("reply", &exchange.reply, "13"),
     };
     let Undelivered { seen, bytes, sent, .. } = lost;
     let summary = format!(
-        "{bytes} bytes of the {whose} were sent {sent} times over TCP and not acknowledged: large packets are probably \
-         lost on the way"
+        "{bytes} bytes of the {whose} were sent {sent} times or more over TCP and not acknowledged: large packets \
+         may be lost on the way"
     );
     let message = message.as_deref().map(|message| {
         Evidence::new(message.seen, "kerberos.msg_type", kind, format!("the {whose}, complete in this packet"))
     });
-    Found::new(Confidence::Likely, Subject::DomainController(exchange.kdc.address), summary)
+    Found::new(Confidence::Possible, Subject::DomainController(exchange.kdc.address), summary)
         .with(Evidence::new(seen, "tcp.len", bytes.to_string(), format!("sent {sent} times and not acknowledged")))
         .with_some(message)
         .into()
@@ -112,7 +119,7 @@ fn fragments(logon: &Logon, facts: &Facts) -> Verdict {
         if facts.visibility.is_one_sided() {
             return Verdict::Unseen(ONE_SIDED);
         }
-        if facts.visibility.has_drops() {
+        if facts.visibility.misses(&[Class::Kerberos]) {
             return Verdict::Unseen(LOSSY);
         }
         match exchange.silence {
@@ -174,6 +181,23 @@ mod tests {
         clear(&LARGE_MESSAGES_LOST, &format!("{REPLY}3.0 pc > dc tgs-req cifs/files ticket T1 flow 2\n30 end"));
         let request = "0.0 pc > dc as-req alice pkinit\n2.1 pc > dc unacknowledged bytes 1460 sent 4";
         clear(&LARGE_MESSAGES_LOST, &format!("{request}\n2.5 dc > pc as-rep alice ticket T1 pkinit\n30 end"));
+    }
+
+    #[test]
+    fn clear_when_it_is_acknowledged_after_all() {
+        clear(&LARGE_MESSAGES_LOST, &format!("{REPLY}4.5 dc > pc unacknowledged bytes 1460 sent 4 at-last\n30 end"));
+        let request = "0.0 pc > dc as-req alice pkinit\n2.1 pc > dc unacknowledged bytes 1460 sent 4";
+        clear(
+            &LARGE_MESSAGES_LOST,
+            &format!("{request}\n4.5 pc > dc unacknowledged bytes 1460 sent 4 at-last\n30 end"),
+        );
+    }
+
+    #[test]
+    fn found_at_once_when_the_client_gives_up_and_clear_when_the_kdc_resets() {
+        let request = "0.0 pc > dc as-req alice pkinit\n2.1 pc > dc unacknowledged bytes 1460 sent 4";
+        found(&LARGE_MESSAGES_LOST, &format!("{request}\n4 pc > dc connect open since 1 ago 4 closed client-reset"));
+        clear(&LARGE_MESSAGES_LOST, &format!("{request}\n4 pc > dc connect open since 1 ago 4 closed server-reset"));
     }
 
     #[test]

@@ -22,13 +22,14 @@ rule! {
     ///
     /// ## How we know
     ///
-    /// A complete request over TCP had no reply for ten seconds, or the domain controller closed or reset the connection
-    /// instead, and the client got no answer elsewhere in that time, after which it would no longer have wanted this
-    /// one. Where the client closed the connection sooner it is possible only: perhaps its user changed their mind. Silence is no proof: where only one direction
-    /// was captured, or packets are missing from the capture, the question stays open. It is less sure where
-    /// some other conversation was captured one way only, or where the same domain controller answered the same
-    /// sign-in later: then the network may have failed for a moment. Where the request was sent again and again and
-    /// not acknowledged, it is possible, no more; of large packets NET-05 tells that.
+    /// A complete request over TCP had no reply for ten seconds, or the domain controller closed or reset the
+    /// connection instead, and the client got no answer elsewhere in that time, after which it would no longer have
+    /// wanted this one. Silence is no proof: where only one direction was captured, or packets are missing from the
+    /// capture, the question stays open. It is less sure where some other conversation was captured one way only,
+    /// or where the same domain controller answered the same sign-in later: then the network may have failed for a
+    /// moment. Where the client closed the connection sooner, perhaps its user changed their mind; and where the
+    /// request was sent again and again and not acknowledged, perhaps it did not arrive (of large packets NET-05
+    /// tells that): possible, no more.
     ///
     /// ## What to do
     ///
@@ -62,8 +63,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let mut verdict = Verdict::Clear;
     for exchange in logon.exchanges.iter().filter(|exchange| exchange.transport == Transport::Tcp) {
         let Some(asked) = exchange.request.as_deref().map(|event| event.seen) else { continue };
-        let is_too_large = exchange.undelivered.is_some_and(is_large);
-        if exchange.reply.is_some() || is_too_large || was_answered_elsewhere(logon, asked) {
+        if exchange.reply.is_some() || is_lost(exchange) || was_answered_elsewhere(logon, asked) {
             continue;
         }
         match unanswered(logon, facts, exchange, asked) {
@@ -73,6 +73,13 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         }
     }
     verdict
+}
+
+/// Whether large packets are lost on the way, and not the domain controller's connection: that is NET-05. Or a part of
+/// the reply did come.
+fn is_lost(exchange: &Exchange) -> bool {
+    let reset = matches!(exchange.silence, Silence::Closed { how: Closing::ServerFin | Closing::ServerReset, .. });
+    exchange.never_delivered().is_some_and(|lost| lost.of_reply || (is_large(lost) && !reset))
 }
 
 /// Whether the client got another answer before the time for this one was up: then it no longer waited.
@@ -103,7 +110,7 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
         Silence::Closed { seen, how } => Some(Closed { seen, how, after: seen.at.since(last_asked.at) }),
         _ => None,
     };
-    let is_decided = closed.as_ref().is_some_and(Closed::by_kdc);
+    let is_decided = closed.as_ref().is_some_and(|closed| closed.by_kdc() || facts.finished());
     if !is_decided && !facts.passed(last_asked.at, Exchange::REPLY_WAIT_SECONDS) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
     }
@@ -113,14 +120,15 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
         .any(|other| other.kdc.address == kdc && other.reply.as_deref().is_some_and(|reply| reply.seen > asked));
     let others = if answers { "; other requests it does answer" } else { "" };
     let in_haste = closed.as_ref().is_some_and(Closed::in_haste);
-    let what = match (exchange.undelivered, &closed) {
-        (Some(lost), _) => format!("did not acknowledge the request, sent {} times", lost.sent),
-        (None, Some(closed)) if closed.by_kdc() => format!("{} it instead of a reply", closed.words()),
+    let lost = exchange.never_delivered();
+    let what = match (lost, &closed) {
+        (_, Some(closed)) if closed.by_kdc() => format!("{} it instead of a reply", closed.words()),
+        (Some(lost), _) => format!("did not acknowledge the request, sent {} times or more", lost.sent),
         (None, Some(closed)) if in_haste => format!("did not reply before the client {} it", closed.words()),
         _ => format!("did not reply to the request within {} seconds", Exchange::REPLY_WAIT_SECONDS),
     };
     let summary = format!("the domain controller took the connection and {what}{others}");
-    let lost = exchange.undelivered.map(|lost| {
+    let lost = lost.map(|lost| {
         let means = format!("sent {} times and not acknowledged", lost.sent);
         Evidence::new(lost.seen, "tcp.len", lost.bytes.to_string(), means)
     });
@@ -260,7 +268,7 @@ mod tests {
             &NO_REPLY,
             "
             0.000 pc > dc  as-req alice pkinit
-            0.010 pc > dc  connect open closed server-reset
+            0.010 pc > dc  connect open since 1 closed server-reset
         ",
         );
         assert_eq!(finding.packets(), [1, 2]);
@@ -274,7 +282,7 @@ mod tests {
             &NO_REPLY,
             "
             0.000 pc > dc  as-req alice pkinit
-            2.000 pc > dc  connect open closed client-fin
+            2.000 pc > dc  connect open since 1 closed client-fin
             11             end
         ",
         );

@@ -70,7 +70,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 
 /// The last request, the answer, and the microseconds between. `None` where the request came late: that is the network.
 fn took(exchange: &Exchange) -> Option<(Seen, Seen, u64)> {
-    if exchange.undelivered_request().is_some() {
+    if exchange.came_late() {
         return None;
     }
     let asked = exchange.repeats.last().copied().or(exchange.request.as_deref().map(|event| event.seen))?;

@@ -51,7 +51,7 @@ rule! {
 
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     // What did not arrive cannot be used.
-    let delivered = logon.issued().filter(|(exchange, _)| exchange.undelivered_reply().is_none());
+    let delivered = logon.issued().filter(|(exchange, _)| !exchange.lacks_reply());
     let reply = delivered.filter(|(_, reply)| reply.pkinit.is_some());
     let Some(this) = reply.and_then(|(exchange, _)| exchange.reply.as_deref()).map(|event| event.seen) else {
         return Verdict::Clear;

@@ -63,7 +63,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         return Verdict::Clear;
     };
     // What did not arrive cannot be used.
-    if logon.ticket_used() || exchange.undelivered_reply().is_some() {
+    if logon.ticket_used() || exchange.lacks_reply() {
         return Verdict::Clear;
     }
     if facts.visibility.is_one_sided() {
