@@ -27,9 +27,9 @@ rule! {
     /// wanted this one. Silence is no proof: where only one direction was captured, or packets are missing from the
     /// capture, the question stays open. It is less sure where some other conversation was captured one way only,
     /// or where the same domain controller answered the same sign-in later: then the network may have failed for a
-    /// moment. Where the client closed the connection sooner, perhaps its user changed their mind; and where the
-    /// request was sent again and again and not acknowledged, perhaps it did not arrive (of large packets NET-05
-    /// tells that): possible, no more.
+    /// moment. Where the client closed the connection sooner, but after a second or more, perhaps its user changed
+    /// their mind, and the finding is of medium severity; and where the request was sent again and again and not
+    /// acknowledged, perhaps it did not arrive (of large packets NET-05 tells that): possible, no more.
     ///
     /// ## What to do
     ///
@@ -110,6 +110,10 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
         Silence::Closed { seen, how } => Some(Closed { seen, how, after: seen.at.since(last_asked.at) }),
         _ => None,
     };
+    // Nobody can say what the domain controller would have done.
+    if closed.as_ref().is_some_and(|closed| !closed.by_kdc() && closed.after < LEAST_PATIENCE) {
+        return Verdict::Clear;
+    }
     let is_decided = closed.as_ref().is_some_and(|closed| closed.by_kdc() || facts.finished());
     if !is_decided && !facts.passed(last_asked.at, Exchange::REPLY_WAIT_SECONDS) {
         return if facts.finished() { Verdict::Clear } else { Verdict::Pending };
@@ -139,13 +143,18 @@ fn unanswered(logon: &Logon, facts: &Facts, exchange: &Exchange, asked: Seen) ->
         Evidence::new(seen, "ip.dst", other.kdc.address.to_string(), means)
     });
     let clean = visibility.one_sided == 0 && !replied_later && lost.is_none() && !in_haste;
-    Found::new(Confidence::Likely.lowered_unless(clean), Subject::DomainController(kdc), summary)
+    let found = Found::new(Confidence::Likely.lowered_unless(clean), Subject::DomainController(kdc), summary);
+    let found = if in_haste && lost.is_none() { found.with_severity(Severity::Medium) } else { found };
+    found
         .with(Evidence::new(asked, "kerberos.msg_type", kind, format!("{} asks, and no reply comes", logon.client)))
         .with_some(lost)
         .with_some(closed.map(|closed| closed.evidence()))
         .with_some(next)
         .into()
 }
+
+/// A client that closes its connection sooner than this, in nanoseconds, has not waited for an answer.
+const LEAST_PATIENCE: i64 = CaptureTime::SECOND;
 
 /// The end of a connection on which a request had no reply.
 struct Closed {
@@ -185,7 +194,7 @@ impl Closed {
 mod tests {
     use super::NO_REPLY;
     use crate::{
-        Confidence,
+        Confidence, Severity,
         testing::{clear, found, pending, unseen},
     };
 
@@ -286,8 +295,20 @@ mod tests {
             11             end
         ",
         );
-        assert_eq!(finding.found.confidence, Confidence::Possible);
+        assert_eq!((finding.found.confidence, finding.severity()), (Confidence::Possible, Severity::Medium));
         assert!(finding.found.summary.ends_with("before the client closed it"), "{}", finding.found.summary);
+    }
+
+    #[test]
+    fn clear_when_the_client_closes_at_once() {
+        clear(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            0.053 pc > dc  connect open since 1 closed client-fin
+            11             end
+        ",
+        );
     }
 
     #[test]
