@@ -12,7 +12,8 @@
 use capture::{CaptureTime, PacketId};
 
 use crate::{
-    Closing, Connection, Direction, Event, FlowKey, KDC_PORT, Message, Path, Refusal, Seen, Unacknowledged,
+    Closing, Connection, Direction, Event, FlowKey, KDC_PORT, Message, NotReceived, Path, Refusal, Seen,
+    Unacknowledged,
     decoder::{Side, length},
     wire::Segment,
 };
@@ -133,6 +134,17 @@ pub enum Fate {
     Forgotten,
     /// The capture ended first.
     Unfinished,
+}
+
+/// What the streams of a connection lack; see [`Connection`].
+#[derive(Clone, Copy, Debug)]
+pub struct Lacks {
+    /// Bytes that the capture does not hold, both ways together.
+    pub missing: u64,
+    /// What the server did not receive.
+    pub lost_to_server: Option<NotReceived>,
+    /// What the client did not receive.
+    pub lost_to_client: Option<NotReceived>,
 }
 
 /// How a segment relates to the connection known under its flow.
@@ -307,9 +319,9 @@ impl Tracker {
         Some(Fate::Refused(Refusal::Icmp(code)))
     }
 
-    /// The event of this connection, on `flow`, unless it was told before. `missing`: bytes that its streams miss,
-    /// where they are put together. `decided`: the packet that decided, where it is none of this connection.
-    pub fn tell(&mut self, flow: &FlowKey, fate: Fate, missing: Option<u64>, decided: Option<Mark>) -> Option<Event> {
+    /// The event of this connection, on `flow`, unless it was told before. `lacks`: what its streams lack, where they
+    /// are put together. `decided`: the packet that decided, where it is none of this connection.
+    pub fn tell(&mut self, flow: &FlowKey, fate: Fate, lacks: Option<Lacks>, decided: Option<Mark>) -> Option<Event> {
         let told = self.told;
         self.told = Told::Yes;
         let opened = self.opened();
@@ -330,6 +342,11 @@ impl Tracker {
             Fate::Forgotten => ended(Some(Closing::Forgotten)),
             Fate::Unfinished => ended(None),
         };
+        let lacks = lacks.unwrap_or_else(|| Lacks {
+            missing: self.client.missing().saturating_add(self.server.missing()),
+            lost_to_server: None,
+            lost_to_client: None,
+        });
         let connection = Connection {
             opened,
             syns: self.syns,
@@ -340,7 +357,9 @@ impl Tracker {
             bytes_to_server: self.client.bytes(),
             bytes_to_client: self.server.bytes(),
             directions_seen: (self.client.seen, self.server.seen),
-            missing: missing.unwrap_or_else(|| self.client.missing().saturating_add(self.server.missing())),
+            missing: lacks.missing,
+            lost_to_server: lacks.lost_to_server,
+            lost_to_client: lacks.lost_to_client,
         };
         let last = decided.unwrap_or(self.last);
         let seen = Seen { last: last.packet, first: self.began.packet, at: last.at };

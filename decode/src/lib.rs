@@ -35,5 +35,7 @@ pub mod x509;
 pub use carriage::{Carriage, Carrier};
 pub use event::{Decoded, Event, Path, Seen};
 pub use flow::{Direction, Endpoint, FlowKey, KDC_PORT, Transport};
-pub use message::{Closing, Connection, Gap, GapKind, Message, Protocol, Refusal, Unacknowledged, Unreachable};
+pub use message::{
+    Closing, Connection, Gap, GapKind, Message, NotReceived, Protocol, Refusal, Unacknowledged, Unreachable,
+};
 pub use text::WireText;

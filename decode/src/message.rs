@@ -144,6 +144,9 @@ pub struct Gap {
 pub enum GapKind {
     /// The capture does not hold it, though a peer received it.
     Missing,
+    /// The capture does not hold it, and the peer asked for it in vain: it was lost on the way before the recorder.
+    #[serde(rename = "missing")]
+    NotReceived,
     /// The capture kept only the beginning of a packet: by its snap length, or by what the packet itself says of its
     /// length.
     CutShort,
@@ -159,7 +162,7 @@ impl GapKind {
     /// The name that machine output gives it.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Missing => "missing",
+            Self::Missing | Self::NotReceived => "missing",
             Self::CutShort => "cut_short",
             Self::Undecodable => "undecodable",
             Self::Encrypted => "encrypted",
@@ -194,6 +197,22 @@ pub struct Connection {
     pub directions_seen: (bool, bool),
     /// Bytes that a peer acknowledged and the capture does not hold, both ways together.
     pub missing: u64,
+    /// What of the client's the server did not receive, though it received what followed.
+    pub lost_to_server: Option<NotReceived>,
+    /// What of the server's the client did not receive, though it received what followed.
+    pub lost_to_client: Option<NotReceived>,
+}
+
+/// Bytes of a TCP connection that the capture does not hold, and that were lost before the recorder: the receiver got
+/// what was behind them and still acknowledged only what was before (RFC 5681 §4.2), up to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotReceived {
+    /// The last packet in which the receiver said so.
+    pub seen: crate::Seen,
+    /// How many bytes.
+    pub bytes: u64,
+    /// How many bytes came before them.
+    pub after: u64,
 }
 
 /// Bytes that were sent again and again on a TCP connection, and not acknowledged, though something was before: small

@@ -304,8 +304,8 @@ impl Shard {
                 out.events.push(Event { seen: mark.into(), path: Some(segment.path), carriage, message });
             }
             if let Some(fate) = fate {
-                let missing = flow.streams.as_ref().map(|streams| streams.missing());
-                out.events.extend(tracker.tell(&key, fate, missing, None));
+                let lacks = flow.streams.as_ref().map(|streams| streams.lacks());
+                out.events.extend(tracker.tell(&key, fate, lacks, None));
                 flow.close(out);
             }
         }
@@ -481,8 +481,8 @@ impl Flow {
                 }
             }
         }
-        let missing = self.streams.as_ref().map(|streams| streams.missing());
-        out.events.extend(tracker.tell(&self.key, fate, missing, decided));
+        let lacks = self.streams.as_ref().map(|streams| streams.lacks());
+        out.events.extend(tracker.tell(&self.key, fate, lacks, decided));
     }
 
     /// It has been told. Where its streams have come to their end, their memory goes back: the ports are kept for a
@@ -498,10 +498,15 @@ impl Flow {
         }
     }
 
-    /// Passes all holes of its streams.
+    /// Passes all holes of its streams. Where a peer still asks for what is in one, nothing comes of the connection any
+    /// more: it is told.
     fn pass_holes(&mut self, out: &mut Out<'_>) {
-        if let (Some(streams), Some(tracker)) = (&mut self.streams, &self.tracker) {
+        if let (Some(streams), Some(tracker)) = (&mut self.streams, &mut self.tracker) {
             streams.pass_holes(tracker.last(), out);
+            let lacks = streams.lacks();
+            if lacks.lost_to_server.is_some() || lacks.lost_to_client.is_some() {
+                out.events.extend(tracker.tell(&self.key, Fate::Forgotten, Some(lacks), None));
+            }
         }
         self.waiting_since = None;
     }

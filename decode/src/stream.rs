@@ -13,7 +13,9 @@
 //!   the two directions of a mirror port or of two capture queues are a few packets out of step. Such a hole is passed
 //!   [`PATIENCE`] packets of the connection after the acknowledgement. The packet at which that happens is the one that
 //!   the gap, and what is thereby completed, is `seen` in; it is the packet that decided it, not the acknowledgement.
-//! - Any other hole is passed at a tick ([`crate::shard::HOLE_TIMEOUT`]), at the end, or when a limit is reached.
+//! - Any other hole is passed at a tick ([`crate::shard::HOLE_TIMEOUT`]), at the end, or when a limit is reached. Where
+//!   the peer asked for what is in it, by acknowledging only what is before it when it had what is behind it, the hole
+//!   was on the wire already ([`NotReceived`]).
 //!
 //! A stream whose SYN was not seen begins with its first segment that begins a message, or with the earliest segment
 //! held when the same patience has run out.
@@ -23,7 +25,8 @@ use std::{collections::BTreeMap, ops::Bound};
 use capture::PacketId;
 
 use crate::{
-    GapKind,
+    GapKind, NotReceived,
+    connection::Mark,
     decoder::{Begins, length},
 };
 
@@ -73,6 +76,8 @@ pub struct Stream {
     /// Offset of the FIN, which is also the end of the data.
     fin: Option<u64>,
     patience: u8,
+    /// The last hole that the peer asked for, with the offset where it begins. Most connections have none.
+    asked_for: Option<Box<AskedFor>>,
     tally: Tally,
     messages: Messages,
 }
@@ -86,6 +91,16 @@ pub struct Tally {
     pub conflicting: u64,
     /// Bytes outside of the stream: before its beginning or after its end.
     pub stray: u64,
+}
+
+/// A hole that the peer asked for.
+#[derive(Clone, Copy, Debug)]
+struct AskedFor {
+    from: u64,
+    /// Where it did so last.
+    seen: Mark,
+    /// How long the hole was when it was passed and nobody waited for it any more.
+    passed: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +140,7 @@ impl Default for Stream {
             acknowledged: 0,
             fin: None,
             patience: PATIENCE,
+            asked_for: None,
             tally: Tally::default(),
             messages: Messages::from_the_middle(),
         }
@@ -199,15 +215,40 @@ impl Stream {
         self.end_at_fin(sink);
     }
 
-    /// Takes an acknowledgement number of the peer.
-    pub fn acknowledge(&mut self, number: u32) {
-        if let Some(offset) = self.offset(number)
-            && self.phase == Phase::Running
-            && offset > self.acknowledged
-            && offset.saturating_sub(self.next) <= MAX_AHEAD
-        {
+    /// Takes an acknowledgement number of the peer, seen here.
+    pub fn acknowledge(&mut self, number: u32, seen: Mark) {
+        let Some(offset) = self.offset(number).filter(|_| self.phase == Phase::Running) else { return };
+        if offset > self.acknowledged && offset.saturating_sub(self.next) <= MAX_AHEAD {
             self.acknowledged = offset;
         }
+        if offset == self.next && self.has_hole() && self.asked_for.as_ref().is_none_or(|asked| asked.passed.is_none())
+        {
+            self.asked_for = Some(Box::new(AskedFor { from: offset, seen, passed: None }));
+        }
+    }
+
+    /// Whether something is behind what is next and not there.
+    fn has_hole(&self) -> bool {
+        !self.held.is_empty() || self.fin.is_some_and(|fin| fin > self.next)
+    }
+
+    /// The hole at which it waits, where the peer asked for it and did not get it as far as its acknowledgements show:
+    /// where the peer said so, and how long it is.
+    fn hole_of_peer(&self) -> Option<(Mark, u64)> {
+        let asked = self.asked_for.as_ref().filter(|asked| asked.passed.is_none() && asked.from == self.next)?;
+        let stop = self.first_held().or(self.fin)?;
+        let waits = self.phase == Phase::Running && self.acknowledged_data() <= self.next && stop > self.next;
+        waits.then(|| (asked.seen, stop.saturating_sub(self.next)))
+    }
+
+    /// What the peer did not receive, of this stream.
+    pub fn not_received(&self) -> Option<NotReceived> {
+        let asked = self.asked_for.as_ref()?;
+        let (seen, bytes) = match asked.passed {
+            Some(bytes) => (asked.seen, bytes),
+            None => self.hole_of_peer()?,
+        };
+        Some(NotReceived { seen: seen.into(), bytes, after: asked.from.saturating_sub(self.begin) })
     }
 
     /// To be called once for each packet of the connection: passes holes that were waited for long enough.
@@ -231,6 +272,8 @@ impl Stream {
         }
         if self.waits_in_vain() {
             self.pass_hole(why, self.acknowledged_data(), sink);
+        } else if let Some(fin) = self.fin.filter(|_| self.hole_of_peer().is_some()) {
+            self.pass_hole(why, fin, sink);
         }
     }
 
@@ -406,10 +449,16 @@ impl Stream {
             return;
         }
         let stop = self.first_held().unwrap_or(limit).min(limit);
+        let of_peer = self.hole_of_peer().filter(|_| why == Hole::Missing);
         if let Some(size) = stop.checked_sub(self.next) {
             self.next = stop;
-            self.tally.missing = self.tally.missing.saturating_add(size);
-            self.messages.hole(size, why, sink);
+            if let (Some(_), Some(asked)) = (of_peer, &mut self.asked_for) {
+                asked.passed = Some(size);
+                self.messages.hole(size, Hole::NotReceived, sink);
+            } else {
+                self.tally.missing = self.tally.missing.saturating_add(size);
+                self.messages.hole(size, why, sink);
+            }
         }
         self.release(&Incoming::NONE, sink);
         self.end_at_fin(sink);

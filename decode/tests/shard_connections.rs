@@ -155,6 +155,70 @@ fn only_of_kerberos_is_told_what_is_not_acknowledged() {
 }
 
 #[test]
+fn what_the_peer_asks_for_in_vain_did_not_reach_it() {
+    let mut net = Net::opened();
+    let request = kerberos(0x6a, 3000, 1);
+    net.send(&seg(CLIENT, 2920, &request[2920..]));
+    net.send(&seg(SERVER, 0, &[]).ack(0));
+    net.until(29);
+    assert!(net.lines().is_empty(), "it may still come");
+    net.until(60);
+    assert_eq!(
+        net.lines(),
+        [
+            "1-5 c>s connection opened Some(true) syns 1 refused None closed Some(Forgotten) bytes 3000/0 missing 0 \
+             lost 2920 after 0, 5",
+            "5-5 c>s missing kerberos 3000: 2920 bytes are not in the capture and did not reach the peer either, \
+             80 bytes are there and could not be used"
+        ]
+    );
+}
+
+#[test]
+fn what_the_client_asks_for_in_vain_did_not_reach_it() {
+    let mut net = Net::opened();
+    let (request, reply) = (kerberos(0x6a, 100, 1), kerberos(0x6b, 3000, 2));
+    net.send(&seg(CLIENT, 0, &request));
+    net.send(&seg(SERVER, 0, &reply[..1000]).ack(100));
+    net.send(&seg(SERVER, 2460, &reply[2460..]).ack(100));
+    net.send(&seg(CLIENT, 100, &[]).ack(1000));
+    net.send(&seg(CLIENT, 100, &[]).flags(RST));
+    let lines = net.lines();
+    let told = "1-8 c>s connection opened Some(true) syns 1 refused None closed Some(ClientReset) bytes 100/3000 missing 0 \
+                lost 1460 after 1000, 7";
+    assert_eq!(lines[1..], [told]);
+}
+
+#[test]
+fn a_fin_alone_shows_what_did_not_arrive() {
+    let mut net = Net::opened();
+    net.send(&seg(CLIENT, 1460, &[]).flags(ACK | FIN));
+    net.send(&seg(SERVER, 0, &[]).ack(0));
+    net.finish();
+    let lines = net.lines();
+    assert!(lines.iter().any(|line| line.ends_with("missing 0 lost 1460 after 0, 5")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("1460 bytes are not in the capture and did not reach")), "{lines:?}");
+}
+
+#[test]
+fn what_comes_after_all_or_is_acknowledged_is_not_lost() {
+    let request = kerberos(0x6a, 3000, 1);
+    let lines_after = |last: &dyn Fn(&mut Net)| {
+        let mut net = Net::opened();
+        net.send(&seg(CLIENT, 1460, &request[1460..]));
+        net.send(&seg(SERVER, 0, &[]).ack(0));
+        last(&mut net);
+        net.finish();
+        net.lines()
+    };
+    let comes = lines_after(&|net| net.send(&seg(CLIENT, 0, &request[..1460])));
+    assert!(comes[0].contains("message") && !comes[1].contains("lost"), "{comes:?}");
+    let acknowledged = lines_after(&|net| net.send(&seg(SERVER, 0, &[]).ack(3000)));
+    assert!(acknowledged.iter().any(|line| line.ends_with("missing 1460")), "{acknowledged:?}");
+    assert!(!acknowledged.iter().any(|line| line.contains("lost")), "{acknowledged:?}");
+}
+
+#[test]
 fn three_unanswered_syns_are_told_at_a_tick() {
     let mut net = Net::new();
     net.until(1);

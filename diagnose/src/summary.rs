@@ -53,7 +53,12 @@ fn line(step: &Step, logon: &Logon) -> String {
             match connection.refused {
                 Some(Refusal::Reset) => format!("connection to {to} refused"),
                 Some(Refusal::Icmp(code)) => format!("connection to {to} refused by ICMP, code {code}"),
-                None => format!("connection to {to} not answered, {} SYNs", connection.syns),
+                None => match connection.lost_to_server {
+                    Some(lost) => {
+                        format!("connection to {to}, where {} bytes of the request did not arrive", lost.bytes)
+                    }
+                    None => format!("connection to {to} not answered, {} SYNs", connection.syns),
+                },
             }
         }
         Message::Unreachable(unreachable) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use decode::{
-    Closing, Endpoint, Event, Message, Seen, Transport,
+    Closing, Endpoint, Event, Message, NotReceived, Seen, Transport,
     kerberos::{self, ErrorCode, KdcReply, KdcRequest, KrbError, PaType, PrincipalName, Stage},
 };
 
@@ -33,6 +33,8 @@ pub struct Exchange {
     pub silence: Silence,
     /// What of it, over TCP, was not acknowledged for long, or never.
     pub undelivered: Option<Undelivered>,
+    /// What of the reply, over TCP, reached neither the client nor the capture, where there is none.
+    pub lost_reply: Option<NotReceived>,
 }
 
 /// Bytes that a sender repeats and its peer does not acknowledge.

@@ -171,9 +171,9 @@ impl Grouper {
                 }
             }
             Message::Unreachable(unreachable) => self.unreachable(event, unreachable),
-            Message::Gap(_) => {
+            Message::Gap(gap) => {
                 if let Some(path) = event.path {
-                    self.hole(path);
+                    self.hole(path, gap.kind);
                 }
             }
             Message::Ldap(_)

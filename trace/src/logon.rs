@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
 use decode::{
-    Event, Message, Seen, Transport,
+    Event, Message, NotReceived, Seen, Transport,
     kerberos::{ErrorCode, KdcReply, KdcRequest, PaType, Stage, TicketId},
     x509::Certificate,
 };
@@ -140,7 +140,8 @@ pub struct Logon {
     pub closed: bool,
 }
 
-/// A connection to a KDC that did not come about, or an ICMP message that says why a datagram did not arrive.
+/// A connection to a KDC that did not come about, or through which the request did not get; or an ICMP message that says
+/// why a datagram did not arrive.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// The KDC.
@@ -154,6 +155,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// What of the request did not get through a connection that was made.
+    pub fn lost_request(&self) -> Option<NotReceived> {
+        let Message::Connection(connection) = &self.event.message else { return None };
+        connection.lost_to_server
+    }
+
     /// SYN segments, retransmissions included, after which a client has given up.
     const LAST_SYNS: u32 = 4;
     /// It takes at least this many seconds to send them: with pauses of 1, 2 and 4 seconds, or of one second each.

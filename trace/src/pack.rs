@@ -11,7 +11,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
-    Carriage, Closing, Endpoint, Event, Message, Path, Seen, Transport, WireText, kerberos, ldap::AdError,
+    Carriage, Closing, Endpoint, Event, Message, NotReceived, Path, Seen, Transport, WireText, kerberos, ldap::AdError,
     x509::Certificate,
 };
 
@@ -485,7 +485,8 @@ packed_fields! {
     Path { transport, source, destination }
     Principal { name, realm }
     Undelivered { seen, bytes, sent, of_reply, at_last }
-    Exchange { stage, client, kdc, transport, request, repeats, repeat_count, reply, silence, undelivered }
+    NotReceived { seen, bytes, after }
+    Exchange { stage, client, kdc, transport, request, repeats, repeat_count, reply, silence, undelivered, lost_reply }
     Attempt { kdc, event, settled }
     Session { service, server, opened, proof, answer, certain }
     Logon {
@@ -520,6 +521,9 @@ mod tests {
         8.200 pc2 > dc  connect open since 17 closed client-reset flow 7
         9.000 pc2 > dc2 as-req erin pkinit flow 8
         9.100 pc2 > dc2 connect open since 20 closed server-fin flow 8
+        9.200 pc2 > dc  as-req erin pkinit flow 9
+        9.300 pc2 > dc  connect open since 22 lost 1448 to-client flow 9
+        9.400 pc2 > dc  connect open since 23 lost 2896 to-server flow 10
     ";
 
     fn packed_and_unpacked(logon: &Logon) -> Logon {
@@ -534,6 +538,10 @@ mod tests {
         assert!(played.logons().iter().any(|logon| !logon.attempts.is_empty()));
         let exchanges = || played.logons().iter().flat_map(|logon| &logon.exchanges);
         assert!(exchanges().any(|exchange| exchange.undelivered.is_some()));
+        assert!(exchanges().any(|exchange| exchange.lost_reply.is_some()));
+        assert!(
+            played.logons().iter().flat_map(|logon| &logon.attempts).any(|attempt| attempt.lost_request().is_some())
+        );
         let closed = exchanges().filter(|exchange| matches!(exchange.silence, crate::Silence::Closed { .. }));
         assert_eq!(closed.count(), 2);
         for logon in played.logons() {

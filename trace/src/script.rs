@@ -59,9 +59,11 @@
 //!   `http STATUS METHOD URL [crl SECONDS] [ocsp good|revoked|unknown|N] [page]`: a CRL whose next one is due after so
 //!   many seconds, what a responder says of serial number 01 or its status, a body that is none of both.
 //!   `as-rep … cdp URL,…` (`cdp -`: none) and `ocsp-url URL,…` name such addresses.
+//! * `connect open … lost N to-server|to-client`: so many bytes did not reach the other side of the connection, which
+//!   got what followed them.
 //! * `unacknowledged [bytes N] [sent N] [at-last]`: so many bytes on this flow are sent again and again and not
 //!   acknowledged; `at-last`: now they are.
-//! * `hole`: bytes of this flow are missing from the capture; `cut`: the snap length cut a Kerberos message; `dns-cut`
+//! * `hole`: bytes of this flow are missing from the capture (`hole lost`: and did not reach the other side either); `cut`: the snap length cut a Kerberos message; `dns-cut`
 //!   and `pong-cut`: it cut an answer of DNS, to a ping.
 //! * `T export NAME [keys K1,K2] [spki] [bad-id] [bad-hash] [sid S]`: an export of the directory made at that time has
 //!   this account with these keys; `T schema N`: it has the schema of this version. Neither is a packet.
@@ -77,7 +79,7 @@ use std::{
 
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
-    Closing, Connection, Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Refusal, Seen, Transport,
+    Closing, Connection, Endpoint, Event, Gap, GapKind, Message, NotReceived, Path, Protocol, Refusal, Seen, Transport,
     Unacknowledged, Unreachable, WireText,
     directory::Object,
     dns, http,
@@ -281,6 +283,7 @@ impl Line<'_> {
                 (Some(path), Message::Tls(Box::new(tls::Message { body: self.tls(kind), stopped: None })))
             }
             "http" => (Some(path), Message::Http(Box::new(self.http()))),
+            "hole" if self.has("lost") => (Some(path), gap(GapKind::NotReceived)),
             "hole" => (Some(path), gap(GapKind::Missing)),
             "cut" | "dns-cut" | "pong-cut" => (Some(path), gap(GapKind::CutShort)),
             "ping" | "pong" => (Some(path), Message::Cldap(Box::new(self.ldap(kind)))),
@@ -615,6 +618,10 @@ impl Line<'_> {
             None => self.seen,
         };
         let last_syn = Seen { at: CaptureTime(began.at.0 + lasted * CaptureTime::SECOND), ..self.seen };
+        let lost = |side| {
+            let bytes = self.number("lost").and_then(|bytes| u64::try_from(bytes).ok());
+            bytes.filter(|_| self.has(side)).map(|bytes| NotReceived { seen: self.seen, bytes, after: 0 })
+        };
         Connection {
             opened: match kind {
                 "refused" | "unanswered" => Some(false),
@@ -638,6 +645,8 @@ impl Line<'_> {
             bytes_to_client: bytes.get(1).copied().unwrap_or(0),
             directions_seen: (true, !matches!(kind, "unanswered" | "one-sided")),
             missing: 0,
+            lost_to_server: lost("to-server"),
+            lost_to_client: lost("to-client"),
         }
     }
 

@@ -1040,3 +1040,27 @@ fn what_is_acknowledged_at_last_was_only_late() {
     let lost: Vec<bool> = play(two).logons().iter().map(|logon| logon.exchanges[0].came_late()).collect();
     assert_eq!(lost, [false, true]);
 }
+
+#[test]
+fn a_request_that_did_not_get_through_is_an_attempt() {
+    let lost = only("0.0 pc > dc connect open lost 2896 to-server\n0.1 pc > dc hole lost\n20 end");
+    assert_eq!((lost.attempts.len(), lost.exchanges.len(), lost.outcome()), (1, 0, Outcome::Failed));
+    assert_eq!(lost.attempts[0].lost_request().map(|lost| lost.bytes), Some(2896));
+    // The next one does, on another connection.
+    let asked = "2.0 pc > dc as-req alice pkinit flow 2\n2.1 dc > pc as-rep alice ticket T1 pkinit flow 2";
+    let played = play(&format!("0.0 pc > dc connect open lost 2896 to-server\n{asked}"));
+    assert_eq!(played.logons().iter().map(Logon::outcome).filter(|outcome| *outcome == Outcome::Succeeded).count(), 1);
+    // One that is there already, and waits: what was lost is of another.
+    let waits = only("0.0 pc > dc as-req alice\n0.1 pc > dc connect open since 1 lost 2896 to-server\n20 end");
+    assert!(waits.attempts.is_empty());
+}
+
+#[test]
+fn a_reply_of_which_a_part_did_not_arrive_is_not_hidden() {
+    let asked = "0.0 pc > dc as-req alice pkinit\n5.0 dc > pc hole lost\n";
+    let logon = only(&format!("{asked}5.1 pc > dc connect open since 1 closed client-fin lost 1448 to-client\n20 end"));
+    assert_eq!(logon.exchanges[0].lost_reply.map(|lost| lost.bytes), Some(1448));
+    assert_eq!(logon.outcome(), Outcome::Failed);
+    let hidden = only("0.0 pc > dc as-req alice pkinit\n5.0 dc > pc hole\n20 end");
+    assert_eq!(hidden.outcome(), Outcome::Undecided);
+}

@@ -77,6 +77,8 @@ fn connection_fields(connection: &Connection) -> Vec<Field> {
         plain("missing", connection.missing),
         plain("began", format!("packet {}", connection.began.first.number)),
     ];
+    let lost = [("lost_to_server", connection.lost_to_server), ("lost_to_client", connection.lost_to_client)];
+    fields.extend(lost.into_iter().filter_map(|(name, lost)| Some(plain(name, lost?.bytes))));
     match connection.refused {
         Some(Refusal::Reset) => fields.push(plain("refused_by", "rst")),
         Some(Refusal::Icmp(code)) => fields.push(plain("refused_by", format!("icmp, code {code}"))),

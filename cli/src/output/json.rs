@@ -213,6 +213,10 @@ struct ConnectionFields {
     bytes_to_server: u64,
     bytes_to_client: u64,
     missing: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_to_server: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_to_client: Option<u64>,
     began: u64,
 }
 
@@ -238,6 +242,8 @@ impl ConnectionFields {
             bytes_to_server: connection.bytes_to_server,
             bytes_to_client: connection.bytes_to_client,
             missing: connection.missing,
+            lost_to_server: connection.lost_to_server.map(|lost| lost.bytes),
+            lost_to_client: connection.lost_to_client.map(|lost| lost.bytes),
             began: connection.began.first.number,
         }
     }

@@ -6,7 +6,7 @@
 use super::{Hole, Scratch, Sink, Stream};
 use crate::{
     Carriage, Event, Path, Protocol,
-    connection::{FIN, Mark, SYN},
+    connection::{FIN, Lacks, Mark, SYN},
     decoder::{Decoder, Side, length},
     wire::Segment,
 };
@@ -65,7 +65,7 @@ impl Duplex {
             });
         }
         if let Some(number) = segment.acknowledgement {
-            self.stream_mut(sender.other()).acknowledge(number);
+            self.stream_mut(sender.other()).acknowledge(number, mark);
         }
         for side in [sender.other(), sender] {
             if self.stream_mut(side).waits_in_vain() {
@@ -96,9 +96,13 @@ impl Duplex {
         self.client.is_waiting() || self.server.is_waiting()
     }
 
-    /// Bytes that the capture does not hold, of both directions.
-    pub fn missing(&self) -> u64 {
-        self.client.tally().missing.saturating_add(self.server.tally().missing)
+    /// What it lacks so far.
+    pub fn lacks(&self) -> Lacks {
+        Lacks {
+            missing: self.client.tally().missing.saturating_add(self.server.tally().missing),
+            lost_to_server: self.client.not_received(),
+            lost_to_client: self.server.not_received(),
+        }
     }
 
     /// Whether nothing of it is decoded any more, and nothing is left to be told.

@@ -108,6 +108,8 @@ impl Sink<'_> {
 pub enum Hole {
     /// The capture does not hold them.
     Missing,
+    /// Neither the capture nor the peer has them.
+    NotReceived,
     /// Cut off: by the snap length, or by whatever left a frame shorter than its packet says.
     Cut,
     /// They may still have come, but waiting for them had reached a limit.
@@ -168,6 +170,7 @@ struct Loss {
     joined: bool,
     too_long: bool,
     missing: u64,
+    not_received: u64,
     cut: u64,
     given_up: u64,
     /// Bytes that are there and of no use.
@@ -232,6 +235,7 @@ impl Messages {
         let loss = self.loss(sink.packet);
         match why {
             Hole::Missing => loss.missing = loss.missing.saturating_add(bytes),
+            Hole::NotReceived => loss.not_received = loss.not_received.saturating_add(bytes),
             Hole::Cut => loss.cut = loss.cut.saturating_add(bytes),
             Hole::GivenUp => loss.given_up = loss.given_up.saturating_add(bytes),
         }
@@ -598,7 +602,18 @@ impl Messages {
     fn loss(&mut self, first: PacketId) -> &mut Loss {
         let joined = self.joining;
         self.loss.get_or_insert_with(|| {
-            Box::new(Loss { first, broken: None, joined, too_long: false, missing: 0, cut: 0, given_up: 0, unused: 0 })
+            let (missing, not_received, cut, given_up, unused) = (0, 0, 0, 0, 0);
+            Box::new(Loss {
+                first,
+                broken: None,
+                joined,
+                too_long: false,
+                missing,
+                not_received,
+                cut,
+                given_up,
+                unused,
+            })
         })
     }
 
@@ -662,7 +677,8 @@ fn begins(sink: &Sink<'_>, bytes: &[u8]) -> Begins {
 
 impl Loss {
     fn bytes(&self) -> u64 {
-        [self.cut, self.given_up, self.unused].into_iter().fold(self.missing, u64::saturating_add)
+        let others = [self.not_received, self.cut, self.given_up, self.unused];
+        others.into_iter().fold(self.missing, u64::saturating_add)
     }
 
     /// Its kind, and how to say it.
@@ -670,6 +686,8 @@ impl Loss {
         use std::fmt::Write as _;
         let kind = if self.too_long || self.given_up > 0 {
             GapKind::LimitReached
+        } else if self.missing == 0 && self.not_received > 0 {
+            GapKind::NotReceived
         } else if self.missing > 0 || unfinished == Some(End::Unseen) || (self.joined && self.cut == 0) {
             GapKind::Missing
         } else if self.cut > 0 {
@@ -684,6 +702,7 @@ impl Loss {
         let mut parts = Vec::new();
         for (bytes, what) in [
             (self.missing, "are not in the capture"),
+            (self.not_received, "are not in the capture and did not reach the peer either"),
             (self.cut, "were cut off in the capture"),
             (self.given_up, "were waited for up to a limit"),
             (self.unused, "are there and could not be used"),

@@ -9,7 +9,7 @@ use std::{borrow::Cow, net::IpAddr};
 
 use capture::{CaptureTime, InputId, PacketId};
 use decode::{
-    Endpoint, Event, Gap, GapKind, Message, Path, Protocol, Transport, Unreachable,
+    Endpoint, Event, Gap, GapKind, Message, NotReceived, Path, Protocol, Transport, Unreachable,
     decoder::{Decoders, Side},
     shard::{Config, Shard},
     wire::{Datagram, Segment, Unit},
@@ -246,16 +246,24 @@ impl Net {
             Message::Gap(gap) => {
                 format!("{place} {} {} {}: {}", gap.kind.name(), gap.protocol.name(), gap.bytes, gap.detail)
             }
-            Message::Connection(connection) => format!(
-                "{place} connection opened {:?} syns {} refused {:?} closed {:?} bytes {}/{} missing {}",
-                connection.opened,
-                connection.syns,
-                connection.refused,
-                connection.closed,
-                connection.bytes_to_server,
-                connection.bytes_to_client,
-                connection.missing
-            ),
+            Message::Connection(connection) => {
+                let lost = |what: Option<NotReceived>| match what {
+                    Some(lost) => format!(" lost {} after {}, {}", lost.bytes, lost.after, lost.seen.last.number),
+                    None => String::new(),
+                };
+                format!(
+                    "{place} connection opened {:?} syns {} refused {:?} closed {:?} bytes {}/{} missing {}{}{}",
+                    connection.opened,
+                    connection.syns,
+                    connection.refused,
+                    connection.closed,
+                    connection.bytes_to_server,
+                    connection.bytes_to_client,
+                    connection.missing,
+                    lost(connection.lost_to_server),
+                    lost(connection.lost_to_client),
+                )
+            }
             Message::Unacknowledged(what) => {
                 let word = if what.at_last { "acknowledged at last" } else { "unacknowledged" };
                 format!("{place} {word} {} sent {}", what.bytes, what.sent)

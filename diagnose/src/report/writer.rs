@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
 use decode::{Seen, WireText};
-use trace::{ClockOffset, Facts, Logon, Lookup, Outcome, Ping, Service, Session, Shed, Step};
+use trace::{ClockOffset, Facts, Logon, Lookup, Outcome, Ping, Service, Session, Shed, Step, Visibility};
 
 use super::{
     CaptureReport, ChecklistItem, ClockReport, EvidenceReport, FindingReport, LogonReport, ShedReport, StepReport,
@@ -23,6 +23,15 @@ pub(super) const CERTIFICATE_FAULTS: [&str; 6] = ["DCC-03", "DCC-05", "DCC-06", 
 fn shed_report(shed: &Shed) -> ShedReport {
     let (first, last) = (shed.first.to_string(), shed.last.to_string());
     ShedReport { packets: shed.packets, seconds: shed.seconds, first, last }
+}
+
+/// What could not be decoded, by protocol and kind. Kinds that machine output does not tell apart are counted together.
+fn gaps(visibility: &Visibility) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for ((protocol, kind), count) in &visibility.gaps {
+        *counts.entry(format!("{}.{}", protocol.name(), kind.name())).or_default() += count;
+    }
+    counts
 }
 
 /// Turns what was found into what is written.
@@ -66,11 +75,7 @@ impl<'r> Writer<'r> {
             thinned: visibility.losses.thinned,
             interruptions: visibility.losses.interruptions,
             shed: visibility.shed.iter().map(|(class, shed)| (class.name(), shed_report(shed))).collect(),
-            gaps: visibility
-                .gaps
-                .iter()
-                .map(|((protocol, kind), count)| (format!("{}.{}", protocol.name(), kind.name()), *count))
-                .collect(),
+            gaps: gaps(visibility),
             damage: visibility.damage,
             cut_packets: visibility.cut_packets,
             one_sided: visibility.is_one_sided(),

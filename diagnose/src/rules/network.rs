@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use decode::{Connection, Message, Refusal};
+use decode::{Connection, Message, NotReceived, Refusal};
 use trace::{Attempt, Undelivered};
+
+use crate::Evidence;
 
 pub(crate) mod hops;
 pub(crate) mod kdc_proxy_fails;
@@ -23,6 +25,13 @@ const LARGE_SEGMENT: u32 = 1_200;
 /// Whether what is not acknowledged may be too large for the way.
 fn is_large(lost: Undelivered) -> bool {
     lost.bytes >= LARGE_SEGMENT
+}
+
+/// Where a peer says that it has no more than what comes before bytes that did not reach it.
+fn asks_again(lost: NotReceived, who: &str) -> Evidence {
+    let means = format!("{who} has what follows these {} bytes, and acknowledges only what is before them", lost.bytes);
+    // Wireshark counts from the SYN.
+    Evidence::new(lost.seen, "tcp.ack", lost.after.saturating_add(1).to_string(), means)
 }
 
 /// The TCP connection that came to nothing, where the attempt was one.

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use capture::CaptureTime;
 use decode::{
-    Closing, Connection, Endpoint, Event, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unacknowledged,
+    Closing, Connection, Endpoint, Event, GapKind, KDC_PORT, Message, Path, Refusal, Seen, Transport, Unacknowledged,
     Unreachable,
     kerberos::{ErrorCode, Stage},
 };
@@ -14,13 +14,14 @@ use super::{Grouper, has_passed};
 use crate::{
     Attempt, Exchange, Logon,
     exchange::{Silence, Undelivered},
+    pair::Place,
 };
 
 /// LDAP over UDP, for netlogon pings.
 const LDAP_PORT: u16 = 389;
 
 impl Grouper {
-    /// A connection to a KDC joins a logon when it came to nothing.
+    /// A connection to a KDC joins a logon when it came to nothing: it was not made, or no request got through.
     pub(super) fn connection(&mut self, event: &Arc<Event>, connection: &Connection, path: Path) {
         let (flow, _) = path.flow();
         if let Some(opened) = self.sessions.closed(&flow) {
@@ -37,11 +38,33 @@ impl Grouper {
         }
         self.ended(event.seen, connection, path);
         self.note_traffic(path.source.address, connection.began.at);
-        if connection.opened != Some(false) {
+        let in_vain = match self.last_asked_on(path) {
+            Some(place) => {
+                self.lost_to_client(place, connection);
+                false
+            }
+            None => connection.lost_to_server.is_some(),
+        };
+        if connection.opened != Some(false) && !in_vain {
             return;
         }
         self.facts.domain_controller(path.destination.address);
         self.attempt(path.source.address, path.destination, event, connection.began);
+    }
+
+    /// The last request that waits on a connection. What was asked before it may have arrived.
+    fn last_asked_on(&mut self, path: Path) -> Option<Place> {
+        let (flow, _) = path.flow();
+        self.pairing.on(&flow).last().map(|waiting| waiting.place)
+    }
+
+    /// Of the reply that is awaited here, the client did not get a part.
+    fn lost_to_client(&mut self, awaited: Place, connection: &Connection) {
+        if let Some(lost) = connection.lost_to_client
+            && let Some(exchange) = self.logons.exchange(awaited)
+        {
+            exchange.lost_reply = Some(lost);
+        }
     }
 
     /// A connection to a KDC has ended: what still waits on it gets no reply, unless the capture lacks something of it.
@@ -172,9 +195,7 @@ impl Grouper {
             let age = exchange.ended().map(|ended| seen.at.since(ended.at));
             age.is_some_and(|age| age <= Self::ASK_AGAIN_SECONDS * CaptureTime::SECOND)
         };
-        let (flow, _) = path.flow();
-        // What was asked before it on the same connection may have arrived.
-        let last = self.pairing.on(&flow).last().map(|waiting| waiting.place);
+        let last = self.last_asked_on(path);
         if let Some(exchange) = last.and_then(|place| self.logons.exchange(place)).filter(|exchange| lately(exchange)) {
             exchange.undelivered = Some(undelivered);
             return;
@@ -197,11 +218,15 @@ impl Grouper {
         }
     }
 
-    /// Something on this path was not decoded: replies that still wait on its flow may be in it.
-    pub(super) fn hole(&mut self, path: Path) {
+    /// Something on this path was not decoded: replies that still wait on its flow may be in it, unless it did not get
+    /// there.
+    pub(super) fn hole(&mut self, path: Path, kind: GapKind) {
         self.facts.locator.hole(path);
         self.facts.pings.hole(path);
         self.facts.cloud.hole(path);
+        if kind == GapKind::NotReceived {
+            return;
+        }
         let (flow, _) = path.flow();
         for waiting in self.pairing.on(&flow) {
             if let Some(exchange) = self.logons.exchange(waiting.place) {

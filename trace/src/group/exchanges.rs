@@ -49,6 +49,7 @@ impl Grouper {
             reply: None,
             silence: Silence::Waiting,
             undelivered: None,
+            lost_reply: None,
         };
         let logon = match request.stage {
             Stage::As => self.logon_of_as(request, path, event.seen),
@@ -217,6 +218,7 @@ impl Grouper {
                 reply: Some(Arc::clone(event)),
                 silence: Silence::Waiting,
                 undelivered: None,
+                lost_reply: None,
             },
         );
         if let Some(place) = place.filter(|_| path.transport == Transport::Udp) {

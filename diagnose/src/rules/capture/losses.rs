@@ -104,6 +104,18 @@ mod tests {
     }
 
     #[test]
+    fn clear_when_they_were_missing_on_the_wire() {
+        clear(
+            &LOSSY_CAPTURE,
+            "
+            0.000 pc > dc  as-req alice
+            0.004 dc > pc  hole lost
+            30             end
+        ",
+        );
+    }
+
+    #[test]
     fn found_when_kerberos_is_cut_short() {
         let finding = found(
             &LOSSY_CAPTURE,

@@ -57,7 +57,11 @@ struct Met {
 fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let attempts = logon.attempts.iter().filter(|attempt| attempt.settled);
     let mut hops: Vec<Met> = attempts
-        .map(|attempt| Met { kdc: attempt.kdc, at: attempt.event.seen, what: "cannot be reached".to_owned() })
+        .map(|attempt| {
+            let lost = attempt.lost_request().is_some();
+            let what = if lost { "did not get the whole request" } else { "cannot be reached" };
+            Met { kdc: attempt.kdc, at: attempt.event.seen, what: what.to_owned() }
+        })
         .collect();
     hops.extend(logon.as_exchanges().filter_map(|exchange| met(exchange, facts)));
     hops.extend(refused_before(logon, facts));
@@ -144,6 +148,8 @@ mod tests {
         let second = "15.0 pc > dc2 as-req alice pkinit nonce 9\n15.1 dc2 > pc as-rep alice ticket T1 pkinit\n40 end";
         found(&HOPS, &format!("0.0 pc > dc as-req alice pkinit nonce 9\n{second}"));
         found(&HOPS, &format!("14.0 pc > dc connect refused\n{second}"));
+        let lost = found(&HOPS, &format!("14.0 pc > dc connect open lost 2896 to-server\n{second}"));
+        assert!(lost.found.summary.contains("did not get the whole request"), "{}", lost.found.summary);
     }
 
     #[test]

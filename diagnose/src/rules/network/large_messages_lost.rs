@@ -1,9 +1,11 @@
 //! NET-05.
 
-use decode::{Closing, Transport, kerberos::Stage};
+use std::net::IpAddr;
+
+use decode::{Closing, KDC_PORT, Message, NotReceived, Seen, Transport, kerberos::Stage};
 use trace::{Class, Exchange, Facts, Logon, Silence, Undelivered};
 
-use super::is_large;
+use super::{asks_again, is_large};
 use crate::{
     Confidence, Evidence, Found, Scope, Severity, Subject, Verdict,
     rule::rule,
@@ -22,9 +24,11 @@ rule! {
     /// ## How we know
     ///
     /// Over TCP, bytes of the request or of the reply came four times or more in packets of 1,200 bytes or more,
-    /// and were never acknowledged, though the other side did acknowledge what was before. That is possible, no
-    /// more: a way that broke at that moment, or a packet filter behind the recorder, looks the same. It shows in a
-    /// capture on the sender's side of the fault: of a request, at the client. Over UDP, the same AS-REQ came in
+    /// and were never acknowledged, though the other side did acknowledge what was before: so it shows in a capture on
+    /// the sender's side of the fault, of a request at the client. Or the receiver got the end of a message and
+    /// still acknowledged only what was before some other part of it, which is not in the capture either: so it shows
+    /// on the receiver's side, of a request at the domain controller. That is possible, no more: a way that broke at
+    /// that moment, or a packet filter behind the recorder, looks the same. Over UDP, the same AS-REQ came in
     /// several packets at least twice. Nothing answered within ten seconds, or the client gave up before, or the
     /// ticket was not used. That is silence: it counts only in a capture of both directions without losses. A
     /// domain controller that drops the request for another reason looks the same.
@@ -62,10 +66,79 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         let arrived = lost.of_reply && exchange.stage == Stage::As && logon.ticket_used();
         (!arrived).then_some((exchange, lost))
     });
-    match lost {
-        Some((exchange, lost)) => not_acknowledged(facts, exchange, lost),
-        None => fragments(logon, facts),
+    if let Some((exchange, lost)) = lost {
+        return not_acknowledged(facts, exchange, lost);
     }
+    if let Some(hole) = Hole::of_request(logon).or_else(|| Hole::of_reply(logon)) {
+        return hole.verdict(logon, facts);
+    }
+    fragments(logon, facts)
+}
+
+/// A part of a message that did not arrive, though what follows it did.
+struct Hole<'l> {
+    lost: NotReceived,
+    kdc: IpAddr,
+    of_reply: bool,
+    shown: Evidence,
+    exchange: Option<&'l Exchange>,
+}
+
+impl<'l> Hole<'l> {
+    /// Of a request, on a connection on which none arrived.
+    fn of_request(logon: &'l Logon) -> Option<Self> {
+        let attempts = logon.attempts.iter().filter_map(|attempt| Some((attempt, attempt.lost_request()?)));
+        let (attempt, lost) =
+            attempts.into_iter().find(|(attempt, lost)| !went_well_later(logon, attempt.kdc, lost.seen))?;
+        let Message::Connection(connection) = &attempt.event.message else { return None };
+        let means = format!("{} opens a connection for its request", logon.client);
+        let shown = Evidence::new(connection.began, "tcp.dstport", KDC_PORT.to_string(), means);
+        Some(Self { lost, kdc: attempt.kdc, of_reply: false, shown, exchange: None })
+    }
+
+    /// Of a reply.
+    fn of_reply(logon: &'l Logon) -> Option<Self> {
+        logon.exchanges.iter().find_map(|exchange| {
+            let lost = exchange.lost_reply.filter(|_| exchange.reply.is_none())?;
+            if went_well_later(logon, exchange.kdc.address, lost.seen) {
+                return None;
+            }
+            let kind = if exchange.stage == Stage::As { "10" } else { "12" };
+            let means = "the request, to which a part of the reply does not arrive";
+            let shown = Evidence::new(exchange.began()?, "kerberos.msg_type", kind, means);
+            Some(Self { lost, kdc: exchange.kdc.address, of_reply: true, shown, exchange: Some(exchange) })
+        })
+    }
+
+    fn verdict(self, logon: &Logon, facts: &Facts) -> Verdict {
+        if facts.visibility.misses(&[Class::Kerberos]) {
+            return Verdict::Unseen(LOSSY);
+        }
+        if self.exchange.is_some_and(|exchange| exchange.silence == Silence::Hidden) {
+            return Verdict::Unseen(REPLY_MISSING);
+        }
+        let (whose, to, asks) = if self.of_reply {
+            ("reply", "the client", logon.client.to_string())
+        } else {
+            ("request", "the domain controller", "the domain controller".to_owned())
+        };
+        let bytes = self.lost.bytes;
+        let summary = format!(
+            "{bytes} bytes of the {whose} did not reach {to} over TCP, though what follows them did: large packets may \
+             be lost on the way"
+        );
+        Found::new(Confidence::Possible, Subject::DomainController(self.kdc), summary)
+            .with(asks_again(self.lost, &asks))
+            .with(self.shown)
+            .into()
+    }
+}
+
+/// Whether a request to this domain controller that came later over TCP was answered.
+fn went_well_later(logon: &Logon, kdc: IpAddr, seen: Seen) -> bool {
+    let answered = logon.exchanges.iter().filter(|exchange| exchange.reply.is_some());
+    let mut over_tcp = answered.filter(|exchange| exchange.transport == Transport::Tcp && exchange.kdc.address == kdc);
+    over_tcp.any(|exchange| exchange.began().is_some_and(|began| began > seen))
 }
 
 /// What large bytes over TCP say that were not acknowledged.
@@ -146,7 +219,10 @@ fn fragments(logon: &Logon, facts: &Facts) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::LARGE_MESSAGES_LOST;
-    use crate::testing::{clear, found, pending, unseen};
+    use crate::{
+        Confidence,
+        testing::{clear, found, pending, unseen},
+    };
 
     fn asked(how: &str) -> String {
         format!("0.0 pc > dc as-req alice pkinit nonce 7 {how}\n1.0 pc > dc as-req alice pkinit nonce 7 {how}\n")
@@ -175,6 +251,32 @@ mod tests {
         0.1 dc > pc as-rep alice ticket T1 pkinit
         2.1 dc > pc unacknowledged bytes 1460 sent 4
     ";
+
+    #[test]
+    fn found_when_a_part_of_the_request_does_not_reach_the_domain_controller() {
+        let lost = "0.0 pc > dc connect open lost 2896 to-server";
+        let finding = found(&LARGE_MESSAGES_LOST, lost);
+        assert_eq!((finding.packets(), finding.found.confidence), (vec![1, 1], Confidence::Possible));
+        assert!(finding.found.summary.starts_with("2896 bytes of the request did not"), "{}", finding.found.summary);
+        let asked = "2.0 pc > dc as-req alice pkinit flow 2";
+        found(&LARGE_MESSAGES_LOST, &format!("{lost}\n{asked}\n30 end"));
+        clear(&LARGE_MESSAGES_LOST, &format!("{lost}\n{asked}\n2.1 dc > pc as-rep alice ticket T1 pkinit flow 2"));
+        unseen(&LARGE_MESSAGES_LOST, &format!("{lost}\n30 dropped"));
+    }
+
+    #[test]
+    fn found_when_a_part_of_the_reply_does_not_reach_the_client() {
+        let lost = "0.0 pc > dc as-req alice pkinit\n5.0 pc > dc connect open since 1 lost 1448 to-client";
+        let finding = found(&LARGE_MESSAGES_LOST, lost);
+        assert_eq!((finding.packets(), finding.found.confidence), (vec![2, 1], Confidence::Possible));
+        assert!(finding.found.summary.starts_with("1448 bytes of the reply did not"), "{}", finding.found.summary);
+        let ticket = "0.0 pc > dc as-req alice pkinit flow 2\n0.1 dc > pc as-rep alice ticket T1 pkinit flow 2";
+        let lost_too = "0.2 pc > dc tgs-req cifs/a ticket T1\n5.0 pc > dc connect open since 3 lost 1448 to-client";
+        let again = "6.0 pc > dc tgs-req cifs/a ticket T1 flow 3\n6.1 dc > pc tgs-rep cifs/a ticket T2 flow 3";
+        found(&LARGE_MESSAGES_LOST, &format!("{ticket}\n{lost_too}"));
+        clear(&LARGE_MESSAGES_LOST, &format!("{ticket}\n{lost_too}\n{again}"));
+        unseen(&LARGE_MESSAGES_LOST, &format!("{lost}\n30 dropped"));
+    }
 
     #[test]
     fn clear_when_it_arrives_in_the_end() {

@@ -79,7 +79,8 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
 /// the reply did come.
 fn is_lost(exchange: &Exchange) -> bool {
     let reset = matches!(exchange.silence, Silence::Closed { how: Closing::ServerFin | Closing::ServerReset, .. });
-    exchange.never_delivered().is_some_and(|lost| lost.of_reply || (is_large(lost) && !reset))
+    exchange.lost_reply.is_some()
+        || exchange.never_delivered().is_some_and(|lost| lost.of_reply || (is_large(lost) && !reset))
 }
 
 /// Whether the client got another answer before the time for this one was up: then it no longer waited.
@@ -307,6 +308,18 @@ mod tests {
             0.000 pc > dc  as-req alice pkinit
             0.053 pc > dc  connect open since 1 closed client-fin
             11             end
+        ",
+        );
+    }
+
+    #[test]
+    fn clear_when_a_part_of_the_reply_is_lost() {
+        clear(
+            &NO_REPLY,
+            "
+            0.000 pc > dc  as-req alice pkinit
+            5.000 pc > dc  connect open since 1 closed client-fin lost 1448 to-client
+            30             end
         ",
         );
     }

@@ -76,6 +76,10 @@ fn after(refusal: &Refusal<'_>, logon: &Logon, facts: &Facts) -> Verdict {
             .with_some(evidence)
             .into()
     };
+    // It did come over TCP, and its request got lost there: that is NET-05.
+    if logon.attempts.iter().any(|attempt| attempt.kdc == kdc && attempt.lost_request().is_some()) {
+        return Verdict::Clear;
+    }
     let attempts = logon.attempts.iter().filter(|attempt| attempt.kdc == kdc);
     let failed: Vec<_> = attempts
         .filter_map(|attempt| connection_of(attempt).map(|connection| (attempt, connection)))
@@ -155,6 +159,19 @@ mod tests {
         );
         assert_eq!(finding.packets(), [2, 3]);
         assert_eq!(finding.found.confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn clear_when_the_request_is_lost_on_its_way() {
+        clear(
+            &UDP_ONLY,
+            "
+            0.000 pc > dc  as-req alice pkinit udp
+            0.004 dc > pc  krb-error 52 udp
+            0.010 pc > dc  connect open lost 2896 to-server
+            30             end
+        ",
+        );
     }
 
     #[test]
