@@ -140,8 +140,8 @@ pub struct Logon {
     pub closed: bool,
 }
 
-/// A connection to a KDC that did not come about, or through which the request did not get; or an ICMP message that says
-/// why a datagram did not arrive.
+/// A connection to a KDC that did not come about, or through which the request did not get; or an ICMP message that
+/// says why a datagram did not arrive.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     /// The KDC.

@@ -45,7 +45,8 @@ rule! {
     /// ## Sources
     ///
     /// RFC 4120 §7.2.1; RFC 2923 §2.1 (black holes of path MTU discovery); Microsoft: force Kerberos to use TCP
-    /// instead of UDP. Over TCP, the sample `large-packets-lost`. Over UDP not seen in a capture.
+    /// instead of UDP. Over TCP, the samples `large-packets-lost`, `large-request-lost` and `large-reply-lost`. Over
+    /// UDP not seen in a capture.
     pub static LARGE_MESSAGES_LOST = {
         code: "NET-05",
         title: "large Kerberos messages are lost on the way",
