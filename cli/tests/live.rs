@@ -72,6 +72,12 @@ impl Wire {
             && ip(&["-n", sender, "link", "set", "s0", "up"])
     }
 
+    /// Whether what is sent arrives.
+    fn is_up(&self) -> bool {
+        let shown = Command::new("ip").args(["-n", &self.sender, "-o", "link", "show", "s0"]).output().unwrap();
+        String::from_utf8_lossy(&shown.stdout).contains(" state UP ")
+    }
+
     /// Sends these frames, one after the other.
     fn send(&self, frames: &[Vec<u8>]) {
         self.send_each(|send| frames.iter().for_each(|frame| send(frame)));
@@ -79,6 +85,8 @@ impl Wire {
 
     /// Runs `work` with a way to send a frame.
     fn send_each(&self, work: impl FnOnce(&mut dyn FnMut(&[u8])) + Send) {
+        // The kernel drops without a word what is sent before it knows that both ends are up, up to a second later.
+        wait("the wire", || self.is_up());
         thread::scope(|scope| {
             // A namespace belongs to a thread.
             let sent = scope.spawn(|| {
