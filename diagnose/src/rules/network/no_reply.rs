@@ -39,7 +39,8 @@ rule! {
     ///    `nltest /dsgetdc:corp.example /gc /force`, `repadmin /showrepl`.
     /// 3. If users with certificates are concerned, see whether it gets the revocation list of their CA:
     ///    `certutil -verify -urlfetch user.cer` on the domain controller, and the log CAPI2.
-    /// 4. Record at the domain controller, too, to see whether the request arrives there.
+    /// 4. Record at the domain controller, too, to see whether the request arrives there, and whether a reply leaves: of
+    ///    one whose packets are all too large for the way, a capture at the client shows nothing (NET-05).
     ///
     /// ## Sources
     ///
