@@ -92,8 +92,11 @@ fn outline_agrees(logons: &LogonReports<'_>, row: &Row) -> bool {
     let (Some(whole), Some(outline)) = (logons.get(row), logons.outline(row)) else { return false };
     let mut own = whole.steps.iter().filter(|step| !step.inferred).map(|step| step.packet);
     let packets = own.next().map(|first| (first, own.next_back().unwrap_or(first)));
+    let unexplained = whole.outcome == "failed" && whole.findings.is_empty();
+    let last = whole.steps.iter().rfind(|step| !step.inferred).filter(|last| unexplained && last.kind == "krb-error");
+    let refusal = last.map(|step| (step.packet, step.summary.clone()));
     let bare = LogonReport { steps: Vec::new(), ..whole };
-    packets == outline.packets && format!("{bare:?}") == format!("{:?}", outline.logon)
+    (packets, refusal) == (outline.packets, outline.refusal) && format!("{bare:?}") == format!("{:?}", outline.logon)
 }
 
 /// What the report does not say, or should not.

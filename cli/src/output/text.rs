@@ -208,7 +208,7 @@ fn worst_first<'r>(
 }
 
 fn logon(
-    Outline { logon, packets }: &Outline,
+    Outline { logon, packets, refusal }: &Outline,
     findings: &BTreeMap<u64, Vec<&FindingReport>>,
     told: &mut BTreeMap<(&'static str, String), u64>,
     marks: &Marks,
@@ -233,6 +233,9 @@ fn logon(
     };
     let what = format!("{} UTC, {}: {}{packets}", milliseconds(&logon.started), took(logon), logon.reached);
     paragraph(&indent, &indent, &what, output)?;
+    if let Some((packet, answer)) = refusal {
+        paragraph(&indent, &indent, &format!("the answer (packet {packet}): {answer}"), output)?;
+    }
     noted(INDENT, marks.on_logon(logon), output)?;
     for finding in findings.get(&logon.id).into_iter().flatten() {
         if let Some(first) = told.get(&(finding.code, finding.subject.clone())) {

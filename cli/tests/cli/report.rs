@@ -30,6 +30,13 @@ fn the_text_tells_who_where_when_and_how_it_ended() {
 }
 
 #[test]
+fn the_text_has_the_answer_where_no_finding_says_why() {
+    let run = run(["read".into(), sample("dc-clock-behind")]);
+    assert!(run.stdout.contains("           the answer (packet 4): error 37 KRB_AP_ERR_SKEW: "), "{}", run.stdout);
+    assert_eq!(run.stdout.matches("the answer (").count(), 3, "{}", run.stdout);
+}
+
+#[test]
 fn no_line_of_text_is_wider_than_a_hundred_columns() {
     for sample in samples() {
         let name = sample.display().to_string();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use capture::CaptureTime;
 use serde::{Serialize, Serializer};
-use trace::{Class, Facts, Logon, LogonId, Logons, Method, Outcome};
+use trace::{Class, Facts, Logon, LogonId, Logons, Method, Outcome, StepKind};
 
 use super::{
     CaptureReport, FindingReport, LogonReport, Past,
@@ -16,6 +16,7 @@ use crate::{
     Diagnosis, Severity,
     controllers::{self, DomainControllerReport, Faults, OfKdc, Print},
     diagnose::Failures,
+    summary,
 };
 
 /// The logons of a report, in the order in which they began.
@@ -49,6 +50,16 @@ pub struct Outline {
     pub logon: LogonReport,
     /// Numbers of the packets of its first and its last message. `None`: it has none.
     pub packets: Option<(u64, u64)>,
+    /// Where it failed and no finding says why, what the domain controller answered: the number of the packet, and a
+    /// line.
+    pub refusal: Option<(u64, String)>,
+}
+
+/// The answer with which it was refused, in a line.
+fn refusal(logon: &Logon) -> Option<(u64, String)> {
+    let reply = logon.refusal()?.0.reply.as_deref()?.seen;
+    let step = logon.steps().into_iter().find(|step| step.kind == StepKind::Error && step.seen == reply)?;
+    Some((reply.last.number, summary::step(&step, logon)))
 }
 
 /// Where the rest of it is.
@@ -242,13 +253,19 @@ impl<'s> LogonReports<'s> {
                 let steps = std::mem::take(&mut logon.steps);
                 let mut own = steps.iter().filter(|step| !step.inferred).map(|step| step.packet);
                 let packets = own.next().map(|first| (first, own.next_back().unwrap_or(first)));
-                Some(Outline { logon, packets })
+                let failed = logon.outcome == Outcome::Failed.name() && logon.findings.is_empty();
+                let last = steps.into_iter().rfind(|step| !step.inferred);
+                let error = last.filter(|last| failed && last.kind == StepKind::Error.name());
+                let refusal = error.map(|step| (step.packet, step.summary));
+                Some(Outline { logon, packets, refusal })
             }
             Place::Kept(place, outcome, _) => {
-                let findings = self.codes_of(row.id).collect();
+                let findings: Vec<&'static str> = self.codes_of(row.id).collect();
                 let logon = self.logons.at(place)?;
                 let packets = logon.first_and_last().map(|(first, last)| (first.last.number, last.last.number));
-                Some(Outline { logon: self.writer.without_steps(&logon, outcome, findings), packets })
+                let unexplained = outcome == Outcome::Failed && findings.is_empty();
+                let refusal = if unexplained { refusal(&logon) } else { None };
+                Some(Outline { logon: self.writer.without_steps(&logon, outcome, findings), packets, refusal })
             }
         }
     }
