@@ -15,9 +15,11 @@ rule! {
     ///
     /// The recorder's own counters say so; or it says that its interface was away meanwhile; or `--max-memory` or
     /// `--max-cpu` was reached, and this program counted what it left out; or a peer acknowledged bytes that the
-    /// capture does not hold; or the file breaks off or holds what no capture file may; or Kerberos messages end where
-    /// the recorder stopped keeping bytes (snap length), or in packets that are shorter than they say themselves, as
-    /// mirrors that truncate leave them. PKINIT messages are long and are the first to suffer from that.
+    /// capture does not hold, or the rest of a message or of a fragmented packet is not in it (what a peer shows not to
+    /// have got either does not count: see NET-05); or the file breaks off or holds what no capture file may; or
+    /// Kerberos messages end where the recorder stopped keeping bytes (snap length), or in packets that are shorter
+    /// than they say themselves, as mirrors that truncate leave them. PKINIT messages are long and are the first to
+    /// suffer from that.
     ///
     /// ## What to do
     ///
@@ -59,7 +61,7 @@ fn check(facts: &Facts) -> Verdict {
     let missing = visibility.missing_parts();
     if missing > 0 {
         said.push(format!(
-            "{} that a peer received {} not there",
+            "{} of what was said {} not there",
             counted(missing, "part"),
             if missing == 1 { "is" } else { "are" }
         ));
@@ -100,7 +102,7 @@ mod tests {
             0.005 dc > pc  hole
         ",
         );
-        assert_eq!(finding.found.summary, "2 parts that a peer received are not there");
+        assert_eq!(finding.found.summary, "2 parts of what was said are not there");
     }
 
     #[test]
