@@ -155,6 +155,14 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Where it began.
+    pub fn began(&self) -> Seen {
+        match &self.event.message {
+            Message::Connection(connection) => connection.began,
+            _ => self.event.seen,
+        }
+    }
+
     /// What of the request did not get through a connection that was made.
     pub fn lost_request(&self) -> Option<NotReceived> {
         let Message::Connection(connection) = &self.event.message else { return None };
@@ -309,6 +317,13 @@ impl Logon {
     pub fn ticket_used(&self) -> bool {
         let asked = || self.tgs_exchanges().any(|exchange| exchange.request.is_some());
         self.issued().is_some() && (asked() || self.sessions.iter().any(|session| session.certain))
+    }
+
+    /// Whether the client went on with its ticket: it was seen in use, or a connection to a KDC that the client asked for
+    /// when it had it came to nothing.
+    pub fn went_on(&self) -> bool {
+        let issued = self.issued().and_then(|(exchange, _)| exchange.ended());
+        self.ticket_used() || issued.is_some_and(|issued| self.attempts.iter().any(|attempt| attempt.began() > issued))
     }
 
     /// The KDC of its last AS exchange, else of its last attempt.

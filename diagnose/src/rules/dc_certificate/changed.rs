@@ -60,7 +60,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         Ok(shown) => shown,
         Err(verdict) => return verdict,
     };
-    if logon.ticket_used() || logon.method == Method::Anonymous {
+    if logon.went_on() || logon.method == Method::Anonymous {
         return Verdict::Clear;
     }
     let Some(dc) = facts.domain_controllers.get(&shown.kdc()) else { return Verdict::Clear };

@@ -83,7 +83,7 @@ pub(crate) fn check(logon: &Logon, facts: &Facts) -> Verdict {
     if shown.exchange.lacks_reply() {
         return Verdict::Clear;
     }
-    if logon.ticket_used() || logon.method == Method::Anonymous || logon.requested.is_none() {
+    if logon.went_on() || logon.method == Method::Anonymous || logon.requested.is_none() {
         return Verdict::Clear;
     }
     let at = shown.seen.at;
@@ -211,6 +211,26 @@ mod tests {
             60    end
         ",
         );
+    }
+
+    #[test]
+    fn clear_when_it_was_about_to_use_the_ticket() {
+        for attempt in ["connect refused", "connect unanswered syns 4", "connect open lost 2896 to-server"] {
+            clear(
+                &CERTIFICATE_REJECTED,
+                &format!(
+                    "
+                    0.000 pc > dc  as-req alice pkinit
+                    0.010 dc > pc  as-rep alice ticket T1 pkinit
+                    0.020 pc > dc  {attempt} flow 2
+                    50.00 pc > dc  as-req alice password flow 3
+                    50.01 dc > pc  as-rep alice ticket T2 flow 3
+                    50.02 pc > dc  tgs-req host/pc.corp.example ticket T2 flow 4
+                    50.03 dc > pc  tgs-rep host/pc.corp.example ticket T3 flow 4
+                "
+                ),
+            );
+        }
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
     let Some(this) = reply.and_then(|(exchange, _)| exchange.reply.as_deref()).map(|event| event.seen) else {
         return Verdict::Clear;
     };
-    let used = logon.ticket_used() || facts.clients_seen_from_the_start.contains(&logon.client);
+    let used = logon.went_on() || facts.clients_seen_from_the_start.contains(&logon.client);
     if used || logon.method == Method::Anonymous || logon.requested.is_none() {
         return Verdict::Clear;
     }
@@ -121,6 +121,20 @@ mod tests {
         let finding = found(&ASKED_AGAIN, &format!("{FOUR}{FIFTH}\n 40 end"));
         assert_eq!(finding.packets(), [2, 4, 6, 8, 10]);
         assert_eq!(finding.found.confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn clear_when_it_goes_on_in_vain() {
+        let asked = |number: u32| {
+            format!(
+                "
+                {number}.000 pc > dc  as-req alice pkinit flow {number}
+                {number}.010 dc > pc  as-rep alice ticket T{number} pkinit flow {number}
+                {number}.020 pc > dc  connect refused flow 1{number}
+                "
+            )
+        };
+        clear(&ASKED_AGAIN, &format!("{}\n 40 end", (1..=6).map(asked).collect::<String>()));
     }
 
     #[test]

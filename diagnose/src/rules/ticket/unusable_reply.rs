@@ -63,7 +63,7 @@ fn check(logon: &Logon, facts: &Facts) -> Verdict {
         return Verdict::Clear;
     };
     // What did not arrive cannot be used.
-    if logon.ticket_used() || exchange.lacks_reply() {
+    if logon.went_on() || exchange.lacks_reply() {
         return Verdict::Clear;
     }
     if facts.visibility.is_one_sided() {
@@ -112,6 +112,8 @@ mod tests {
         clear(&UNUSABLE_REPLY, &format!("{}60 end", issued("dh-nonce", "server-nonce")));
         let used = "0.2 pc > dc tgs-req host/pc ticket T1\n0.3 dc > pc tgs-rep host/pc ticket T2\n60 end";
         clear(&UNUSABLE_REPLY, &format!("{}{used}", issued("dh rsa", "enveloped")));
+        let tried = "0.2 pc > dc connect refused flow 2\n60 end";
+        clear(&UNUSABLE_REPLY, &format!("{}{tried}", issued("dh rsa", "enveloped")));
     }
 
     #[test]
